@@ -1,0 +1,26 @@
+//! Storage back ends: what they promise, and the ones that ship. Knows frames, knows no wasm.
+//!
+//! A provider is an [`EventStore`], a [`SnapshotStore`] and a [`Catalog`] that become durable together.
+
+mod catalog;
+mod error;
+mod events;
+mod snapshots;
+
+pub use catalog::Catalog;
+pub use error::{AppendError, StoreError};
+pub use events::{ActorListing, Append, Appending, DeleteGuard, EventStore, FrameReader, Head, ReadRange, Wake};
+pub use snapshots::{Snapshot, SnapshotMeta, SnapshotStore};
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+/// A storage back end.
+pub trait Provider: EventStore + SnapshotStore + Catalog {
+    /// Makes everything acknowledged durable and ends the provider's threads. Later calls fail; a second close does nothing.
+    fn close(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+}
+
+/// A provider that several rooms share.
+pub type SharedProvider = Arc<dyn Provider>;

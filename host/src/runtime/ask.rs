@@ -1,0 +1,203 @@
+//! What is asked of an actor, and what comes back.
+
+use bytes::Bytes;
+
+use crate::provider::{AppendError, StoreError};
+use crate::sandbox::{DeployError, GuestFailure};
+use crate::vocab::{AddressError, Code, ErrorKind, Sequence};
+
+/// What to do when the actor's mailbox is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFull {
+    /// Refuse at once, so that the caller can shed load.
+    #[default]
+    Refuse,
+    /// Wait for room: back-pressure reaches the caller.
+    Wait,
+}
+
+/// A command for an actor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// Its name, as the component's manifest lists it.
+    pub name: String,
+    /// Its payload, as the actor decodes it; JSON for the SDK's defaults. Empty is allowed.
+    pub payload: Bytes,
+    /// A repeated command with the same key is not handled twice: it gets the first one's reply.
+    pub idempotency_key: Option<String>,
+    /// The client's name, which the actor may ask for; empty: unknown.
+    pub client: String,
+    /// Headers that the actor may ask for; names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// What to do when the mailbox is full.
+    pub on_full: OnFull,
+}
+
+impl Command {
+    /// A command without key, client or headers, refused when the mailbox is full.
+    pub fn new(name: impl Into<String>, payload: impl Into<Bytes>) -> Self {
+        Self {
+            name: name.into(),
+            payload: payload.into(),
+            idempotency_key: None,
+            client: String::new(),
+            headers: Vec::new(),
+            on_full: OnFull::default(),
+        }
+    }
+
+    /// The same command under an idempotency key.
+    #[must_use]
+    pub fn with_idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.idempotency_key = Some(key.into());
+        self
+    }
+}
+
+/// An accepted command's answer. What it tells is durable, as the host's durability mode defines it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The actor's bytes; JSON for the SDK's defaults.
+    pub payload: Bytes,
+    /// Where the actor's journal ended after the turn.
+    pub sequence: Sequence,
+}
+
+/// Why a command got no reply.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum AskError {
+    /// The actor refused. This is an answer: the payload is its reason, encoded like a reply.
+    #[error("the actor rejected the command: {}", String::from_utf8_lossy(.0))]
+    Rejected(Bytes),
+    /// The actor could not decode the payload; its message.
+    #[error("the actor could not decode the payload: {0}")]
+    Malformed(String),
+    /// The request itself is at fault.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The mailbox is full; the command was not taken.
+    #[error("the mailbox of {0} is full; send fewer commands at a time, or wait and repeat")]
+    MailboxFull(String),
+    /// The host is shutting down; the command was not handled.
+    #[error("the host is shutting down; nothing was stored")]
+    ShuttingDown,
+    /// Guest code failed while handling this command; nothing was stored.
+    #[error("{0}; nothing was stored")]
+    Guest(GuestFailure),
+    /// The actor could not be brought up; nothing was stored.
+    #[error("the actor could not be recovered: {0}")]
+    Recovery(String, Code),
+    /// The store did not acknowledge the turn.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The store could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A request that cannot be served as it is.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The address is not allowed.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// No such tenant.
+    #[error("there is no tenant {0}")]
+    UnknownTenant(String),
+    /// No such kind.
+    #[error("tenant {tenant} has no kind {kind}; deploy it first")]
+    UnknownKind {
+        /// Whose kind.
+        tenant: String,
+        /// The kind.
+        kind: String,
+    },
+    /// No such command.
+    #[error("kind {kind} has no command {command}; it has {known}")]
+    UnknownCommand {
+        /// The kind.
+        kind: String,
+        /// What was asked.
+        command: String,
+        /// The commands it has, joined by commas.
+        known: String,
+    },
+    /// The payload is over the limit.
+    #[error("the payload has {bytes} bytes, the limit is {limit}")]
+    PayloadTooLarge {
+        /// Its size.
+        bytes: usize,
+        /// The bound.
+        limit: usize,
+    },
+    /// The idempotency key is not usable.
+    #[error("the idempotency key is not usable: {0}")]
+    InvalidIdempotencyKey(String),
+    /// This actor never stored an event.
+    #[error("{0} has never stored an event")]
+    UnknownActor(String),
+    /// The journal does not hold this number.
+    #[error("sequence {asked} is not in the journal, which holds {first} to {last}")]
+    SequenceOutOfRange {
+        /// What was asked.
+        asked: Sequence,
+        /// The lowest number that can be reconstructed.
+        first: Sequence,
+        /// The highest.
+        last: Sequence,
+    },
+    /// The component was refused.
+    #[error(transparent)]
+    Deploy(#[from] DeployError),
+    /// The new revision cannot read what is stored.
+    #[error("the new revision cannot read events that journals of this kind hold: {missing}")]
+    IncompatibleRevision {
+        /// The event types, `name v1`, joined by commas.
+        missing: String,
+    },
+}
+
+impl RequestError {
+    /// The stable code of this error.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Address(error) => error.code(),
+            Self::UnknownTenant(_) => Code::UnknownTenant,
+            Self::UnknownKind { .. } => Code::UnknownKind,
+            Self::UnknownCommand { .. } => Code::UnknownCommand,
+            Self::PayloadTooLarge { .. } => Code::PayloadTooLarge,
+            Self::InvalidIdempotencyKey(_) => Code::InvalidIdempotencyKey,
+            Self::UnknownActor(_) => Code::UnknownActor,
+            Self::SequenceOutOfRange { .. } => Code::SequenceOutOfRange,
+            Self::Deploy(error) => error.code(),
+            Self::IncompatibleRevision { .. } => Code::IncompatibleRevision,
+        }
+    }
+}
+
+impl AskError {
+    /// The stable code of this error.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Rejected(_) => Code::Rejected,
+            Self::Malformed(_) => Code::MalformedPayload,
+            Self::Request(error) => error.code(),
+            Self::MailboxFull(_) => Code::MailboxFull,
+            Self::ShuttingDown => Code::ShuttingDown,
+            Self::Guest(failure) => failure.code(),
+            Self::Recovery(_, code) => *code,
+            Self::Append(error) => error.code(),
+            Self::Store(error) => error.code(),
+        }
+    }
+
+    /// What the caller should do.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        self.code().kind()
+    }
+}

@@ -1,0 +1,120 @@
+//! What people and programs may see of actors and deployments.
+
+use serde::Serialize;
+
+use crate::sandbox::Manifest;
+use crate::vocab::{Digest, Sequence, Timestamp};
+
+/// Where an actor is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Not live; its state is in the journal.
+    Passive,
+    /// Queued behind other recoveries.
+    WaitingForPermit,
+    /// Reading its snapshot.
+    LoadingSnapshot,
+    /// Replaying events.
+    Replaying,
+    /// Handling commands.
+    Running,
+    /// Finishing its turns before it becomes passive.
+    Passivating,
+}
+
+/// How far a recovery is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RecoveryProgress {
+    /// Events replayed so far.
+    pub events_done: u64,
+    /// Events to replay in all.
+    pub events_total: u64,
+    /// Events replayed per second so far.
+    pub events_per_second: f64,
+    /// Milliseconds since the recovery began.
+    pub elapsed_ms: u64,
+    /// Milliseconds until it is done, at this rate.
+    pub remaining_ms: Option<u64>,
+}
+
+/// The status of one actor.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ActorStatus {
+    /// Whose.
+    pub tenant: String,
+    /// Of which kind.
+    pub kind: String,
+    /// Which one.
+    pub key: String,
+    /// The highest durable event number.
+    pub sequence: Sequence,
+    /// The newest snapshot's number; `None` without a snapshot.
+    pub snapshot_sequence: Option<Sequence>,
+    /// Events up to here are deleted.
+    pub deleted_through: Sequence,
+    /// The revision it runs, or would run.
+    pub revision: u32,
+    /// Where it is in its life.
+    pub phase: Phase,
+    /// Commands that wait in its mailbox.
+    pub mailbox: usize,
+    /// Progress of the recovery that is running, or figures of the last one.
+    pub recovery: Option<RecoveryProgress>,
+}
+
+/// One event, rendered for people.
+#[derive(Debug, Clone, Serialize)]
+pub struct EventView {
+    /// Its number.
+    pub sequence: Sequence,
+    /// Its type's name.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// Its type's version.
+    pub version: u16,
+    /// The turn's time.
+    pub time: Timestamp,
+    /// The revision number that wrote it.
+    pub revision: u32,
+    /// Its payload as the component renders it.
+    pub payload: Box<serde_json::value::RawValue>,
+}
+
+/// State as of a sequence number.
+#[derive(Debug, Clone, Serialize)]
+pub struct StateView {
+    /// Events `1..=sequence` are folded in.
+    pub sequence: Sequence,
+    /// The revision number that rendered it.
+    pub revision: u32,
+    /// The state as the component renders it.
+    pub state: Box<serde_json::value::RawValue>,
+}
+
+/// One deployed version of a kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeployedRevision {
+    /// Of which kind.
+    pub kind: String,
+    /// 1 for the first deploy of the kind.
+    pub revision: u32,
+    /// BLAKE3 of the component, hexadecimal.
+    pub digest: String,
+    /// Bytes of the component.
+    pub component_bytes: u64,
+    /// When it was deployed.
+    pub deployed_at: Timestamp,
+    /// Whether new activations use it.
+    pub active: bool,
+    /// What it says of itself.
+    pub manifest: Manifest,
+}
+
+impl DeployedRevision {
+    /// The digest as text.
+    #[must_use]
+    pub fn digest_text(digest: Digest) -> String {
+        digest.to_string()
+    }
+}

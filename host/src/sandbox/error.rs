@@ -1,0 +1,169 @@
+//! Why a component is refused, and how guest code fails. Neither is ever the host's fault.
+
+use crate::vocab::{Code, Digest, Sequence};
+
+/// Why a component may not be deployed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeployError {
+    /// Not a component: text, a core module, truncated or damaged bytes.
+    #[error("this is not a WebAssembly component: {reason}")]
+    NotAComponent {
+        /// What was found instead.
+        reason: String,
+    },
+    /// The custom section `greenroom:contract` is missing or names a version that this host does not serve.
+    #[error("contract version {found:?} is not served by this host; it serves {served}")]
+    ContractVersion {
+        /// The version found; `None` when the section is missing.
+        found: Option<String>,
+        /// The versions served.
+        served: &'static str,
+    },
+    /// It imports what actors may not have.
+    #[error("actors may not import {import}")]
+    ForbiddenImport {
+        /// The import's full name.
+        import: String,
+    },
+    /// It lacks a function of the contract, or has it with another type.
+    #[error("the component does not export {export} as the contract defines it")]
+    MissingExport {
+        /// The export.
+        export: String,
+    },
+    /// Over a bound on size or structure.
+    #[error("the component has {found} {what}, the limit is {limit}")]
+    TooLarge {
+        /// What is too many or too large.
+        what: &'static str,
+        /// How many there are.
+        found: u64,
+        /// The bound.
+        limit: u64,
+    },
+    /// Its manifest contradicts itself.
+    #[error("the component's manifest is not usable: {reason}")]
+    InvalidManifest {
+        /// What is wrong.
+        reason: String,
+    },
+    /// `describe` failed.
+    #[error("the component failed to describe itself: {0}")]
+    Describe(#[source] GuestFailure),
+    /// The compiler refused it.
+    #[error("the component {digest} could not be compiled: {reason}")]
+    Compile {
+        /// Which bytes.
+        digest: Digest,
+        /// What the compiler said.
+        reason: String,
+    },
+}
+
+/// How guest code failed. The instance is unusable afterwards; the host drops it and recovers the actor.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum GuestFailure {
+    /// It trapped; with the guest's panic message where it left one.
+    #[error("the actor's code trapped: {message}")]
+    Trapped {
+        /// The trap, and the panic message if there was one.
+        message: String,
+    },
+    /// It ran longer than allowed.
+    #[error("the actor's code ran longer than {limit_ms} ms")]
+    OutOfTime {
+        /// The bound.
+        limit_ms: u64,
+    },
+    /// It asked for more memory (or table elements, or handles) than allowed, and then trapped.
+    #[error("the actor's code asked for more than {limit_bytes} bytes of memory")]
+    OutOfMemory {
+        /// The bound.
+        limit_bytes: u64,
+    },
+    /// It returned columns that contradict themselves or the batch.
+    #[error("the actor's code returned an outcome that contradicts itself: {reason}")]
+    InvalidOutcome {
+        /// The contradiction.
+        reason: String,
+    },
+    /// It passed a bound on what it may return or ask for.
+    #[error("the actor's code returned {found} {what}, the limit is {limit}")]
+    Limit {
+        /// What was too much.
+        what: &'static str,
+        /// How much there was.
+        found: u64,
+        /// The bound.
+        limit: u64,
+    },
+    /// `start` or `capture` returned an error.
+    #[error("the actor's code refused to {call}: {reason}")]
+    Refused {
+        /// `start` or `capture`.
+        call: &'static str,
+        /// What it said.
+        reason: String,
+    },
+    /// No instance could be made: the pool is exhausted.
+    #[error("no room for another live actor; lower the load or raise `limits.live_actors`")]
+    NoRoom,
+}
+
+impl GuestFailure {
+    /// The stable code of this failure.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Trapped { .. } => Code::GuestTrapped,
+            Self::OutOfTime { .. } => Code::GuestOutOfTime,
+            Self::OutOfMemory { .. } => Code::GuestOutOfMemory,
+            Self::InvalidOutcome { .. } => Code::InvalidOutcome,
+            Self::Limit { .. } => Code::GuestLimit,
+            Self::Refused { .. } => Code::StartFailed,
+            Self::NoRoom => Code::MailboxFull,
+        }
+    }
+}
+
+impl DeployError {
+    /// The stable code of this refusal.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::NotAComponent { .. } => Code::NotAComponent,
+            Self::ContractVersion { .. } => Code::ContractVersion,
+            Self::ForbiddenImport { .. } => Code::ForbiddenImport,
+            Self::MissingExport { .. } => Code::MissingExport,
+            Self::TooLarge { .. } => Code::ComponentTooLarge,
+            Self::InvalidManifest { .. } | Self::Describe(_) => Code::InvalidManifest,
+            Self::Compile { .. } => Code::CompileFailed,
+        }
+    }
+}
+
+/// Why a batch of events could not be replayed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayFailure {
+    /// The guest named the event that it could not apply.
+    #[error("event {sequence} could not be applied: {reason}")]
+    Event {
+        /// Its number.
+        sequence: Sequence,
+        /// What the guest said.
+        reason: String,
+    },
+    /// The guest failed without naming an event.
+    #[error("replaying {first} to {last} failed: {failure}")]
+    Guest {
+        /// The first number of the batch.
+        first: Sequence,
+        /// The last number of the batch.
+        last: Sequence,
+        /// What happened.
+        failure: GuestFailure,
+    },
+}

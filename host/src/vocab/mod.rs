@@ -1,0 +1,17 @@
+//! The words every other room is written in: ids, sequence numbers, limits and errors.
+//!
+//! Nothing here does I/O, reads a clock or knows wasm.
+
+mod address;
+mod clock;
+mod code;
+mod digest;
+pub mod limits;
+mod sequence;
+
+pub use address::{ActorId, Address, AddressError, Key, Kind, Tenant};
+pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use code::{Code, ErrorKind};
+pub use digest::Digest;
+pub use limits::Limits;
+pub use sequence::{RevisionId, Sequence};
