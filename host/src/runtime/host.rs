@@ -9,7 +9,7 @@ use super::{
 };
 use crate::provider::{ActorListing, SharedProvider};
 use crate::sandbox::Manifest;
-use crate::vocab::{Address, Clock, Digest, Kind, Sequence, Tenant};
+use crate::vocab::{Address, Clock, Digest, Kind, Limits, Sequence, Tenant};
 
 /// Builds a [`Host`]: settings are data, the provider and the clock are injected.
 #[derive(Default)]
@@ -129,6 +129,12 @@ impl Host {
     /// One actor, by address.
     #[must_use]
     pub fn actor(&self, _address: Address) -> ActorRef {
+        todo!()
+    }
+
+    /// The bounds that this host keeps; faces refuse what is over them before they buffer it.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
         todo!()
     }
 

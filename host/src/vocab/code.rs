@@ -82,6 +82,7 @@ codes! {
     0013 TimedOut Unknown "the answer did not come in time; the command may still be handled",
     0014 InvalidRequest Request "the request's path, query or body is not understood",
     0015 MethodNotAllowed Request "the path exists, the method does not",
+    0016 UnknownPath NotFound "there is no such path",
     0020 NotAComponent Request "the file is not a WebAssembly component",
     0021 ContractVersion Request "the component's contract version is missing or not served by this host",
     0022 ForbiddenImport Request "the component imports something that actors may not have",
