@@ -1,0 +1,82 @@
+//! Where the tests find the server and the guests, and the scene that most of them start from.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use greenroom_kit::{Client, Server, ServerOptions};
+use tempfile::TempDir;
+
+/// A server on a data directory of its own. Both are gone at the end of the test; a failed test shows the log.
+pub(crate) struct Stage {
+    pub(crate) server: Server,
+    pub(crate) client: Client,
+    dir: TempDir,
+}
+
+impl Stage {
+    /// An empty server.
+    pub(crate) fn empty() -> Result<Self> {
+        let dir = TempDir::new().context("no temporary directory")?;
+        let server = Server::start(ServerOptions::new(server_binary(), dir.path().join("data")))?;
+        Ok(Self { client: server.client(), server, dir })
+    }
+
+    /// A server with these example kinds deployed under their own names.
+    pub(crate) fn with_kinds(kinds: &[&str]) -> Result<Self> {
+        let stage = Self::empty()?;
+        for kind in kinds {
+            stage.client.deploy(kind, &guest(kind)?)?.ok().with_context(|| format!("{kind} was not deployed"))?;
+        }
+        Ok(stage)
+    }
+
+    /// A path in the test's own directory, beside the server's data.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Kills the server without warning and starts it again.
+    pub(crate) fn kill_and_restart(&mut self) -> Result<()> {
+        self.show_log();
+        self.server.kill_and_restart()?;
+        self.client = self.server.client();
+        Ok(())
+    }
+
+    /// The test runner shows what a test prints only when it fails.
+    #[expect(clippy::print_stdout, reason = "the runner captures it")]
+    fn show_log(&self) {
+        println!("--- log of the server {}\n{}", self.server.process_id(), self.server.log());
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.show_log();
+    }
+}
+
+/// The server under test: what `cargo xtask test` built, else what lies beside this test.
+pub(crate) fn server_binary() -> PathBuf {
+    let beside = || Some(std::env::current_exe().ok()?.parent()?.parent()?.join("greenroom"));
+    std::env::var_os("GREENROOM_BIN").map(PathBuf::from).or_else(beside).unwrap_or_default()
+}
+
+/// The component of a guest, by the name of its folder.
+pub(crate) fn guest(name: &str) -> Result<Vec<u8>> {
+    let beside = || Some(std::env::current_exe().ok()?.parent()?.parent()?.parent()?.join("guests"));
+    let dir = std::env::var_os("GREENROOM_GUESTS").map(PathBuf::from).or_else(beside).unwrap_or_default();
+    let file = dir.join(format!("{name}.wasm"));
+    read(&file).with_context(|| format!("{} is missing; `cargo xtask guests` builds it", file.display()))
+}
+
+#[expect(clippy::disallowed_methods, reason = "a component, not one of the host's durable files")]
+fn read(file: &std::path::Path) -> std::io::Result<Vec<u8>> {
+    std::fs::read(file)
+}
+
+/// The number in a reply of the counter, `{"value": n}`.
+pub(crate) fn value(answer: greenroom_kit::Answer) -> Result<u64> {
+    let reply = answer.ok()?.json()?;
+    reply.get("value").and_then(serde_json::Value::as_u64).with_context(|| format!("no value in {reply}"))
+}

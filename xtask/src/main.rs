@@ -1,0 +1,43 @@
+//! The project's own commands: `cargo xtask VERB`. One file per verb.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks to the person at the terminal")]
+
+mod guests;
+mod lint;
+mod tally;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+Usage: cargo xtask VERB
+
+  guests          build every guest component into target/guests
+  test [NAME…]    build guests and server, then run every test (or those whose names match)
+  lint            formatting, clippy, documentation, dependencies, layers
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (verb, rest) = match arguments.split_first() {
+        Some((verb, rest)) => (verb.as_str(), rest),
+        None => ("help", [].as_slice()),
+    };
+    let result = match verb {
+        "guests" => guests::run(rest),
+        "test" => test::run(rest),
+        "lint" => lint::run(rest),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(())
+        }
+        other => Err(anyhow::anyhow!("there is no verb {other}\n\n{HELP}")),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

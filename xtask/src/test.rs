@@ -1,0 +1,101 @@
+//! `cargo xtask test`: guests, server, then every test of the workspace; the last line sums them up.
+
+use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::guests;
+use crate::tally::Tally;
+use crate::workspace::{Workspace, run as run_command};
+
+/// Runs every test, or those whose names contain one of the arguments.
+pub(crate) fn run(filters: &[String]) -> Result<()> {
+    if let Some(option) = filters.iter().find(|argument| argument.starts_with('-')) {
+        bail!("test takes names of tests, found {option}");
+    }
+    let workspace = Workspace::load()?;
+    guests::build(&workspace)?;
+    // The same selection of packages as the test run, so that cargo resolves the same features and compiles
+    // wasmtime once.
+    run_command("building", &mut workspace.cargo(["build", "--workspace", "--bins", "--tests"]))?;
+
+    let mut tally = Tally::default();
+    let mut is_success = true;
+    for mut command in runners(&workspace, filters) {
+        command.env("GREENROOM_GUESTS", workspace.guests_dir());
+        command.env("GREENROOM_BIN", workspace.server_binary());
+        is_success &= run_counting(&mut command, &mut tally)?;
+    }
+    println!("{} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.skipped);
+    if !is_success {
+        bail!("not every test passed");
+    }
+    Ok(())
+}
+
+/// The runs that together cover every test.
+fn runners(workspace: &Workspace, filters: &[String]) -> Vec<Command> {
+    let colour = if std::io::stderr().is_terminal() { "always" } else { "never" };
+    let mut unit = if has_nextest(workspace) {
+        let mut nextest = workspace.cargo(["nextest", "run", "--workspace", "--no-fail-fast", "--no-tests", "pass"]);
+        nextest.args(["--color", colour]);
+        nextest
+    } else {
+        workspace.cargo([
+            "test",
+            "--workspace",
+            "--lib",
+            "--bins",
+            "--tests",
+            "--no-fail-fast",
+            "--color",
+            colour,
+            "--",
+        ])
+    };
+    unit.args(filters);
+    let mut doc = workspace.cargo(["test", "--workspace", "--doc", "--no-fail-fast", "--color", colour, "--"]);
+    doc.args(filters);
+    vec![unit, doc]
+}
+
+fn has_nextest(workspace: &Workspace) -> bool {
+    let mut command = workspace.cargo(["nextest", "--version"]);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+/// Runs a test runner, passes its output on as it comes and adds its summaries; whether it succeeded.
+fn run_counting(command: &mut Command, tally: &mut Tally) -> Result<bool> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("the test runner could not be started")?;
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (from_stdout, from_stderr) = std::thread::scope(|scope| {
+        let stdout = scope.spawn(|| pass_on(stdout, std::io::stdout()));
+        let stderr = scope.spawn(|| pass_on(stderr, std::io::stderr()));
+        (stdout.join(), stderr.join())
+    });
+    let status = child.wait().context("the test runner was lost")?;
+    for part in [from_stdout, from_stderr] {
+        *tally += part.ok().context("a thread that reads the test runner failed")??;
+    }
+    Ok(status.success())
+}
+
+/// Copies lines from a test runner to the terminal and adds up the summaries among them.
+fn pass_on(from: Option<impl Read>, mut to: impl Write) -> Result<Tally> {
+    let mut tally = Tally::default();
+    let Some(from) = from else { return Ok(tally) };
+    let mut reader = BufReader::new(from);
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line).context("the test runner's output could not be read")? > 0 {
+        tally.read_line(&String::from_utf8_lossy(&line));
+        to.write_all(&line).context("the output could not be written")?;
+        line.clear();
+    }
+    to.flush().context("the output could not be written")?;
+    Ok(tally)
+}
