@@ -1,0 +1,72 @@
+//! `PUT /v1/{tenant}/kinds/{kind}`: deploys a component.
+
+use axum::Json;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+
+use super::body::{self, BodyLimit};
+use super::context::Context;
+use super::problem::Problem;
+use super::route::{GUEST, RequestPayload, Route, Success, TENANT, Verb, WRITE};
+use crate::vocab::{Code, Kind, Tenant};
+
+pub(super) static ROUTE: Route = Route {
+    verb: Verb::Put,
+    template: "/v1/{tenant}/kinds/{kind}",
+    name: "deploy",
+    about: "Deploys a component as the next revision of a kind. The bytes of the active revision change nothing.",
+    headers: &[],
+    query: &[],
+    body: Some(RequestPayload {
+        content_type: "application/wasm",
+        about: "The component, at most limits.component_bytes. The content type is not looked at.",
+        required: true,
+    }),
+    success: Success {
+        content_type: "application/json",
+        schema: Some("DeployedRevision"),
+        about: "The revision that is now active.",
+        headers: &[],
+    },
+    errors: &[
+        TENANT,
+        GUEST,
+        WRITE,
+        &[
+            Code::NotAComponent,
+            Code::ContractVersion,
+            Code::ForbiddenImport,
+            Code::ComponentTooLarge,
+            Code::InvalidManifest,
+            Code::IncompatibleRevision,
+            Code::CompileFailed,
+            Code::MissingExport,
+            Code::ShuttingDown,
+        ],
+    ],
+};
+
+pub(super) async fn answer(
+    context: &Context,
+    tenant: Tenant,
+    kind: Kind,
+    request: Request,
+) -> Result<Response, Problem> {
+    let limit = BodyLimit {
+        bytes: context.host.limits().component_bytes,
+        timeout: context.settings.body_read_timeout(),
+        what: "component",
+        setting: "limits.component_bytes",
+        code: Code::ComponentTooLarge,
+    };
+    let component = body::read(request, limit).await?;
+    let host = context.host.clone();
+    // A task of its own: a client that leaves while the component compiles does not leave half a deploy.
+    let deploy = tokio::spawn(async move { host.deploy(&tenant, &kind, &component).await });
+    match deploy.await {
+        Ok(result) => Ok(Json(result?).into_response()),
+        Err(_) => {
+            Err(Problem::new(Code::ShuttingDown, "the deploy was cut off; list the revisions to see its outcome"))
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! HTTP: one file per verb, no decisions. Every answer that is not a success is a problem document with a stable code.
+//!
+//! - `path`, `query`, `body`: what a request says, checked; `routes` chooses the verb.
+//! - `problem`, `status_code`: how an error is told.
+//! - `openapi`: the same routes as a document; `server`: connections and shutdown.
+//!
+//! Why there is no router library here: a key is any text, so the raw path decides where a key ends, and a verb such
+//! as `:snapshot` is part of the last segment.
+
+mod body;
+mod context;
+mod metrics;
+mod openapi;
+mod path;
+mod percent;
+mod problem;
+mod query;
+mod route;
+mod routes;
+mod server;
+mod settings;
+mod status_code;
+
+mod actors;
+mod ask;
+mod deploy;
+mod error_page;
+mod events;
+mod health;
+mod kinds;
+mod metrics_page;
+mod passivate;
+mod ready;
+mod revisions;
+mod snapshot;
+mod state;
+mod status;
+
+pub use metrics::Metrics;
+pub use percent::encode_segment;
+pub use problem::{Problem, action};
+pub use server::{Server, serve};
+pub use settings::HttpSettings;
+pub use status_code::http_status;

@@ -1,0 +1,293 @@
+//! The shapes of the answers. A test serialises every view and compares its members with these.
+
+use utoipa::openapi::schema::{ArrayBuilder, SchemaType};
+use utoipa::openapi::{Components, ComponentsBuilder, ObjectBuilder, Ref, RefOr, Schema, Type};
+
+/// A member of an object: its name, whether it is always there, and its shape.
+type Member = (&'static str, Presence, RefOr<Schema>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    Always,
+    Sometimes,
+}
+
+use Presence::{Always, Sometimes};
+
+pub(super) fn components() -> Components {
+    let named = [
+        ("Problem", problem()),
+        ("Liveness", object(vec![("status", Always, text(Some("`ok` or `ready`.")).into())])),
+        ("ActorStatus", actor_status()),
+        ("RecoveryProgress", recovery_progress()),
+        ("State", state()),
+        ("Event", event()),
+        ("DeployedRevision", deployed_revision()),
+        ("Kinds", object(vec![("kinds", Always, list(reference("DeployedRevision")))])),
+        ("Revisions", object(vec![("revisions", Always, list(reference("DeployedRevision")))])),
+        ("Actors", actors()),
+        ("SnapshotTaken", object(vec![("snapshot_sequence", Always, number(Some("The snapshot's number.")).into())])),
+    ];
+    named
+        .into_iter()
+        .fold(ComponentsBuilder::new(), |components, (name, schema)| components.schema(name, schema))
+        .build()
+}
+
+fn problem() -> Schema {
+    object(vec![
+        ("type", Always, text(Some("The path of the page on this code.")).into()),
+        ("title", Always, text(Some("What happened, the same for every case of the code.")).into()),
+        ("status", Always, number(Some("The HTTP status.")).into()),
+        ("code", Always, text(Some("The stable code, like GR0007.")).into()),
+        ("detail", Always, text(Some("What happened in this case.")).into()),
+        ("action", Always, text(Some("What to do.")).into()),
+        ("reason", Sometimes, anything("A rejection's reason, as the actor gave it.")),
+    ])
+}
+
+fn actor_status() -> Schema {
+    object(vec![
+        ("tenant", Always, text(None).into()),
+        ("kind", Always, text(None).into()),
+        ("key", Always, text(None).into()),
+        ("sequence", Always, number(Some("The highest durable event number.")).into()),
+        ("snapshot_sequence", Always, nullable_number("The newest snapshot's number.")),
+        ("deleted_through", Always, number(Some("Events up to here are deleted.")).into()),
+        ("revision", Always, number(Some("The revision that it runs, or would run.")).into()),
+        ("phase", Always, phase().into()),
+        ("mailbox", Always, number(Some("Commands that wait.")).into()),
+        ("recovery", Always, reference("RecoveryProgress")),
+    ])
+}
+
+fn phase() -> Schema {
+    let phases = ["passive", "waiting-for-permit", "loading-snapshot", "replaying", "running", "passivating"];
+    Schema::Object(ObjectBuilder::new().schema_type(Type::String).enum_values(Some(phases)).build())
+}
+
+fn recovery_progress() -> Schema {
+    let members = vec![
+        ("events_done", Always, number(None).into()),
+        ("events_total", Always, number(None).into()),
+        ("events_per_second", Always, RefOr::T(typed(Type::Number, None))),
+        ("elapsed_ms", Always, number(None).into()),
+        ("remaining_ms", Always, nullable_number("The estimate, at this rate.")),
+    ];
+    let types = SchemaType::Array(vec![Type::Object, Type::Null]);
+    Schema::Object(with_members(ObjectBuilder::new().schema_type(types), members).build())
+}
+
+fn state() -> Schema {
+    object(vec![
+        ("sequence", Always, number(Some("Events 1..=sequence are folded in.")).into()),
+        ("revision", Always, number(Some("The revision that rendered it.")).into()),
+        ("state", Always, anything("The state as the component renders it.")),
+    ])
+}
+
+fn event() -> Schema {
+    object(vec![
+        ("sequence", Always, number(None).into()),
+        ("type", Always, text(None).into()),
+        ("version", Always, number(None).into()),
+        ("time", Always, number(Some("Milliseconds since the Unix epoch.")).into()),
+        ("revision", Always, number(Some("The revision that wrote it.")).into()),
+        ("payload", Always, anything("The payload as the component renders it.")),
+    ])
+}
+
+fn deployed_revision() -> Schema {
+    let command = object(vec![
+        ("name", Always, text(None).into()),
+        ("read_only", Always, switch(Some("It never appends an event.")).into()),
+    ]);
+    let event = object(vec![("name", Always, text(None).into()), ("version", Always, number(None).into())]);
+    let manifest = object(vec![
+        ("commands", Always, list(command.into())),
+        ("events", Always, list(event.into())),
+        ("state_version", Always, number(None).into()),
+    ]);
+    object(vec![
+        ("kind", Always, text(None).into()),
+        ("revision", Always, number(Some("1 for the first deploy of the kind.")).into()),
+        ("digest", Always, text(Some("BLAKE3 of the component, hexadecimal.")).into()),
+        ("component_bytes", Always, number(None).into()),
+        ("deployed_at", Always, number(Some("Milliseconds since the Unix epoch.")).into()),
+        ("active", Always, switch(Some("Whether new activations use it.")).into()),
+        ("manifest", Always, manifest.into()),
+    ])
+}
+
+fn actors() -> Schema {
+    let entry = object(vec![("key", Always, text(None).into()), ("sequence", Always, number(None).into())]);
+    let next = typed(SchemaType::Array(vec![Type::String, Type::Null]), Some("The `after` of the next page."));
+    object(vec![("actors", Always, list(entry.into())), ("next", Always, next.into())])
+}
+
+pub(super) fn text(about: Option<&str>) -> Schema {
+    typed(Type::String, about)
+}
+
+pub(super) fn number(about: Option<&str>) -> Schema {
+    typed(Type::Integer, about)
+}
+
+pub(super) fn switch(about: Option<&str>) -> Schema {
+    typed(Type::Boolean, about)
+}
+
+fn nullable_number(about: &str) -> RefOr<Schema> {
+    RefOr::T(typed(SchemaType::Array(vec![Type::Integer, Type::Null]), Some(about)))
+}
+
+fn anything(about: &str) -> RefOr<Schema> {
+    RefOr::T(typed(SchemaType::AnyValue, Some(about)))
+}
+
+fn typed(of: impl Into<SchemaType>, about: Option<&str>) -> Schema {
+    Schema::Object(ObjectBuilder::new().schema_type(of).description(about).build())
+}
+
+fn list(items: RefOr<Schema>) -> RefOr<Schema> {
+    RefOr::T(Schema::Array(ArrayBuilder::new().items(items).build()))
+}
+
+fn reference(name: &str) -> RefOr<Schema> {
+    RefOr::Ref(Ref::from_schema_name(name))
+}
+
+fn object(members: Vec<Member>) -> Schema {
+    Schema::Object(with_members(ObjectBuilder::new().schema_type(Type::Object), members).build())
+}
+
+fn with_members(object: ObjectBuilder, members: Vec<Member>) -> ObjectBuilder {
+    members.into_iter().fold(object, |object, (name, presence, shape)| {
+        let object = object.property(name, shape);
+        if presence == Always { object.required(name) } else { object }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Problem;
+    use crate::runtime::{ActorStatus, DeployedRevision, EventView, Phase, RecoveryProgress, StateView};
+    use crate::sandbox::{CommandType, EventType, Manifest};
+    use crate::vocab::{Code, Sequence, Timestamp};
+    use serde::Serialize;
+    use serde_json::Value;
+    use serde_json::value::RawValue;
+    use std::collections::BTreeSet;
+
+    /// Every object on the way down has exactly the members that the schema requires.
+    fn agree(schema: &Value, value: &Value, all: &Value, at: &str) {
+        let schema = match schema.get("$ref").and_then(Value::as_str) {
+            Some(name) => &all[name.rsplit('/').next().unwrap()],
+            None => schema,
+        };
+        match (value, schema.get("properties").and_then(Value::as_object)) {
+            (Value::Object(members), Some(properties)) => {
+                let required: BTreeSet<&str> =
+                    schema["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+                let found: BTreeSet<&str> = members.keys().map(String::as_str).collect();
+                assert_eq!(found, required, "{at}");
+                for (name, member) in members {
+                    agree(&properties[name], member, all, &format!("{at}.{name}"));
+                }
+            }
+            (Value::Array(items), _) => items.iter().for_each(|item| agree(&schema["items"], item, all, at)),
+            _ => {}
+        }
+    }
+
+    fn check(name: &str, view: impl Serialize) {
+        let components = serde_json::to_value(components()).unwrap();
+        let all = &components["schemas"];
+        assert!(all[name].is_object(), "{name}");
+        agree(&all[name], &serde_json::to_value(view).unwrap(), all, name);
+    }
+
+    fn raw() -> Box<RawValue> {
+        RawValue::from_string("{}".into()).unwrap()
+    }
+
+    #[test]
+    fn a_status_has_the_members_that_are_documented() {
+        let progress = RecoveryProgress {
+            events_done: 1,
+            events_total: 2,
+            events_per_second: 3.0,
+            elapsed_ms: 4,
+            remaining_ms: Some(5),
+        };
+        check(
+            "ActorStatus",
+            ActorStatus {
+                tenant: "default".into(),
+                kind: "counter".into(),
+                key: "c-1".into(),
+                sequence: Sequence(7),
+                snapshot_sequence: None,
+                deleted_through: Sequence::ZERO,
+                revision: 1,
+                phase: Phase::Running,
+                mailbox: 0,
+                recovery: Some(progress),
+            },
+        );
+    }
+
+    #[test]
+    fn views_have_the_members_that_are_documented() {
+        check("State", StateView { sequence: Sequence(7), revision: 1, state: raw() });
+        check(
+            "Event",
+            EventView {
+                sequence: Sequence(7),
+                event_type: "incremented".into(),
+                version: 1,
+                time: Timestamp(0),
+                revision: 1,
+                payload: raw(),
+            },
+        );
+        let manifest = Manifest {
+            commands: vec![CommandType { name: "get".into(), read_only: true }],
+            events: vec![EventType { name: "incremented".into(), version: 1 }],
+            state_version: 1,
+        };
+        check(
+            "DeployedRevision",
+            DeployedRevision {
+                kind: "counter".into(),
+                revision: 1,
+                digest: "00".into(),
+                component_bytes: 1,
+                deployed_at: Timestamp(0),
+                active: true,
+                manifest,
+            },
+        );
+    }
+
+    #[test]
+    fn problems_have_the_members_that_are_documented() {
+        check("Problem", serde_json::from_str::<Value>(&Problem::new(Code::ShuttingDown, "x").to_json()).unwrap());
+    }
+
+    #[test]
+    fn every_phase_is_documented() {
+        let schema = serde_json::to_value(phase()).unwrap();
+        for phase in [
+            Phase::Passive,
+            Phase::WaitingForPermit,
+            Phase::LoadingSnapshot,
+            Phase::Replaying,
+            Phase::Running,
+            Phase::Passivating,
+        ] {
+            assert!(schema["enum"].as_array().unwrap().contains(&serde_json::to_value(phase).unwrap()), "{phase:?}");
+        }
+    }
+}

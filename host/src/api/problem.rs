@@ -1,0 +1,201 @@
+//! An error as its caller sees it: `application/problem+json` (RFC 9457) with the stable code and what to do.
+
+use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::http_status;
+use crate::runtime::{AskError, RequestError};
+use crate::vocab::{AddressError, Code, ErrorKind};
+
+/// How long a caller should wait before it repeats a refused request, seconds.
+const RETRY_AFTER_S: &str = "1";
+
+/// An error on its way to the caller.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    code: Code,
+    detail: String,
+    /// The actor's own reason, for a rejection.
+    reason: Option<Box<RawValue>>,
+    /// The methods that the path has, when the method was the problem.
+    allow: Option<HeaderValue>,
+}
+
+/// The members on the wire.
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    code: String,
+    detail: &'a str,
+    action: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a RawValue>,
+}
+
+impl Problem {
+    /// A problem with a sentence about this very case.
+    #[must_use]
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), reason: None, allow: None }
+    }
+
+    /// A method that the path does not have; `allow` lists those it has.
+    pub(super) fn method_not_allowed(detail: String, allow: &str) -> Self {
+        Self { allow: HeaderValue::from_str(allow).ok(), ..Self::new(Code::MethodNotAllowed, detail) }
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The sentence about this very case.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The status of the response.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        http_status(self.code)
+    }
+
+    /// The document as one line of JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let document = Document {
+            r#type: format!("/errors/{}", self.code),
+            title: self.code.title(),
+            status: self.status().as_u16(),
+            code: self.code.to_string(),
+            detail: &self.detail,
+            action: action(self.code.kind()),
+            reason: self.reason.as_deref(),
+        };
+        // Only text and a value that was parsed already: there is nothing that could fail.
+        serde_json::to_string(&document).unwrap_or_default()
+    }
+}
+
+/// What the caller should do about an error of this kind, in one sentence.
+#[must_use]
+pub const fn action(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Request => "Change the request; the same one will be refused again.",
+        ErrorKind::NotFound => "Check the name, or create what it names first.",
+        ErrorKind::TooLarge => "Send less; the detail names the limit.",
+        ErrorKind::Rejected => "This is the actor's answer; the reason member says why.",
+        ErrorKind::Overloaded => "Wait a moment, then send the same request again.",
+        ErrorKind::Unavailable => "Try again later, or elsewhere; nothing was stored.",
+        ErrorKind::Conflict => "Read what is stored, then decide again.",
+        ErrorKind::Retry => "Nothing was stored; send the same request again.",
+        ErrorKind::Unknown => {
+            "It may or may not have taken effect: read the state, or repeat it with the same Idempotency-Key."
+        }
+        ErrorKind::Guest => "The actor's code is at fault: tell its author, with the detail.",
+        ErrorKind::Operator => "Somebody has to look at the host: its log has more.",
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = (self.status(), self.to_json()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if matches!(self.code.kind(), ErrorKind::Overloaded | ErrorKind::Unavailable) {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
+        }
+        if let Some(allow) = self.allow {
+            headers.insert(ALLOW, allow);
+        }
+        response
+    }
+}
+
+impl From<AskError> for Problem {
+    fn from(error: AskError) -> Self {
+        let code = error.code();
+        match error {
+            AskError::Rejected(reason) => Self {
+                reason: Some(reason_of(&reason)),
+                ..Self::new(code, "the actor rejected the command; its reason is in the reason member")
+            },
+            // The guest's own words, as they are.
+            AskError::Malformed(message) => Self::new(code, message),
+            other => Self::new(code, other.to_string()),
+        }
+    }
+}
+
+impl From<RequestError> for Problem {
+    fn from(error: RequestError) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+}
+
+impl From<AddressError> for Problem {
+    fn from(error: AddressError) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+}
+
+/// The actor's reason byte for byte if it is JSON, as a JSON text otherwise.
+fn reason_of(bytes: &[u8]) -> Box<RawValue> {
+    if let Ok(value) = serde_json::from_slice::<Box<RawValue>>(bytes) {
+        return value;
+    }
+    let text = String::from_utf8_lossy(bytes);
+    serde_json::value::to_raw_value(text.as_ref()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    fn rejected(reason: &'static [u8]) -> serde_json::Value {
+        let problem = Problem::from(AskError::Rejected(Bytes::from_static(reason)));
+        serde_json::from_str(&problem.to_json()).unwrap()
+    }
+
+    #[test]
+    fn a_problem_says_what_happened_and_what_to_do() {
+        let problem = Problem::from(AskError::ShuttingDown);
+        let json: serde_json::Value = serde_json::from_str(&problem.to_json()).unwrap();
+        assert_eq!(json["type"], "/errors/GR0009");
+        assert_eq!(json["code"], "GR0009");
+        assert_eq!(json["status"], 503);
+        assert_eq!(json["title"], Code::ShuttingDown.title());
+        assert!(json["action"].as_str().unwrap().contains("Try again"));
+        assert!(json.get("reason").is_none());
+    }
+
+    #[test]
+    fn a_reason_that_is_json_stays_byte_for_byte() {
+        let problem = Problem::from(AskError::Rejected(Bytes::from_static(b"{\"short\":  1.50}")));
+        assert!(problem.to_json().contains("\"reason\":{\"short\":  1.50}"));
+    }
+
+    #[test]
+    fn a_reason_that_is_not_json_becomes_text() {
+        assert_eq!(rejected(b"not enough money")["reason"], "not enough money");
+        assert_eq!(rejected(b"")["reason"], "");
+        assert_eq!(rejected(b"{\"a\":1} trailing")["reason"], "{\"a\":1} trailing");
+        assert_eq!(rejected(b"\xff")["reason"], "\u{fffd}");
+    }
+
+    #[test]
+    fn a_full_mailbox_says_when_to_come_back() {
+        let response = Problem::from(AskError::MailboxFull("default/counter/c-1".into())).into_response();
+        assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(response.headers()[RETRY_AFTER], RETRY_AFTER_S);
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+    }
+}

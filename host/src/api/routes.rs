@@ -1,0 +1,229 @@
+//! Which verb answers a request.
+
+use std::time::Instant;
+
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+
+use super::context::Context;
+use super::path::{ActorVerb, Path};
+use super::problem::Problem;
+use super::query::Query;
+use super::route::{Route, Verb};
+use super::{
+    actors, ask, deploy, error_page, events, health, kinds, metrics, metrics_page, openapi, passivate, ready,
+    revisions, snapshot, state, status,
+};
+use crate::vocab::{Address, Code, Kind, Tenant};
+
+/// Every verb on every path.
+pub(super) const ROUTES: &[&Route] = &[
+    &health::ROUTE,
+    &ready::ROUTE,
+    &metrics_page::ROUTE,
+    &openapi::ROUTE,
+    &error_page::ROUTE,
+    &kinds::ROUTE,
+    &deploy::ROUTE,
+    &revisions::ROUTE,
+    &actors::ROUTE,
+    &status::ROUTE,
+    &state::ROUTE,
+    &events::ROUTE,
+    &ask::ROUTE,
+    &snapshot::ROUTE,
+    &passivate::ROUTE,
+];
+
+/// The label of requests that no route answers.
+const NO_ROUTE: &str = "none";
+
+/// A request whose verb is known.
+#[derive(Debug, PartialEq, Eq)]
+enum Call {
+    Health,
+    Ready,
+    Metrics,
+    OpenApi,
+    ErrorPage(Code),
+    Kinds(Tenant),
+    Deploy(Tenant, Kind),
+    Revisions(Tenant, Kind),
+    Actors(Tenant, Kind),
+    Status(Address),
+    State(Address),
+    Events(Address),
+    Ask(Address, String),
+    Snapshot(Address),
+    Passivate(Address),
+}
+
+/// Answers a request, whatever it is.
+pub(super) async fn answer(context: Context, request: Request) -> Response {
+    let began = Instant::now();
+    let (label, answer) = match select(&request) {
+        Ok(call) => {
+            let route = call.route();
+            (route.template, run(call, route, &context, request).await)
+        }
+        Err(problem) => (NO_ROUTE, Err(problem)),
+    };
+    let response = answer.unwrap_or_else(|problem| {
+        tracing::debug!(route = label, code = %problem.code(), detail = problem.detail(), "request refused");
+        problem.into_response()
+    });
+    metrics::record_request(label, response.status().as_u16(), began.elapsed());
+    response
+}
+
+fn select(request: &Request) -> Result<Call, Problem> {
+    let path = Path::parse(request.uri().path())?;
+    let method = request.method().as_str();
+    match Verb::of(method).and_then(|verb| Call::choose(verb, &path)) {
+        Some(call) => Ok(call),
+        None => Err(not_allowed(method, request.uri().path(), &path)),
+    }
+}
+
+fn not_allowed(method: &str, raw: &str, path: &Path) -> Problem {
+    let allowed: Vec<&str> =
+        Verb::ALL.into_iter().filter(|verb| Call::choose(*verb, path).is_some()).map(Verb::as_str).collect();
+    let hint = match path {
+        Path::Actor(_) => "; POST needs a command after the key, as in …/{key}/{command}",
+        Path::Verb(..) => "; a ':' that belongs to the key is written %3A",
+        _ => "",
+    };
+    let allowed = allowed.join(", ");
+    Problem::method_not_allowed(format!("{raw} takes {allowed}, not {method}{hint}"), &allowed)
+}
+
+impl Call {
+    /// The verb for a method on a path; `None` if the path does not have the method.
+    fn choose(verb: Verb, path: &Path) -> Option<Self> {
+        Some(match (verb, path.clone()) {
+            (Verb::Get, Path::Health) => Self::Health,
+            (Verb::Get, Path::Ready) => Self::Ready,
+            (Verb::Get, Path::Metrics) => Self::Metrics,
+            (Verb::Get, Path::OpenApi) => Self::OpenApi,
+            (Verb::Get, Path::ErrorPage(code)) => Self::ErrorPage(code),
+            (Verb::Get, Path::Kinds(tenant)) => Self::Kinds(tenant),
+            (Verb::Put, Path::Kind(tenant, kind)) => Self::Deploy(tenant, kind),
+            (Verb::Get, Path::Kind(tenant, kind)) => Self::Revisions(tenant, kind),
+            (Verb::Get, Path::Actors(tenant, kind)) => Self::Actors(tenant, kind),
+            (Verb::Get, Path::Actor(address)) => Self::Status(address),
+            (Verb::Get, Path::Member(address, name)) if name == "state" => Self::State(address),
+            (Verb::Get, Path::Member(address, name)) if name == "events" => Self::Events(address),
+            (Verb::Post, Path::Member(address, command)) => Self::Ask(address, command),
+            (Verb::Post, Path::Verb(address, ActorVerb::Snapshot)) => Self::Snapshot(address),
+            (Verb::Post, Path::Verb(address, ActorVerb::Passivate)) => Self::Passivate(address),
+            _ => return None,
+        })
+    }
+
+    const fn route(&self) -> &'static Route {
+        match self {
+            Self::Health => &health::ROUTE,
+            Self::Ready => &ready::ROUTE,
+            Self::Metrics => &metrics_page::ROUTE,
+            Self::OpenApi => &openapi::ROUTE,
+            Self::ErrorPage(_) => &error_page::ROUTE,
+            Self::Kinds(_) => &kinds::ROUTE,
+            Self::Deploy(..) => &deploy::ROUTE,
+            Self::Revisions(..) => &revisions::ROUTE,
+            Self::Actors(..) => &actors::ROUTE,
+            Self::Status(_) => &status::ROUTE,
+            Self::State(_) => &state::ROUTE,
+            Self::Events(_) => &events::ROUTE,
+            Self::Ask(..) => &ask::ROUTE,
+            Self::Snapshot(_) => &snapshot::ROUTE,
+            Self::Passivate(_) => &passivate::ROUTE,
+        }
+    }
+}
+
+async fn run(call: Call, route: &Route, context: &Context, request: Request) -> Result<Response, Problem> {
+    let query = Query::parse(request.uri().query(), route.query)?;
+    match call {
+        Call::Health => Ok(health::answer()),
+        Call::Ready => ready::answer(context),
+        Call::Metrics => Ok(metrics_page::answer(context)),
+        Call::OpenApi => Ok(openapi::answer(context)),
+        Call::ErrorPage(code) => Ok(error_page::answer(code)),
+        Call::Kinds(tenant) => kinds::answer(context, &tenant).await,
+        Call::Deploy(tenant, kind) => deploy::answer(context, tenant, kind, request).await,
+        Call::Revisions(tenant, kind) => revisions::answer(context, &tenant, &kind).await,
+        Call::Actors(tenant, kind) => actors::answer(context, &tenant, &kind, &query).await,
+        Call::Status(address) => status::answer(context, address).await,
+        Call::State(address) => state::answer(context, address, &query).await,
+        Call::Events(address) => events::answer(context, address, &query).await,
+        Call::Ask(address, command) => ask::answer(context, address, command, request).await,
+        Call::Snapshot(address) => snapshot::answer(context, address).await,
+        Call::Passivate(address) => passivate::answer(context, address).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+    use std::collections::BTreeSet;
+
+    fn request(method: &str, uri: &str) -> Request {
+        Request::builder().method(method).uri(uri).body(Body::empty()).unwrap()
+    }
+
+    fn example(template: &str) -> String {
+        [
+            ("{tenant}", "default"),
+            ("{kind}", "counter"),
+            ("{key}", "a%2Fb"),
+            ("{command}", "increment"),
+            ("{code}", "GR0007"),
+        ]
+        .iter()
+        .fold(template.to_owned(), |path, (name, value)| path.replace(name, value))
+    }
+
+    #[test]
+    fn every_listed_route_is_the_one_that_answers_its_path() {
+        for route in ROUTES {
+            let path = example(route.template);
+            let call = select(&request(route.verb.as_str(), &path)).unwrap();
+            assert!(std::ptr::eq(call.route(), *route), "{} {path} goes to {call:?}", route.verb.as_str());
+        }
+    }
+
+    #[test]
+    fn no_two_routes_share_a_name_or_a_place() {
+        let names: BTreeSet<_> = ROUTES.iter().map(|route| route.name).collect();
+        let places: BTreeSet<_> = ROUTES.iter().map(|route| (route.template, route.verb)).collect();
+        assert_eq!((names.len(), places.len()), (ROUTES.len(), ROUTES.len()));
+    }
+
+    #[test]
+    fn a_wrong_method_says_which_ones_there_are() {
+        for (method, path, allow) in [
+            ("DELETE", "/v1/default/kinds/counter", "GET, PUT"),
+            ("POST", "/v1/default/actors/counter/c-1", "GET"),
+            ("GET", "/v1/default/actors/counter/c-1:snapshot", "POST"),
+            ("GET", "/v1/default/actors/counter/c-1/increment", "POST"),
+            ("PUT", "/v1/default/actors/counter/c-1/state", "GET, POST"),
+            ("OPTIONS", "/healthz", "GET"),
+        ] {
+            let problem = select(&request(method, path)).unwrap_err();
+            assert_eq!(problem.code(), Code::MethodNotAllowed);
+            assert_eq!(problem.into_response().headers()["allow"], allow, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn a_command_may_have_the_name_of_a_view() {
+        let call = select(&request("POST", "/v1/default/actors/counter/c-1/state")).unwrap();
+        assert!(matches!(call, Call::Ask(_, name) if name == "state"));
+    }
+
+    #[test]
+    fn a_head_request_is_a_get_without_its_body() {
+        assert_eq!(select(&request("HEAD", "/healthz")).unwrap(), Call::Health);
+    }
+}

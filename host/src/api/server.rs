@@ -1,0 +1,166 @@
+//! Connections: accepted up to a bound, each with timeouts, ended in order.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::timeout;
+
+use super::context::{Context, Phase};
+use super::{HttpSettings, Metrics, metrics, openapi, routes};
+use crate::runtime::Host;
+
+/// How long to wait when the system has no room for a connection; it has no better signal for "again".
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The HTTP face of a host.
+#[derive(Debug)]
+pub struct Server {
+    host: Host,
+    settings: HttpSettings,
+    metrics: Option<Metrics>,
+}
+
+/// Serves a host with the default settings until `shutdown` resolves.
+///
+/// Open responses get a moment to finish; those that follow a journal end at once. Does not shut the host down.
+pub async fn serve(listener: TcpListener, host: Host, shutdown: impl Future<Output = ()> + Send) {
+    Server::new(host).serve(listener, shutdown, async {}).await;
+}
+
+impl Server {
+    /// A server with the default settings and without metrics.
+    #[must_use]
+    pub fn new(host: Host) -> Self {
+        Self { host, settings: HttpSettings::default(), metrics: None }
+    }
+
+    /// Its bounds.
+    #[must_use]
+    pub fn settings(mut self, settings: HttpSettings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// What `/metrics` shows.
+    #[must_use]
+    pub fn metrics(mut self, metrics: Metrics) -> Self {
+        self.metrics = Some(metrics);
+        self
+    }
+
+    /// Serves in two steps. Until `closing` resolves, all is served. Then responses that follow a journal end, and
+    /// the rest is still answered, so that callers read "shutting down" and not a refused connection, until `drained`
+    /// resolves too. Then nothing is accepted, open responses get a moment, and what is left is dropped.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        closing: impl Future<Output = ()> + Send,
+        drained: impl Future<Output = ()> + Send,
+    ) {
+        metrics::describe();
+        let (phase, watched) = watch::channel(Phase::Open);
+        let connections = self.settings.connections.max(1);
+        let permits = Arc::new(Semaphore::new(usize::try_from(connections).unwrap_or(Semaphore::MAX_PERMITS)));
+        let drain_timeout = self.settings.drain_timeout();
+        let context = Context {
+            host: self.host,
+            settings: Arc::new(self.settings),
+            metrics: self.metrics,
+            openapi: openapi::render(),
+            phase: watched,
+        };
+        let end = async {
+            closing.await;
+            phase.send_replace(Phase::Closing);
+            drained.await;
+        };
+        tokio::select! {
+            () = end => {}
+            () = accept(&listener, &context, &permits) => {}
+            () = keep_metrics(context.metrics.as_ref()) => {}
+        }
+        drop(listener);
+        phase.send_replace(Phase::Drained);
+        // A connection holds its permit until it ends: all permits back means that all have ended.
+        if timeout(drain_timeout, permits.acquire_many(connections)).await.is_err() {
+            phase.send_replace(Phase::Aborted);
+        }
+    }
+}
+
+async fn keep_metrics(metrics: Option<&Metrics>) {
+    match metrics {
+        Some(metrics) => metrics.keep_up().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Accepts for as long as it is polled.
+async fn accept(listener: &TcpListener, context: &Context, permits: &Arc<Semaphore>) {
+    // The semaphore is never closed, so this loop ends only by being dropped.
+    while let Ok(permit) = Arc::clone(permits).acquire_owned().await {
+        let stream = accept_one(listener).await;
+        tokio::spawn(connection(stream, context.clone(), permit));
+    }
+}
+
+async fn accept_one(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(error) if is_of_the_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// The client left before it was accepted; the next one can be accepted at once.
+fn is_of_the_connection(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset)
+}
+
+async fn connection(stream: TcpStream, context: Context, permit: OwnedSemaphorePermit) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY could not be set");
+    }
+    let settings = Arc::clone(&context.settings);
+    let phase = context.clone();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let context = context.clone();
+        async move { Ok::<_, Infallible>(routes::answer(context, request.map(Body::new)).await) }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(settings.header_read_timeout())
+        .keep_alive(true)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut served = std::pin::pin!(served);
+    let ended = tokio::select! {
+        ended = served.as_mut() => ended,
+        () = phase.reached(Phase::Drained) => {
+            served.as_mut().graceful_shutdown();
+            tokio::select! {
+                ended = served => ended,
+                () = phase.reached(Phase::Aborted) => Ok(()),
+            }
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+    drop(permit);
+}
