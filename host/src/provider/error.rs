@@ -3,7 +3,7 @@
 use crate::vocab::{ActorId, Code, Sequence};
 
 /// Why an append was not acknowledged. The four variants mean four different things to a writer.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppendError {
     /// Definitely not stored, and the same append will be refused again: change it.
@@ -31,7 +31,7 @@ pub enum AppendError {
 }
 
 /// Why a store could not do its work.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// Bytes that were durable fail their checksum or contradict themselves.
@@ -92,6 +92,24 @@ pub enum StoreError {
         /// The newest durable snapshot.
         newest: Option<Sequence>,
     },
+    /// A snapshot with events that the journal does not hold.
+    #[error("a snapshot of {actor} at {sequence} is ahead of its journal, which ends at {head}; nothing was stored")]
+    AheadOfJournal {
+        /// Whose journal.
+        actor: ActorId,
+        /// The snapshot's number.
+        sequence: Sequence,
+        /// Where the journal ends.
+        head: Sequence,
+    },
+    /// Two addresses with one id; the second one is refused.
+    #[error("{address} has the same id as {holder}, which was first; nothing was stored")]
+    AddressTaken {
+        /// Who was refused.
+        address: String,
+        /// Who has the id.
+        holder: String,
+    },
     /// A record over the store's bound.
     #[error("a record of {bytes} bytes is over the store's limit of {limit}")]
     TooLarge {
@@ -126,7 +144,12 @@ impl StoreError {
             Self::Locked { .. } => Code::StoreLocked,
             Self::Poisoned { .. } => Code::StorePoisoned,
             Self::DiskFull { .. } => Code::DiskFull,
-            Self::NotCovered { .. } | Self::TooLarge { .. } | Self::Io { .. } | Self::Closed => Code::StoreFailed,
+            Self::NotCovered { .. }
+            | Self::AheadOfJournal { .. }
+            | Self::AddressTaken { .. }
+            | Self::TooLarge { .. }
+            | Self::Io { .. }
+            | Self::Closed => Code::StoreFailed,
         }
     }
 }

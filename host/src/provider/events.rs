@@ -78,8 +78,9 @@ pub trait EventStore: Send + Sync + 'static {
     /// Queues a turn and returns at once; the result arrives when it is durable.
     ///
     /// Appends of one actor are decided in the order of the calls. An append whose `expected` is not where the
-    /// journal (with all appends queued before it) ends is a conflict. A crash before the result leaves either
-    /// all of the frame or nothing; after it, all of it.
+    /// journal (with all appends queued before it) ends is a conflict, unless the very same frame is stored at that
+    /// place: then it is a repetition, and succeeds again. A crash before the result leaves either all of the frame
+    /// or nothing; after it, all of it.
     fn append(&self, append: Append) -> Appending;
 
     /// Reads frames in order, a batch at a time, nothing ahead of what is asked for.
@@ -87,6 +88,9 @@ pub trait EventStore: Send + Sync + 'static {
     /// The batches hold every frame that overlaps the range, whole; [`Frame::append_events`] trims to the bound.
     /// The reader sees the journal as it is durable at the call of `next`, always without a hole. Reading an
     /// unknown actor yields no batch. Dropping the reader frees what it holds.
+    ///
+    /// Deleted events are not read, but a frame of which only the first events are deleted is still whole: trim
+    /// with [`Head::deleted_through`]. A deletion that overtakes a reader is a [`StoreError::Gap`], not a hole.
     fn read(&self, actor: ActorId, range: ReadRange) -> Box<dyn FrameReader>;
 
     /// What is known of a journal. Waits for appends queued before it. Unknown actors have the default head.

@@ -2,12 +2,17 @@
 //!
 //! A provider is an [`EventStore`], a [`SnapshotStore`] and a [`Catalog`] that become durable together.
 
+mod admission;
 mod catalog;
+mod directory;
+mod durability;
 mod error;
 mod events;
+pub mod memory;
 mod snapshots;
 
 pub use catalog::Catalog;
+pub use durability::Durability;
 pub use error::{AppendError, StoreError};
 pub use events::{ActorListing, Append, Appending, DeleteGuard, EventStore, FrameReader, Head, ReadRange, Wake};
 pub use snapshots::{Snapshot, SnapshotMeta, SnapshotStore};
