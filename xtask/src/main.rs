@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask VERB`. One file per verb.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks to the person at the terminal")]
 
+mod demo;
 mod guests;
 mod lint;
 mod tally;
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 const HELP: &str = "\
 Usage: cargo xtask VERB
 
+  demo [--smoke]  the whole way of an actor, with proofs: load, kill -9, recovery, exactly-once repeats
   guests          build every guest component into target/guests
   test [NAME…]    build guests and server, then run every test (or those whose names match)
   lint            formatting, clippy, documentation, dependencies, layers
@@ -24,6 +26,7 @@ fn main() -> ExitCode {
         None => ("help", [].as_slice()),
     };
     let result = match verb {
+        "demo" => demo::run(rest),
         "guests" => guests::run(rest),
         "test" => test::run(rest),
         "lint" => lint::run(rest),
