@@ -1,0 +1,181 @@
+//! An actor that does what actors must not do: the command's name says what in `handle`, the actor's key says what
+//! in the other calls, and a marker in the data section, which tests overwrite, says what in `describe`.
+//!
+//! The commands `add` and `get` are honest: a counter.
+
+wit_bindgen::generate!({ path: "../../../wit/v1", world: "actor", generate_all });
+
+mod commands;
+mod outcome;
+mod wasi;
+
+use std::cell::RefCell;
+use std::hint::black_box;
+
+use exports::greenroom::actor::{behavior, inspect};
+use greenroom::actor::effects;
+use greenroom::actor::types::{
+    Address, CommandBatch, CommandType, EventBatch, EventType, Manifest, OutcomeBatch, Snapshot,
+};
+
+#[cfg(target_family = "wasm")]
+#[used]
+#[unsafe(link_section = "greenroom:contract")]
+static CONTRACT: [u8; 1] = *b"1";
+
+/// What `describe` does; tests overwrite the part after the colon in the component's bytes.
+static DESCRIBE: &[u8; 32] = b"describe-mode:honest            ";
+
+pub(crate) struct State {
+    key: String,
+    total: u64,
+}
+
+thread_local! {
+    static STATE: RefCell<State> = const { RefCell::new(State { key: String::new(), total: 0 }) };
+}
+
+pub(crate) fn with_state<T>(f: impl FnOnce(&mut State) -> T) -> T {
+    STATE.with_borrow_mut(f)
+}
+
+fn key_is(behaviour: &str) -> bool {
+    with_state(|state| state.key == behaviour)
+}
+
+pub(crate) fn loop_forever() -> ! {
+    let mut n = 0_u64;
+    loop {
+        n = black_box(n.wrapping_add(1));
+    }
+}
+
+struct Hostile;
+
+impl behavior::Guest for Hostile {
+    fn describe() -> Manifest {
+        let mode = String::from_utf8_lossy(black_box(DESCRIBE)).into_owned();
+        let mut manifest = honest_manifest();
+        match mode.trim_start_matches("describe-mode:").trim_end() {
+            "honest" => {}
+            "loop" => loop_forever(),
+            "trap" => panic!("describe traps"),
+            "no-commands" => manifest.commands.clear(),
+            "many-commands" => manifest.commands = (0..1_001).map(|n| command(format!("c{n}"))).collect(),
+            "same-command" => manifest.commands.push(command("add".to_owned())),
+            "shouted-command" => manifest.commands.push(command("ADD".to_owned())),
+            "same-event" => manifest.events.push(EventType { name: "added".to_owned(), version: 1 }),
+            "nameless-event" => manifest.events.push(EventType { name: String::new(), version: 1 }),
+            "many-events" => {
+                manifest.events = (0..1_001).map(|n| EventType { name: format!("e{n}"), version: 1 }).collect();
+            }
+            other => panic!("no such mode: {other}"),
+        }
+        manifest
+    }
+
+    fn start(address: Address, base: Option<Snapshot>) -> Result<(), behavior::StartError> {
+        with_state(|state| state.key = address.key);
+        match with_state(|state| state.key.clone()).as_str() {
+            "loop-in-start" => loop_forever(),
+            "trap-in-start" => panic!("start traps"),
+            "refuse-start" => return Err(behavior::StartError::Failed("not today".to_owned())),
+            "effect-in-start" => effects::request_snapshot(),
+            _ => {}
+        }
+        let Some(base) = base else { return Ok(()) };
+        let Ok(total) = base.state.try_into() else { return Err(behavior::StartError::UnknownStateVersion) };
+        if base.state_version != 1 {
+            return Err(behavior::StartError::UnknownStateVersion);
+        }
+        with_state(|state| state.total = u64::from_le_bytes(total));
+        Ok(())
+    }
+
+    fn replay(events: EventBatch) -> Result<(), behavior::ReplayError> {
+        match with_state(|state| state.key.clone()).as_str() {
+            "loop-in-replay" => loop_forever(),
+            "trap-in-replay" => panic!("replay traps"),
+            "effect-in-replay" => effects::passivate(),
+            "refuse-second-event" => {
+                return Err(behavior::ReplayError { event: 1, reason: "cannot read it".to_owned() });
+            }
+            "refuse-event-past-end" => {
+                return Err(behavior::ReplayError { event: u32::MAX, reason: "nobody".to_owned() });
+            }
+            "random-in-replay" => with_state(|state| state.total ^= wasi::random_u64()),
+            "clock-in-replay" => with_state(|state| state.total ^= wasi::now_seconds()),
+            _ => {}
+        }
+        let mut start = 0;
+        for (event, end) in events.types.iter().zip(&events.payloads.ends) {
+            let payload = &events.payloads.data[start..*end as usize];
+            start = *end as usize;
+            if *event == 0 {
+                let by = payload.try_into().map_or(0, u64::from_le_bytes);
+                with_state(|state| state.total = state.total.wrapping_add(by));
+            }
+        }
+        Ok(())
+    }
+
+    fn recovered() {
+        if key_is("loop-in-recovered") {
+            loop_forever()
+        }
+    }
+
+    fn handle(commands: CommandBatch) -> OutcomeBatch {
+        let mut out = outcome::Builder::default();
+        let mut start = 0;
+        for (index, (name, end)) in commands.names.iter().zip(&commands.payloads.ends).enumerate() {
+            let payload = &commands.payloads.data[start..*end as usize];
+            start = *end as usize;
+            commands::run(commands::COMMANDS[usize::from(*name)].0, index as u32, payload, &mut out);
+        }
+        out.batch
+    }
+
+    fn capture() -> Result<Snapshot, String> {
+        match with_state(|state| state.key.clone()).as_str() {
+            "loop-in-capture" => loop_forever(),
+            "refuse-capture" => return Err("not now".to_owned()),
+            "large-capture" => return Ok(Snapshot { state_version: 1, state: vec![7; 17 * 1_024 * 1_024] }),
+            _ => {}
+        }
+        Ok(Snapshot { state_version: 1, state: with_state(|state| state.total).to_le_bytes().to_vec() })
+    }
+}
+
+impl inspect::Guest for Hostile {
+    fn state_as_json() -> String {
+        format!("{{\"total\":{}}}", with_state(|state| state.total))
+    }
+
+    fn event_as_json(event: u16, payload: Vec<u8>) -> Result<String, String> {
+        match event {
+            0 => Ok(format!("{{\"by\":{}}}", payload.as_slice().try_into().map_or(0, u64::from_le_bytes))),
+            other => Err(format!("no event type {other}")),
+        }
+    }
+}
+
+fn command(name: String) -> CommandType {
+    CommandType { name, read_only: false }
+}
+
+fn honest_manifest() -> Manifest {
+    Manifest {
+        commands: commands::COMMANDS
+            .iter()
+            .map(|(name, read_only)| CommandType { name: (*name).to_owned(), read_only: *read_only })
+            .collect(),
+        events: vec![
+            EventType { name: "added".to_owned(), version: 1 },
+            EventType { name: "noted".to_owned(), version: 1 },
+        ],
+        state_version: 1,
+    }
+}
+
+export!(Hostile);
