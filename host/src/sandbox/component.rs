@@ -1,36 +1,61 @@
 //! One per revision: checked, compiled, linked, ready to be instantiated.
 
+use std::fmt;
+use std::sync::Arc;
+
+use super::link::Linked;
+use super::shared::Shared;
 use super::{GuestFailure, Instance, InstanceOptions, Manifest};
 use crate::vocab::Digest;
 
 /// A compiled component; cloning shares it.
-#[derive(Debug, Clone)]
-pub struct Component {}
+#[derive(Clone)]
+pub struct Component {
+    inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) digest: Digest,
+    pub(super) manifest: Manifest,
+    pub(super) reads_clocks: bool,
+    pub(super) linked: Linked,
+    pub(super) shared: Arc<Shared>,
+}
 
 impl Component {
+    pub(super) fn new(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner) }
+    }
+
     /// The identity of its bytes.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        todo!()
+        self.inner.digest
     }
 
     /// What it says of itself.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
-        todo!()
+        &self.inner.manifest
     }
 
     /// Whether it can read WASI clocks: then `replay` must be called once per distinct event time.
     #[must_use]
     pub fn reads_clocks(&self) -> bool {
-        todo!()
+        self.inner.reads_clocks
     }
 
     /// Makes a fresh instance; guest initialisation code runs, under the limits.
     ///
     /// # Errors
     /// How the guest failed, or that the pool is exhausted.
-    pub fn instantiate(&self, _options: InstanceOptions) -> Result<Instance, GuestFailure> {
-        todo!()
+    pub fn instantiate(&self, options: InstanceOptions) -> Result<Instance, GuestFailure> {
+        Instance::new(&self.inner.shared, &self.inner.linked, &options, self.clone())
+    }
+}
+
+impl fmt::Debug for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Component").field("digest", &self.inner.digest).finish_non_exhaustive()
     }
 }

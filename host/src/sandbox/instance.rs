@@ -1,169 +1,104 @@
 //! One per activation: the calls of the contract, as plain data. All calls are synchronous and bounded in time.
 
+use std::fmt;
 use std::sync::Arc;
 
-use super::{GuestFailure, ReplayFailure};
-use crate::frame::{Column, EventColumns};
-use crate::vocab::{Address, Sequence, Timestamp};
+use wasmtime::Store;
 
-/// How an instance is made.
-#[derive(Debug, Clone)]
-pub struct InstanceOptions {
-    /// Whose instance: names its log lines and seeds its random numbers.
-    pub address: Arc<Address>,
-    /// Its log lines are dropped: for replays that only look (state at an earlier sequence, rehearsal).
-    pub silent: bool,
-}
-
-/// What the guest may know of when it runs: WASI clocks show `time`, WASI random is seeded by actor and `sequence`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment {
-    /// The turn's time, or the recorded time on replay.
-    pub time: Timestamp,
-    /// The number of the last event before this call.
-    pub sequence: Sequence,
-}
-
-/// Commands in arrival order; `names[i]` is an index into the manifest's commands.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CommandColumns {
-    /// One command index per command.
-    pub names: Vec<u16>,
-    /// One payload per command.
-    pub payloads: Column,
-}
-
-/// Who sent a command.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Caller {
-    /// A client, by name; empty if it has none.
-    Client(String),
-    /// Another actor.
-    Actor(Arc<Address>),
-    /// A timer of this actor, by name.
-    Timer(String),
-}
-
-/// Facts about one command, fetched by the guest only when it needs them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CommandContext {
-    /// Who sent it.
-    pub caller: Caller,
-    /// Header names (lower case) and values that came with it.
-    pub headers: Vec<(String, String)>,
-}
-
-/// What the guest said to one command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// The reply is an answer.
-    Accepted,
-    /// The reply is the actor's reason to refuse.
-    Rejected,
-    /// The reply is a message: the payload could not be decoded.
-    Malformed,
-}
-
-/// What the guest asked for, released only after the turn is durable. `command` is the index in the batch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Effect {
-    /// Send a command to another actor of the same tenant (checked by the caller).
-    Tell {
-        /// Which command of the batch asked.
-        command: u32,
-        /// Who gets it.
-        to: Address,
-        /// The command's name.
-        name: String,
-        /// The command's payload.
-        payload: Vec<u8>,
-    },
-    /// Set or replace a timer.
-    Schedule {
-        /// Which command of the batch asked.
-        command: u32,
-        /// The timer's name.
-        timer: String,
-        /// When it fires.
-        at: Timestamp,
-        /// The command's name.
-        name: String,
-        /// The command's payload.
-        payload: Vec<u8>,
-    },
-    /// Remove a timer.
-    Cancel {
-        /// Which command of the batch asked.
-        command: u32,
-        /// The timer's name.
-        timer: String,
-    },
-}
-
-/// What one turn did; checked: all columns agree with each other, with the batch and with the limits.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outcome {
-    /// How many of `events` each command appended, in order.
-    pub appended: Vec<u32>,
-    /// All events of the turn.
-    pub events: EventColumns,
-    /// One per command.
-    pub verdicts: Vec<Verdict>,
-    /// One per command.
-    pub replies: Column,
-    /// What the guest asked for, in order.
-    pub effects: Vec<Effect>,
-    /// It asked for a snapshot.
-    pub wants_snapshot: bool,
-    /// It asked to be passivated.
-    pub wants_passivation: bool,
-}
-
-/// What the guest captured.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GuestSnapshot {
-    /// The layout's version.
-    pub state_version: u32,
-    /// The bytes; opaque to the host.
-    pub state: Vec<u8>,
-}
-
-/// How `start` went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Started {
-    /// Ready for replay.
-    Ready,
-    /// It does not read this snapshot's layout: make a new instance and replay from the first event.
-    UnknownStateVersion,
-}
+use super::failure::{self, Refusal};
+use super::link::Linked;
+use super::shared::Shared;
+use super::state::State;
+use super::turn::Turn;
+use super::{
+    CommandColumns, CommandContext, Component, GuestFailure, GuestSnapshot, InstanceOptions, Moment, Outcome,
+    ReplayFailure, Started, deadline, outcome, store, v1,
+};
+use crate::frame::EventColumns;
+use crate::vocab::Limits;
 
 /// A live instance. After any failure it must be dropped.
-#[derive(Debug)]
-pub struct Instance {}
+///
+/// Its calls run guest code on the caller's thread, whose stack must have 1 MiB to spare. A call that lasts longer than
+/// a few milliseconds hands the other tasks of a multi-threaded tokio worker to another thread; it must not be made
+/// inside a `tokio::task::LocalSet`.
+pub struct Instance {
+    store: Store<State>,
+    actor: v1::Actor,
+    component: Component,
+}
 
 impl Instance {
+    pub(super) fn new(
+        shared: &Arc<Shared>,
+        linked: &Linked,
+        options: &InstanceOptions,
+        component: Component,
+    ) -> Result<Self, GuestFailure> {
+        let mut store = store::open(shared, options);
+        let instance = store::instantiate(&mut store, &linked.instance)?;
+        let actor = linked.exports.load(&mut store, &instance);
+        let actor = actor.map_err(|error| failure::classify(store.data(), &error))?;
+        Ok(Self { store, actor, component })
+    }
+
     /// Gives the instance its address and the state to start from (`None`: the initial state).
     ///
     /// # Errors
     /// How the guest failed.
-    pub fn start(&mut self, _moment: Moment, _base: Option<&GuestSnapshot>) -> Result<Started, GuestFailure> {
-        todo!()
+    pub fn start(&mut self, moment: Moment, base: Option<&GuestSnapshot>) -> Result<Started, GuestFailure> {
+        let address = self.store.data().log.address();
+        let base = base.map(|base| v1::SnapshotParam { state_version: base.state_version, state: &base.state });
+        let limits = self.limits();
+        let (limit_ms, fuel) = (limits.guest_call_ms, limits.guest_hostcall_bytes);
+        let started = self.call(moment, limit_ms, fuel, |actor, store| {
+            let (tenant, kind, key) = (address.tenant.as_str(), address.kind.as_str(), address.key.as_str());
+            actor.greenroom_actor_behavior().call_start(store, v1::AddressParam { tenant, kind, key }, base)
+        })?;
+        match started {
+            Ok(()) => Ok(Started::Ready),
+            Err(v1::StartError::UnknownStateVersion) => Ok(Started::UnknownStateVersion),
+            Err(v1::StartError::Failed(reason)) => Err(GuestFailure::Refused { call: "start", reason }),
+        }
     }
 
     /// Folds events into the state; the first has number `moment.sequence + 1`. Effects trap.
     ///
     /// # Errors
     /// Which event could not be applied, or how the guest failed.
-    pub fn replay(&mut self, _moment: Moment, _events: &EventColumns) -> Result<(), ReplayFailure> {
-        todo!()
+    pub fn replay(&mut self, moment: Moment, events: &EventColumns) -> Result<(), ReplayFailure> {
+        let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
+        let (first, last) = (moment.sequence.next(), moment.sequence.plus(count));
+        let batch = v1::EventBatchParam {
+            types: &events.types,
+            payloads: v1::ColumnParam { data: &events.payloads.data, ends: &events.payloads.ends },
+        };
+        let limits = self.limits();
+        let (limit_ms, fuel) = (limits.guest_replay_ms, limits.guest_hostcall_bytes);
+        let guest = |failure| ReplayFailure::Guest { first, last, failure };
+        let replayed = self
+            .call(moment, limit_ms, fuel, |actor, store| actor.greenroom_actor_behavior().call_replay(store, batch))
+            .map_err(guest)?;
+        match replayed {
+            Ok(()) => Ok(()),
+            Err(error) if u64::from(error.event) < count => {
+                Err(ReplayFailure::Event { sequence: first.plus(u64::from(error.event)), reason: error.reason })
+            }
+            Err(error) => {
+                let reason = format!("it could not apply event {} of {count}: {}", error.event, error.reason);
+                Err(guest(GuestFailure::InvalidOutcome { reason }))
+            }
+        }
     }
 
     /// Tells the guest that it is up to date.
     ///
     /// # Errors
     /// How the guest failed.
-    pub fn recovered(&mut self, _moment: Moment) -> Result<(), GuestFailure> {
-        todo!()
+    pub fn recovered(&mut self, moment: Moment) -> Result<(), GuestFailure> {
+        let limits = self.limits();
+        let (limit_ms, fuel) = (limits.guest_call_ms, limits.guest_hostcall_bytes);
+        self.call(moment, limit_ms, fuel, |actor, store| actor.greenroom_actor_behavior().call_recovered(store))
     }
 
     /// Handles a batch of commands: one turn. `contexts` has one entry per command.
@@ -172,19 +107,42 @@ impl Instance {
     /// How the guest failed; nothing of the turn may be used then.
     pub fn handle(
         &mut self,
-        _moment: Moment,
-        _commands: &CommandColumns,
-        _contexts: Vec<CommandContext>,
+        moment: Moment,
+        commands: &CommandColumns,
+        contexts: Vec<CommandContext>,
     ) -> Result<Outcome, GuestFailure> {
-        todo!()
+        let batch = v1::CommandBatch {
+            names: &commands.names,
+            payloads: v1::ColumnParam { data: &commands.payloads.data, ends: &commands.payloads.ends },
+            now: moment.time.0,
+        };
+        let limits = self.limits();
+        let (limit_ms, fuel) = (limits.guest_call_ms, turn_fuel(limits, commands.names.len()));
+        self.store.data_mut().turn = Some(Turn::new(contexts));
+        let batch = self
+            .call(moment, limit_ms, fuel, |actor, store| actor.greenroom_actor_behavior().call_handle(store, batch));
+        let turn = self.store.data_mut().turn.take().unwrap_or_default();
+        let limits = &self.store.data().shared.limits;
+        outcome::check(batch?, turn, commands, self.component.manifest(), limits).map_err(|Refusal(failure)| failure)
     }
 
     /// Captures the state.
     ///
     /// # Errors
     /// How the guest failed; a `Refused` capture or one over the limit leaves the instance usable.
-    pub fn capture(&mut self, _moment: Moment) -> Result<GuestSnapshot, GuestFailure> {
-        todo!()
+    pub fn capture(&mut self, moment: Moment) -> Result<GuestSnapshot, GuestFailure> {
+        let limits = self.limits();
+        let (limit_ms, limit) = (limits.guest_call_ms, u64::from(limits.snapshot_bytes));
+        // A guest cannot return more than its memory holds: so one over the limit is seen, not cut off with a trap.
+        let fuel = limits.guest_memory_bytes.max(limits.guest_hostcall_bytes);
+        let captured =
+            self.call(moment, limit_ms, fuel, |actor, store| actor.greenroom_actor_behavior().call_capture(store))?;
+        let snapshot = captured.map_err(|reason| GuestFailure::Refused { call: "capture", reason })?;
+        let found = u64::try_from(snapshot.state.len()).unwrap_or(u64::MAX);
+        if found > limit {
+            return Err(GuestFailure::Limit { what: "bytes in one snapshot", found, limit });
+        }
+        Ok(GuestSnapshot { state_version: snapshot.state_version, state: snapshot.state })
     }
 
     /// The state as JSON text, for people.
@@ -192,14 +150,62 @@ impl Instance {
     /// # Errors
     /// How the guest failed.
     pub fn state_as_json(&mut self) -> Result<String, GuestFailure> {
-        todo!()
+        let (limit_ms, fuel) = self.inspection();
+        let moment = self.store.data().moment;
+        self.call(moment, limit_ms, fuel, |actor, store| actor.greenroom_actor_inspect().call_state_as_json(store))
     }
 
     /// One event as JSON text, for people; the inner error is the guest's own reason.
     ///
     /// # Errors
     /// How the guest failed.
-    pub fn event_as_json(&mut self, _event_type: u16, _payload: &[u8]) -> Result<Result<String, String>, GuestFailure> {
-        todo!()
+    pub fn event_as_json(&mut self, event_type: u16, payload: &[u8]) -> Result<Result<String, String>, GuestFailure> {
+        let (limit_ms, fuel) = self.inspection();
+        let moment = self.store.data().moment;
+        self.call(moment, limit_ms, fuel, |actor, store| {
+            actor.greenroom_actor_inspect().call_event_as_json(store, event_type, payload)
+        })
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.store.data().shared.limits
+    }
+
+    /// Time and bytes for a text that people read; JSON is several times longer than what it shows.
+    fn inspection(&self) -> (u64, u64) {
+        let limits = self.limits();
+        (limits.guest_call_ms, limits.guest_memory_bytes.max(limits.guest_hostcall_bytes))
+    }
+
+    /// Makes one call, with its bounds on time and on the bytes that a result or a host call may bring.
+    fn call<R>(
+        &mut self,
+        moment: Moment,
+        limit_ms: u64,
+        fuel: u64,
+        call: impl FnOnce(&v1::Actor, &mut Store<State>) -> wasmtime::Result<R>,
+    ) -> Result<R, GuestFailure> {
+        self.store.data_mut().enter(moment);
+        self.store.set_hostcall_fuel(usize::try_from(fuel).unwrap_or(usize::MAX));
+        deadline::arm(&mut self.store, limit_ms);
+        let result = call(&self.actor, &mut self.store);
+        self.store.data_mut().leave();
+        result.map_err(|error| failure::classify(self.store.data(), &error))
+    }
+}
+
+/// Bytes that the outcome of a turn may bring: a full frame, the longest replies, and the other columns.
+fn turn_fuel(limits: &Limits, commands: usize) -> u64 {
+    let commands = u64::try_from(commands).unwrap_or(u64::MAX);
+    let replies = commands.saturating_mul(u64::from(limits.reply_bytes).saturating_add(16));
+    u64::from(limits.frame_bytes)
+        .saturating_add(replies)
+        .min(limits.guest_memory_bytes)
+        .max(limits.guest_hostcall_bytes)
+}
+
+impl fmt::Debug for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Instance").field("state", self.store.data()).finish_non_exhaustive()
     }
 }

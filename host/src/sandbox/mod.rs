@@ -3,17 +3,39 @@
 //! Three lifetimes are three types: [`Engine`] (one per host), [`Component`] (one per revision) and
 //! [`Instance`] (one per activation).
 
+mod cache;
+mod calls;
+mod check;
+mod compile;
 mod component;
+mod config;
+mod deadline;
+mod describe;
 mod engine;
 mod error;
+mod failure;
+mod growth;
+mod guest_log;
 mod instance;
+mod link;
+mod machine;
 mod manifest;
+mod outcome;
+mod randomness;
+mod remembered;
+mod shared;
+mod state;
+mod store;
+mod ticker;
+mod turn;
+mod v1;
+mod wasi;
 
+pub use calls::{
+    Caller, CommandColumns, CommandContext, Effect, GuestSnapshot, InstanceOptions, Moment, Outcome, Started, Verdict,
+};
 pub use component::Component;
 pub use engine::{Engine, SandboxSettings};
 pub use error::{DeployError, GuestFailure, ReplayFailure};
-pub use instance::{
-    Caller, CommandColumns, CommandContext, Effect, GuestSnapshot, Instance, InstanceOptions, Moment, Outcome, Started,
-    Verdict,
-};
+pub use instance::Instance;
 pub use manifest::{CommandType, EventType, Manifest};

@@ -1,0 +1,82 @@
+//! wasmtime's configuration: what guest code may use, and how much of everything the pool holds.
+
+use wasmtime::{
+    Config, Enabled, InstanceAllocationStrategy, ModuleVersionStrategy, OptLevel, PoolingAllocationConfig,
+    WasmBacktraceDetails,
+};
+
+use crate::vocab::Limits;
+
+/// Stack of guest code, inside the thread's own stack of 2 MiB: deep recursion.
+const GUEST_STACK_BYTES: usize = /* 256 KiB */ 256 * 1_024;
+/// Core instances of one component: CPython components have tens, Rust ones three or four.
+pub(super) const CORE_INSTANCES_MAX: u32 = 64;
+/// Tables of one component: Rust ones have two.
+pub(super) const TABLES_MAX: u32 = 8;
+/// Pool tables for each instance; components with more find the pool exhausted earlier.
+const TABLES_PER_INSTANCE: u32 = 4;
+/// Memories of one component; every one takes a slot of the pool.
+pub(super) const MEMORIES_MAX: u32 = 1;
+/// Bytes of wasmtime's own data about one core instance or component.
+const INSTANCE_BYTES: usize = /* 1 MiB */ 1_024 * 1_024;
+/// With more instances than this, full-size reservations would not fit a 47-bit address space.
+const FULL_RESERVATIONS_MAX: u32 = 16_384;
+/// Changes whenever compiled code must not be shared with earlier builds: the whole version, because the compiler's
+/// patch releases repair miscompilations, and wasmtime itself compares only the major version.
+const CODE_VERSION: &str = "greenroom-1 wasmtime-48.0.8";
+
+pub(super) fn config(limits: &Limits, instances: u32) -> wasmtime::Result<Config> {
+    let mut config = Config::new();
+    language(&mut config);
+    config
+        .epoch_interruption(true)
+        .max_wasm_stack(GUEST_STACK_BYTES)
+        .native_unwind_info(false)
+        .debug_symbols(false)
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
+        .cranelift_opt_level(OptLevel::Speed)
+        .memory_init_cow(true)
+        .module_version(ModuleVersionStrategy::Custom(CODE_VERSION.to_owned()))?;
+    let memory_bytes = usize::try_from(limits.guest_memory_bytes)?;
+    if instances > FULL_RESERVATIONS_MAX {
+        config.memory_reservation(limits.guest_memory_bytes);
+    }
+    let table_elements = usize::try_from(limits.guest_table_elements)?;
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances, memory_bytes, table_elements)));
+    Ok(config)
+}
+
+/// As small a language as Rust, JavaScript and Python components need, and only its deterministic part.
+fn language(config: &mut Config) {
+    config
+        .wasm_component_model(true)
+        .concurrency_support(false)
+        .gc_support(false)
+        .wasm_gc(false)
+        .wasm_tail_call(false)
+        .wasm_memory64(false)
+        .wasm_multi_memory(false)
+        .wasm_relaxed_simd(false)
+        .relaxed_simd_deterministic(true)
+        .cranelift_nan_canonicalization(true);
+}
+
+fn pool(instances: u32, memory_bytes: usize, table_elements: usize) -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(instances)
+        .total_core_instances(instances.saturating_mul(CORE_INSTANCES_MAX))
+        .total_memories(instances.saturating_mul(MEMORIES_MAX))
+        .total_tables(instances.saturating_mul(TABLES_PER_INSTANCE))
+        .max_component_instance_size(INSTANCE_BYTES)
+        .max_core_instance_size(INSTANCE_BYTES)
+        .max_core_instances_per_component(CORE_INSTANCES_MAX)
+        .max_memories_per_component(MEMORIES_MAX)
+        .max_tables_per_component(TABLES_MAX)
+        .max_memories_per_module(MEMORIES_MAX)
+        .max_tables_per_module(TABLES_MAX)
+        .max_memory_size(memory_bytes)
+        .table_elements(table_elements)
+        .decommit_batch_size(1)
+        .pagemap_scan(Enabled::No);
+    pool
+}

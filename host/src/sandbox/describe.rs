@@ -1,0 +1,42 @@
+//! Asks a component what it is, once, in an instance that is thrown away.
+
+use std::sync::Arc;
+
+use super::check::{check_manifest, wrong_export};
+use super::link::Linked;
+use super::shared::Shared;
+use super::{CommandType, DeployError, EventType, InstanceOptions, Manifest, deadline, failure, store};
+use crate::vocab::Address;
+
+/// The manifest, checked; also the first time that this component's code runs.
+pub(super) fn describe(shared: &Arc<Shared>, linked: &Linked) -> Result<Manifest, DeployError> {
+    let mut store = store::open(shared, &nobody()?);
+    let instance = store::instantiate(&mut store, &linked.instance).map_err(DeployError::Describe)?;
+    let actor = linked.exports.load(&mut store, &instance).map_err(|error| wrong_export(&error))?;
+    deadline::arm(&mut store, shared.limits.guest_call_ms);
+    let described = actor.greenroom_actor_behavior().call_describe(&mut store);
+    store.data_mut().leave();
+    let described = described.map_err(|error| DeployError::Describe(failure::classify(store.data(), &error)))?;
+    let manifest = Manifest {
+        commands: described
+            .commands
+            .into_iter()
+            .map(|command| CommandType { name: command.name, read_only: command.read_only })
+            .collect(),
+        events: described
+            .events
+            .into_iter()
+            .map(|event| EventType { name: event.name, version: event.version })
+            .collect(),
+        state_version: described.state_version,
+    };
+    check_manifest(&manifest)?;
+    Ok(manifest)
+}
+
+/// No actor is being described: the address is made up, and nothing that is said is logged.
+fn nobody() -> Result<InstanceOptions, DeployError> {
+    let address = Address::new("default", "describe", "describe")
+        .map_err(|error| DeployError::InvalidManifest { reason: error.to_string() })?;
+    Ok(InstanceOptions { address: Arc::new(address), silent: true })
+}

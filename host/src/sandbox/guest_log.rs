@@ -1,0 +1,178 @@
+//! What guests say: to the host's log, at a bounded rate, with the actor's address.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::vocab::{Address, Limits};
+
+/// How loud a line is; as in the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Level {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// The two streams that standard libraries print to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Printed {
+    Stdout,
+    Stderr,
+}
+
+/// The log of one instance.
+#[derive(Debug)]
+pub(super) struct GuestLog {
+    address: Arc<Address>,
+    silent: bool,
+    message_bytes_max: usize,
+    bytes_per_second: u64,
+    /// The second that is being counted, and what was logged in it.
+    window: Option<(Instant, u64)>,
+    dropped_bytes: u64,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    /// What was said at error level, or printed to stderr, in this call: the reason of a trap that may follow.
+    last_error: String,
+    last_printed: String,
+}
+
+impl GuestLog {
+    pub(super) fn new(address: Arc<Address>, silent: bool, limits: &Limits) -> Self {
+        Self {
+            address,
+            silent,
+            message_bytes_max: usize::try_from(limits.guest_log_message_bytes).unwrap_or(usize::MAX),
+            bytes_per_second: limits.guest_log_bytes_per_second,
+            window: None,
+            dropped_bytes: 0,
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+            last_error: String::new(),
+            last_printed: String::new(),
+        }
+    }
+
+    /// Whose log it is.
+    pub(super) fn address(&self) -> Arc<Address> {
+        Arc::clone(&self.address)
+    }
+
+    /// Forgets the last words of earlier calls.
+    pub(super) fn enter(&mut self) {
+        self.last_error.clear();
+        self.last_printed.clear();
+    }
+
+    /// Writes out lines that were printed without an end, and counts what was dropped.
+    pub(super) fn leave(&mut self) {
+        self.end_line(Printed::Stdout);
+        self.end_line(Printed::Stderr);
+        let dropped = std::mem::take(&mut self.dropped_bytes);
+        if dropped > 0 {
+            let (tenant, kind) = (self.address.tenant.to_string(), self.address.kind.to_string());
+            metrics::counter!("greenroom_guest_log_dropped_bytes_total", "tenant" => tenant, "kind" => kind)
+                .increment(dropped);
+        }
+    }
+
+    /// The reason that the guest gave in this call, if it gave one.
+    pub(super) fn last_words(&self) -> Option<&str> {
+        [&self.last_error, &self.last_printed].into_iter().find(|words| !words.is_empty()).map(String::as_str)
+    }
+
+    pub(super) fn write(&mut self, level: Level, message: &str) {
+        let message = self.cut(message);
+        if level == Level::Error {
+            message.clone_into(&mut self.last_error);
+        }
+        self.emit(level, &message);
+    }
+
+    /// Takes printed bytes, and logs every line that they complete.
+    pub(super) fn print(&mut self, to: Printed, bytes: &[u8]) {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let room = self.message_bytes_max.saturating_sub(self.line(to).len());
+            let kept = piece.get(..piece.len().min(room)).unwrap_or_default();
+            self.dropped_bytes = self.dropped_bytes.saturating_add(count(piece.len().saturating_sub(kept.len())));
+            self.line(to).extend_from_slice(kept);
+            if piece.ends_with(b"\n") {
+                self.end_line(to);
+            }
+        }
+    }
+
+    fn line(&mut self, of: Printed) -> &mut Vec<u8> {
+        match of {
+            Printed::Stdout => &mut self.stdout,
+            Printed::Stderr => &mut self.stderr,
+        }
+    }
+
+    fn end_line(&mut self, of: Printed) {
+        let line = std::mem::take(self.line(of));
+        let text = String::from_utf8_lossy(&line);
+        let text = text.trim_end();
+        if text.is_empty() {
+            return;
+        }
+        if of == Printed::Stderr && self.last_printed.len().saturating_add(text.len()) < self.message_bytes_max {
+            let gap = if self.last_printed.is_empty() { "" } else { " " };
+            self.last_printed.push_str(gap);
+            self.last_printed.push_str(&plain(text));
+        }
+        let level = if of == Printed::Stderr { Level::Warn } else { Level::Info };
+        self.emit(level, &plain(text));
+    }
+
+    fn cut(&mut self, message: &str) -> String {
+        let kept = message.get(..message.floor_char_boundary(self.message_bytes_max)).unwrap_or_default();
+        self.dropped_bytes = self.dropped_bytes.saturating_add(count(message.len().saturating_sub(kept.len())));
+        plain(kept)
+    }
+
+    fn emit(&mut self, level: Level, message: &str) {
+        if self.silent {
+            return;
+        }
+        if !self.admits(count(message.len())) {
+            self.dropped_bytes = self.dropped_bytes.saturating_add(count(message.len()));
+            return;
+        }
+        let Address { tenant, kind, key } = &*self.address;
+        macro_rules! event {
+            ($level:ident) => {
+                tracing::event!(target: "greenroom::guest", tracing::Level::$level, %tenant, %kind, %key, "{message}")
+            };
+        }
+        match level {
+            Level::Trace => event!(TRACE),
+            Level::Debug => event!(DEBUG),
+            Level::Info => event!(INFO),
+            Level::Warn => event!(WARN),
+            Level::Error => event!(ERROR),
+        }
+    }
+
+    fn admits(&mut self, bytes: u64) -> bool {
+        let (since, used) = match self.window {
+            Some((since, used)) if since.elapsed() < Duration::from_secs(1) => (since, used),
+            _ => (Instant::now(), 0),
+        };
+        let wanted = used.saturating_add(bytes);
+        let admitted = wanted <= self.bytes_per_second;
+        self.window = Some((since, if admitted { wanted } else { used }));
+        admitted
+    }
+}
+
+/// Control characters become spaces: a guest cannot forge log lines or steer a terminal.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn count(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,19 @@
+//! What the engine, its components and its instances have in common.
+
+use std::fmt;
+
+use crate::vocab::Limits;
+
+/// Lives as long as any of them.
+pub(super) struct Shared {
+    /// wasmtime's engine; the epoch ticker runs while it lives.
+    pub(super) engine: wasmtime::Engine,
+    /// Every bound.
+    pub(super) limits: Limits,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,57 @@
+//! What the host keeps about one instance while guest code runs.
+
+use std::sync::Arc;
+
+use super::deadline::Deadline;
+use super::growth::Growth;
+use super::guest_log::GuestLog;
+use super::randomness::Randomness;
+use super::shared::Shared;
+use super::turn::Turn;
+use super::{InstanceOptions, Moment};
+
+/// The data of a store; host functions see nothing else.
+#[derive(Debug)]
+pub(super) struct State {
+    /// The engine's settings.
+    pub(super) shared: Arc<Shared>,
+    /// What clocks show.
+    pub(super) moment: Moment,
+    /// Bounds memory and tables.
+    pub(super) growth: Growth,
+    /// Bounds time.
+    pub(super) deadline: Deadline,
+    /// Bounds log lines, and remembers the last words before a trap.
+    pub(super) log: GuestLog,
+    /// What `wasi:random` answers.
+    pub(super) randomness: Randomness,
+    /// The turn that is being handled; `None` outside `handle`.
+    pub(super) turn: Option<Turn>,
+}
+
+impl State {
+    pub(super) fn new(shared: Arc<Shared>, options: &InstanceOptions) -> Self {
+        Self {
+            moment: Moment::default(),
+            growth: Growth::new(&shared.limits),
+            deadline: Deadline::default(),
+            log: GuestLog::new(Arc::clone(&options.address), options.silent, &shared.limits),
+            randomness: Randomness::new(options.address.id()),
+            turn: None,
+            shared,
+        }
+    }
+
+    /// Prepares for a call into the guest.
+    pub(super) fn enter(&mut self, moment: Moment) {
+        self.moment = moment;
+        self.growth.enter();
+        self.log.enter();
+        self.randomness.enter(moment);
+    }
+
+    /// Cleans up after a call into the guest.
+    pub(super) fn leave(&mut self) {
+        self.log.leave();
+    }
+}

@@ -1,0 +1,33 @@
+//! One store per instance: a trap poisons it, so it is never shared and never used again.
+
+use std::sync::Arc;
+
+use wasmtime::Store;
+use wasmtime::component::Instance;
+
+use super::shared::Shared;
+use super::state::State;
+use super::{GuestFailure, InstanceOptions, deadline, failure};
+
+/// An empty store, with every bound set.
+pub(super) fn open(shared: &Arc<Shared>, options: &InstanceOptions) -> Store<State> {
+    let limits = &shared.limits;
+    let mut store = Store::new(&shared.engine, State::new(Arc::clone(shared), options));
+    store.limiter(|state| &mut state.growth);
+    store.epoch_deadline_callback(deadline::slice_ended);
+    store.set_max_component_handles(usize::try_from(limits.guest_handles).unwrap_or(usize::MAX));
+    store.set_hostcall_fuel(usize::try_from(limits.guest_hostcall_bytes).unwrap_or(usize::MAX));
+    store
+}
+
+/// Instantiates in the store; guest initialisation code runs under the deadline of a call.
+pub(super) fn instantiate(
+    store: &mut Store<State>,
+    linked: &wasmtime::component::InstancePre<State>,
+) -> Result<Instance, GuestFailure> {
+    let limit_ms = store.data().shared.limits.guest_call_ms;
+    deadline::arm(store, limit_ms);
+    let instance = linked.instantiate(&mut *store);
+    store.data_mut().leave();
+    instance.map_err(|error| failure::classify(store.data(), &error))
+}
