@@ -11,6 +11,8 @@
 //! - [`vocab`]: ids, limits, errors.
 
 pub mod api;
+mod actor;
+pub mod decide;
 pub mod frame;
 pub mod provider;
 pub mod runtime;

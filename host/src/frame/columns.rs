@@ -98,6 +98,14 @@ pub struct EventColumns {
 }
 
 impl EventColumns {
+    /// The one event of a turn that stores only what belongs to the host: type [`super::Frame::HOST_EVENT`], no payload.
+    #[must_use]
+    pub fn host_event() -> Self {
+        let mut payloads = Column::default();
+        payloads.push(&[]);
+        Self { types: vec![super::Frame::HOST_EVENT], payloads }
+    }
+
     /// How many events there are.
     #[must_use]
     pub fn len(&self) -> usize {

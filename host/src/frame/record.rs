@@ -146,6 +146,12 @@ impl Frame {
         })
     }
 
+    /// Whether this frame holds only an event of the host, which no guest is shown.
+    #[must_use]
+    pub fn is_host_event(&self) -> bool {
+        self.events().next().is_some_and(|(index, _)| index == Self::HOST_EVENT)
+    }
+
     /// The turn's effects as they were encoded.
     #[must_use]
     pub fn effects(&self) -> &[u8] {

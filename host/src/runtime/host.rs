@@ -1,69 +1,91 @@
 //! The face of the library.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{
-    ActorStatus, AskError, Command, DeployedRevision, EventView, HostSettings, Reply, RequestError, StateView,
-};
-use crate::provider::{ActorListing, SharedProvider};
-use crate::sandbox::Manifest;
-use crate::vocab::{Address, Clock, Digest, Kind, Limits, Sequence, Tenant};
+use bytes::Bytes;
+use tokio::sync::{Semaphore, oneshot, watch};
 
-/// Builds a [`Host`]: settings are data, the provider and the clock are injected.
-#[derive(Default)]
-pub struct HostBuilder {}
+use super::deploy::Deployments;
+use super::deployment::Deployment;
+use super::directory::Directory;
+use super::feed::{EventFeed, Followers, Reading};
+use super::look::{Renderer, state_at};
+use super::waker::Waker;
+use super::{ActorStatus, AskError, Command, DeployedRevision, HostBuilder, Phase, Reply, RequestError, StateView};
+use crate::actor::{Envelope, Order, Stage};
+use crate::provider::ActorListing;
+use crate::sandbox::{Caller, CommandContext, Manifest};
+use crate::vocab::{ActorId, Address, Code, Digest, Kind, Limits, Sequence, Tenant};
 
-impl std::fmt::Debug for HostBuilder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HostBuilder").finish_non_exhaustive()
+/// A running host. Cloning shares it; [`Host::shutdown`] ends it, and so does dropping the last clone (then what
+/// was not acknowledged may be lost, as in a crash).
+#[derive(Clone)]
+pub struct Host {
+    inner: Arc<Inner>,
+}
+
+/// One actor, by address. It need not exist yet.
+#[derive(Clone)]
+pub struct ActorRef {
+    inner: Arc<Inner>,
+    address: Arc<Address>,
+    id: ActorId,
+}
+
+/// What the clones of a host share.
+pub(super) struct Inner {
+    pub(super) stage: Arc<Stage>,
+    pub(super) directory: Arc<Directory>,
+    pub(super) deployments: Arc<Deployments>,
+    pub(super) followers: Arc<Followers>,
+    pub(super) waker: Arc<Waker>,
+    pub(super) looks: Arc<Semaphore>,
+    /// True once a shutdown began; ends the feeds that follow.
+    pub(super) closing: watch::Sender<bool>,
+    /// The actors' own threads; taken when the host is dropped.
+    pub(super) runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl Inner {
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = &self.runtime {
+            runtime.spawn(task);
+        }
+    }
+
+    /// Runs something that calls guest code on the actors' threads, a bounded number at a time.
+    async fn look<T: Send + 'static>(
+        &self,
+        look: impl Future<Output = Result<T, AskError>> + Send + 'static,
+    ) -> Result<T, AskError> {
+        let looks = Arc::clone(&self.looks);
+        let Some(runtime) = &self.runtime else { return Err(AskError::ShuttingDown) };
+        let task = runtime.spawn(async move {
+            let _permit = looks.acquire().await;
+            look.await
+        });
+        task.await.unwrap_or(Err(AskError::Lost))
     }
 }
 
-/// A running host. Cloning shares it; [`Host::shutdown`] ends it.
-#[derive(Debug, Clone)]
-pub struct Host {}
-
-/// One actor, by address. It need not exist yet.
-#[derive(Debug, Clone)]
-pub struct ActorRef {}
-
-/// Events of one actor as they become durable.
-#[derive(Debug)]
-pub struct EventFeed {}
-
-impl HostBuilder {
-    /// Where everything durable goes. Without it, the host keeps everything in memory.
-    #[must_use]
-    pub fn provider(self, _provider: SharedProvider) -> Self {
-        todo!()
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
+}
 
-    /// What an operator may tweak.
-    #[must_use]
-    pub fn settings(self, _settings: HostSettings) -> Self {
-        todo!()
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").finish_non_exhaustive()
     }
+}
 
-    /// Where compiled code is kept between runs; without it, components are compiled again at start.
-    #[must_use]
-    pub fn compile_cache(self, _dir: PathBuf) -> Self {
-        todo!()
-    }
-
-    /// Where the time of turns comes from; the machine's clock by default.
-    #[must_use]
-    pub fn clock(self, _clock: Arc<dyn Clock>) -> Self {
-        todo!()
-    }
-
-    /// Starts the host: checks the machine's limits, loads the deployments.
-    ///
-    /// # Errors
-    /// Settings that contradict each other, machine limits that are too low, a store that cannot be read.
-    pub async fn build(self) -> Result<Host, AskError> {
-        todo!()
+impl std::fmt::Debug for ActorRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ActorRef").field("address", &self.address).finish_non_exhaustive()
     }
 }
 
@@ -74,42 +96,50 @@ impl Host {
         HostBuilder::default()
     }
 
-    /// Deploys a component as the next revision of a kind; new activations use it. The same bytes as the active
-    /// revision change nothing and return that revision.
+    pub(super) fn new(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Deploys a component as the next revision of a kind; new activations use it, live actors of the kind leave
+    /// after the turns that are queued and come back on it. The same bytes as the active revision change nothing.
     ///
     /// # Errors
     /// Why the component may not run, or cannot read what is stored.
-    pub async fn deploy(
-        &self,
-        _tenant: &Tenant,
-        _kind: &Kind,
-        _component: &[u8],
-    ) -> Result<DeployedRevision, AskError> {
-        todo!()
+    pub async fn deploy(&self, tenant: &Tenant, kind: &Kind, component: &[u8]) -> Result<DeployedRevision, AskError> {
+        self.refuse_if_closing()?;
+        let bytes = Bytes::copy_from_slice(component);
+        let (deployed, new) = self.inner.deployments.deploy(tenant, kind, bytes).await?;
+        if new {
+            self.inner.directory.send_off(|address| address.tenant == *tenant && address.kind == *kind).await;
+        }
+        Ok(deployed)
     }
 
     /// Runs the deploy gate without deploying: the digest and the manifest of a component that would be accepted.
     ///
     /// # Errors
     /// Why it would be refused.
-    pub async fn check(&self, _component: &[u8]) -> Result<(Digest, Manifest), RequestError> {
-        todo!()
+    pub async fn check(&self, component: &[u8]) -> Result<(Digest, Manifest), AskError> {
+        let component = self.inner.deployments.check(Bytes::copy_from_slice(component)).await?;
+        Ok((component.digest(), component.manifest().clone()))
     }
 
     /// The revisions of a kind, oldest first.
     ///
     /// # Errors
-    /// When the tenant or kind is unknown, or the store cannot be read.
-    pub async fn revisions(&self, _tenant: &Tenant, _kind: &Kind) -> Result<Vec<DeployedRevision>, AskError> {
-        todo!()
+    /// When the tenant or kind is unknown.
+    pub async fn revisions(&self, tenant: &Tenant, kind: &Kind) -> Result<Vec<DeployedRevision>, AskError> {
+        let revisions = self.inner.deployments.find(tenant, kind)?.revisions();
+        let newest = revisions.len();
+        Ok(revisions.iter().enumerate().map(|(at, r)| r.record.view(at.saturating_add(1) == newest)).collect())
     }
 
     /// The active revision of every kind of a tenant, by name.
     ///
     /// # Errors
     /// When the tenant is unknown.
-    pub async fn kinds(&self, _tenant: &Tenant) -> Result<Vec<DeployedRevision>, AskError> {
-        todo!()
+    pub async fn kinds(&self, tenant: &Tenant) -> Result<Vec<DeployedRevision>, AskError> {
+        Ok(self.inner.deployments.kinds(tenant)?)
     }
 
     /// The actors of a kind that ever stored an event, by key, after `after`, at most `limit`.
@@ -118,30 +148,32 @@ impl Host {
     /// When the tenant or kind is unknown, or the store cannot be read.
     pub async fn actors(
         &self,
-        _tenant: &Tenant,
-        _kind: &Kind,
-        _after: Option<&str>,
-        _limit: usize,
+        tenant: &Tenant,
+        kind: &Kind,
+        after: Option<&str>,
+        limit: usize,
     ) -> Result<Vec<ActorListing>, AskError> {
-        todo!()
+        self.inner.deployments.find(tenant, kind)?;
+        Ok(self.inner.stage.provider.actors(tenant, kind, after, limit).await?)
     }
 
     /// One actor, by address.
     #[must_use]
-    pub fn actor(&self, _address: Address) -> ActorRef {
-        todo!()
+    pub fn actor(&self, address: Address) -> ActorRef {
+        let id = address.id();
+        ActorRef { inner: Arc::clone(&self.inner), address: Arc::new(address), id }
     }
 
     /// The bounds that this host keeps; faces refuse what is over them before they buffer it.
     #[must_use]
     pub fn limits(&self) -> &Limits {
-        todo!()
+        &self.inner.stage.limits
     }
 
     /// Whether the host takes commands: false once a shutdown began.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        todo!()
+        self.inner.directory.is_open()
     }
 
     /// Refuses new commands, finishes what is queued, saves, closes the store. After `deadline` it forces: what
@@ -149,8 +181,16 @@ impl Host {
     ///
     /// # Errors
     /// When the store could not be closed cleanly.
-    pub async fn shutdown(&self, _deadline: Duration) -> Result<(), AskError> {
-        todo!()
+    pub async fn shutdown(&self, deadline: Duration) -> Result<(), AskError> {
+        self.inner.closing.send_replace(true);
+        if tokio::time::timeout(deadline, self.inner.directory.close()).await.is_err() {
+            tracing::warn!(?deadline, "some actors did not finish in time; they are stopped where they are");
+        }
+        Ok(self.inner.stage.provider.close().await?)
+    }
+
+    fn refuse_if_closing(&self) -> Result<(), AskError> {
+        if self.is_ready() { Ok(()) } else { Err(AskError::ShuttingDown) }
     }
 }
 
@@ -159,40 +199,108 @@ impl ActorRef {
     ///
     /// # Errors
     /// The actor's rejection, or why there is no answer.
-    pub async fn ask(&self, _command: Command) -> Result<Reply, AskError> {
-        todo!()
+    pub async fn ask(&self, command: Command) -> Result<Reply, AskError> {
+        let (reply_to, answer) = oneshot::channel();
+        self.send(command, Some(reply_to)).await?;
+        answer.await.unwrap_or(Err(AskError::Lost))
     }
 
     /// Sends a command and does not wait: resolves when it is in the mailbox. Its outcome is not reported.
     ///
     /// # Errors
     /// Why it could not be delivered.
-    pub async fn tell(&self, _command: Command) -> Result<(), AskError> {
-        todo!()
+    pub async fn tell(&self, command: Command) -> Result<(), AskError> {
+        self.send(command, None).await
+    }
+
+    async fn send(
+        &self,
+        command: Command,
+        reply_to: Option<oneshot::Sender<Result<Reply, AskError>>>,
+    ) -> Result<(), AskError> {
+        if !self.inner.directory.is_open() {
+            return Err(AskError::ShuttingDown);
+        }
+        self.check(&command)?;
+        let Command { name, payload, idempotency_key: key, client, headers, on_full } = command;
+        let context = CommandContext { caller: Caller::Client(client), headers };
+        let envelope = Envelope { name, payload, key, context, reply_to };
+        self.inner.directory.send(&self.address, self.id, envelope, on_full).await
+    }
+
+    fn check(&self, command: &Command) -> Result<(), RequestError> {
+        let limits = self.inner.stage.limits.command_bytes;
+        let limit = usize::try_from(limits).unwrap_or(usize::MAX);
+        if command.payload.len() > limit {
+            return Err(RequestError::PayloadTooLarge { bytes: command.payload.len(), limit });
+        }
+        let Some(key) = &command.idempotency_key else { return Ok(()) };
+        let key_max = usize::try_from(self.inner.stage.limits.idempotency_key_bytes).unwrap_or(usize::MAX);
+        if key.is_empty() || key.len() > key_max {
+            let reason = format!("it has {} bytes; 1 to {key_max} are allowed", key.len());
+            return Err(RequestError::InvalidIdempotencyKey(reason));
+        }
+        if key.chars().any(char::is_control) {
+            return Err(RequestError::InvalidIdempotencyKey("it has a control character".to_owned()));
+        }
+        Ok(())
     }
 
     /// Where the actor is in its life. Does not activate it.
     ///
     /// # Errors
-    /// When the kind is unknown or the store cannot be read.
+    /// When the kind is unknown, the actor never stored an event and is not live, or the store cannot be read.
     pub async fn status(&self) -> Result<ActorStatus, AskError> {
-        todo!()
+        let deployment = self.deployment()?;
+        let provider = &self.inner.stage.provider;
+        let live = self.inner.directory.find(self.id);
+        let head = provider.head(self.id).await?;
+        if live.is_none() && head.sequence == Sequence::ZERO {
+            return Err(RequestError::UnknownActor(self.address.to_string()).into());
+        }
+        let newest = provider.list_snapshots(self.id).await?.first().map(|meta| meta.sequence);
+        let active = deployment.active().map_or(0, |record| record.number);
+        Ok(ActorStatus {
+            tenant: self.address.tenant.to_string(),
+            kind: self.address.kind.to_string(),
+            key: self.address.key.to_string(),
+            sequence: head.sequence,
+            snapshot_sequence: newest,
+            deleted_through: head.deleted_through,
+            revision: live.as_ref().and_then(|live| live.progress.revision()).unwrap_or(active),
+            phase: live.as_ref().map_or(Phase::Passive, |live| live.progress.phase()),
+            mailbox: live.as_ref().map_or(0, |live| live.mailbox.max_capacity().saturating_sub(live.mailbox.capacity())),
+            recovery: live.as_ref().and_then(|live| live.progress.recovery()),
+        })
     }
 
-    /// The state as of a number (`None`: now), rebuilt from the durable journal in an instance of its own.
+    /// The state as of a number (`None`: the newest durable one), rebuilt from the journal in an instance of its own.
     ///
     /// # Errors
     /// When the number is not in the journal, or the replay fails.
-    pub async fn state(&self, _at: Option<Sequence>) -> Result<StateView, AskError> {
-        todo!()
+    pub async fn state(&self, at: Option<Sequence>) -> Result<StateView, AskError> {
+        let deployment = self.deployment()?;
+        let (stage, address) = (Arc::clone(&self.inner.stage), Arc::clone(&self.address));
+        self.inner.look(state_at(stage, deployment, address, at)).await
     }
 
     /// Durable events from a number on, at most `limit`; with `follow`, waits for new ones after the last.
     ///
     /// # Errors
-    /// When the actor or kind is unknown, or the store cannot be read.
-    pub async fn events(&self, _from: Sequence, _limit: u64, _follow: bool) -> Result<EventFeed, AskError> {
-        todo!()
+    /// When the actor or kind is unknown, its events from `from` on are deleted, or the store cannot be read.
+    pub async fn events(&self, from: Sequence, limit: u64, follow: bool) -> Result<EventFeed, AskError> {
+        let deployment = self.deployment()?;
+        let provider = Arc::clone(&self.inner.stage.provider);
+        let head = provider.head(self.id).await?;
+        if head.sequence == Sequence::ZERO && !follow {
+            return Err(RequestError::UnknownActor(self.address.to_string()).into());
+        }
+        let renderer = self.inner.look(Renderer::new(deployment, Arc::clone(&self.address))).await?;
+        let next = from.max(head.deleted_through.next());
+        let closing = self.inner.closing.subscribe();
+        let reading = Reading { provider, renderer, actor: self.id, next, left: limit, closing };
+        let Some(runtime) = &self.inner.runtime else { return Err(AskError::ShuttingDown) };
+        Ok(reading.start(runtime.handle(), follow.then_some(self.inner.followers.as_ref())))
     }
 
     /// Takes a snapshot now and returns its number once it is durable.
@@ -200,7 +308,21 @@ impl ActorRef {
     /// # Errors
     /// When the actor has no event yet, or the snapshot could not be taken or saved.
     pub async fn snapshot(&self) -> Result<Sequence, AskError> {
-        todo!()
+        self.deployment()?;
+        let head = self.inner.stage.provider.head(self.id).await?;
+        if head.sequence == Sequence::ZERO {
+            return Err(RequestError::UnknownActor(self.address.to_string()).into());
+        }
+        loop {
+            let handle = self.inner.directory.bring_on(&self.address, self.id)?;
+            let (asker, answer) = oneshot::channel();
+            if handle.orders.send(Order::Snapshot(asker)).await.is_ok()
+                && let Ok(result) = answer.await
+            {
+                return result;
+            }
+            handle.gone().await; // it was leaving: ask its next activation
+        }
     }
 
     /// Ends the activation after the turns that are queued; does nothing to a passive actor.
@@ -208,16 +330,22 @@ impl ActorRef {
     /// # Errors
     /// When the kind is unknown.
     pub async fn passivate(&self) -> Result<(), AskError> {
-        todo!()
+        self.deployment()?;
+        if let Some(handle) = self.inner.directory.find(self.id) {
+            let _left = handle.orders.send(Order::Passivate).await;
+            handle.gone().await;
+        }
+        Ok(())
+    }
+
+    fn deployment(&self) -> Result<Arc<Deployment>, AskError> {
+        Ok(self.inner.deployments.find(&self.address.tenant, &self.address.kind)?)
     }
 }
 
-impl EventFeed {
-    /// The next event; `None` at the end (never, when following).
-    ///
-    /// # Errors
-    /// When the store cannot be read or the component cannot render the event.
-    pub async fn next(&mut self) -> Result<Option<EventView>, AskError> {
-        todo!()
+impl From<crate::actor::RecoveryError> for AskError {
+    fn from(error: crate::actor::RecoveryError) -> Self {
+        let code: Code = error.code();
+        Self::Recovery { reason: error.to_string(), code }
     }
 }

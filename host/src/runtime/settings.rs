@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::decide::{PassivationSettings, RetentionSettings, SnapshotSettings};
 pub use crate::provider::Durability;
-use crate::vocab::Limits;
+
+use crate::actor::{Policy, ReplayRate};
+use crate::vocab::{Kind, Limits, Tenant};
 
 /// The settings of a host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
@@ -16,7 +19,7 @@ pub struct HostSettings {
     pub durability: Durability,
     /// Every bound of the host.
     pub limits: Limits,
-    /// When live actors become passive.
+    /// When live actors become passive, for kinds that `kinds` does not name.
     pub passivation: PassivationSettings,
     /// When snapshots are taken, for kinds that `kinds` does not name.
     pub snapshots: SnapshotSettings,
@@ -26,7 +29,7 @@ pub struct HostSettings {
     pub kinds: BTreeMap<String, KindSettings>,
 }
 
-/// What differs for one kind.
+/// What differs for one kind; a table that is given replaces the host's whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct KindSettings {
@@ -38,64 +41,78 @@ pub struct KindSettings {
     pub passivation: Option<PassivationSettings>,
 }
 
-/// When live actors become passive.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct PassivationSettings {
-    /// After this long without a command, milliseconds; 0: never for idleness.
-    pub idle_after_ms: u64,
-}
-
-impl Default for PassivationSettings {
-    fn default() -> Self {
-        Self { idle_after_ms: 60_000 }
-    }
-}
-
-/// When snapshots are taken; the conditions are joined by OR, zero and empty switch a condition off.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SnapshotSettings {
-    /// After this many events since the newest snapshot.
-    pub every_events: u64,
-    /// After this many bytes of events since the newest snapshot.
-    pub every_bytes: u64,
-    /// This long after the newest snapshot, if there is an event since, milliseconds; checked by a timer.
-    pub every_ms: u64,
-    /// After a turn that appended an event of one of these types.
-    pub on_events: Vec<String>,
-    /// When the actor becomes passive, if there is an event since the newest snapshot.
-    pub on_passivation: bool,
-    /// When replaying the events since the newest snapshot would take longer than this, milliseconds, by the
-    /// measured replay rate of the kind.
-    pub recovery_budget_ms: f64,
-}
-
-impl Default for SnapshotSettings {
-    fn default() -> Self {
-        Self {
-            every_events: 1_000,
-            every_bytes: /* 4 MiB */ 4 * 1_024 * 1_024,
-            every_ms: 0,
-            on_events: Vec::new(),
-            on_passivation: true,
-            recovery_budget_ms: 0.0,
+impl HostSettings {
+    /// What is out of bounds or contradicts itself; `None`: nothing.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        let limits = &self.limits;
+        let positive = [
+            ("limits.turn_commands", limits.turn_commands),
+            ("limits.mailbox_commands", limits.mailbox_commands),
+            ("limits.pipelined_turns", limits.pipelined_turns),
+            ("limits.live_actors", limits.live_actors),
+            ("limits.concurrent_recoveries", limits.concurrent_recoveries),
+            ("limits.replay_batch_bytes", limits.replay_batch_bytes),
+            ("limits.replay_batch_events", limits.replay_batch_events),
+            ("retention.keep_snapshots", self.retention.keep_snapshots),
+        ];
+        if let Some((name, _)) = positive.iter().find(|(_, value)| *value == 0) {
+            return Some(format!("{name} is 0; the smallest value is 1"));
         }
+        if limits.guest_call_ms == 0 || limits.guest_replay_ms == 0 {
+            return Some("limits.guest_call_ms and limits.guest_replay_ms must be at least 1".to_owned());
+        }
+        if limits.event_bytes > limits.frame_bytes {
+            return Some("limits.event_bytes is over limits.frame_bytes; an event must fit into a frame".to_owned());
+        }
+        let snapshots = std::iter::once(&self.snapshots).chain(self.kinds.values().filter_map(|kind| kind.snapshots.as_ref()));
+        if snapshots.clone().any(|s| s.recovery_budget_ms.is_nan() || s.recovery_budget_ms < 0.0) {
+            return Some("snapshots.recovery_budget_ms must be 0 (off) or more".to_owned());
+        }
+        self.kinds.iter().find_map(|(name, kind)| {
+            let keeps_none = kind.retention.as_ref().is_some_and(|retention| retention.keep_snapshots == 0);
+            keeps_none.then(|| format!("kinds.{name}.retention.keep_snapshots is 0; the smallest value is 1"))
+        })
+    }
+
+    /// What the host does with actors of a kind.
+    pub(crate) fn policy_of(&self, tenant: &Tenant, kind: &Kind) -> Policy {
+        let own = self.kinds.get(&format!("{tenant}/{kind}")).or_else(|| self.kinds.get(kind.as_str()));
+        let snapshots = own.and_then(|own| own.snapshots.clone()).unwrap_or_else(|| self.snapshots.clone());
+        let retention = own.and_then(|own| own.retention.clone()).unwrap_or_else(|| self.retention.clone());
+        let passivation = own.and_then(|own| own.passivation.clone()).unwrap_or_else(|| self.passivation.clone());
+        Policy { snapshots, retention, passivation, rate: ReplayRate::default() }
     }
 }
 
-/// What old snapshots and events are kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RetentionSettings {
-    /// How many snapshots of an actor are kept; at least 1.
-    pub keep_snapshots: u32,
-    /// Delete the events behind the oldest kept snapshot. Off: all history stays readable.
-    pub delete_events: bool,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Default for RetentionSettings {
-    fn default() -> Self {
-        Self { keep_snapshots: 2, delete_events: false }
+    #[test]
+    fn the_defaults_are_allowed() {
+        assert_eq!(HostSettings::default().problem(), None);
+    }
+
+    #[test]
+    fn a_bound_of_zero_is_refused_by_name() {
+        let mut settings = HostSettings::default();
+        settings.limits.mailbox_commands = 0;
+        assert!(settings.problem().is_some_and(|problem| problem.contains("limits.mailbox_commands")));
+    }
+
+    #[test]
+    fn the_tenants_own_kind_wins_over_the_kind() {
+        let mut settings = HostSettings::default();
+        let with = |every_events| KindSettings {
+            snapshots: Some(SnapshotSettings { every_events, ..SnapshotSettings::default() }),
+            ..KindSettings::default()
+        };
+        settings.kinds.insert("counter".to_owned(), with(5));
+        settings.kinds.insert("default/counter".to_owned(), with(7));
+        let kind = Kind::new("counter").expect("a name");
+        let of = |tenant: Tenant| settings.policy_of(&tenant, &kind).snapshots.every_events;
+        assert_eq!(of(Tenant::default_tenant()), 7);
+        assert_eq!(of(Tenant::new("other").expect("a name")), 5);
     }
 }

@@ -2,41 +2,9 @@
 
 use serde::Serialize;
 
+use crate::actor::{Phase, RecoveryProgress};
 use crate::sandbox::Manifest;
-use crate::vocab::{Digest, Sequence, Timestamp};
-
-/// Where an actor is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Phase {
-    /// Not live; its state is in the journal.
-    Passive,
-    /// Queued behind other recoveries.
-    WaitingForPermit,
-    /// Reading its snapshot.
-    LoadingSnapshot,
-    /// Replaying events.
-    Replaying,
-    /// Handling commands.
-    Running,
-    /// Finishing its turns before it becomes passive.
-    Passivating,
-}
-
-/// How far a recovery is.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct RecoveryProgress {
-    /// Events replayed so far.
-    pub events_done: u64,
-    /// Events to replay in all.
-    pub events_total: u64,
-    /// Events replayed per second so far.
-    pub events_per_second: f64,
-    /// Milliseconds since the recovery began.
-    pub elapsed_ms: u64,
-    /// Milliseconds until it is done, at this rate.
-    pub remaining_ms: Option<u64>,
-}
+use crate::vocab::{Sequence, Timestamp};
 
 /// The status of one actor.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -109,12 +77,4 @@ pub struct DeployedRevision {
     pub active: bool,
     /// What it says of itself.
     pub manifest: Manifest,
-}
-
-impl DeployedRevision {
-    /// The digest as text.
-    #[must_use]
-    pub fn digest_text(digest: Digest) -> String {
-        digest.to_string()
-    }
 }

@@ -59,6 +59,10 @@ pub struct Limits {
     pub idempotency_key_bytes: u32,
     /// Idempotency keys that one actor remembers; the oldest is forgotten first.
     pub idempotency_keys: u32,
+    /// Bytes of replies that one actor remembers for its idempotency keys.
+    pub idempotency_bytes: u32,
+    /// Timers and undelivered tells that one actor may have pending.
+    pub pending_effects: u32,
 }
 
 impl Default for Limits {
@@ -90,6 +94,8 @@ impl Default for Limits {
             component_bytes: /* 32 MiB */ 32 * 1_024 * 1_024,
             idempotency_key_bytes: 256,
             idempotency_keys: 1_024,
+            idempotency_bytes: /* 1 MiB */ 1_024 * 1_024,
+            pending_effects: 10_000,
         }
     }
 }

@@ -86,8 +86,30 @@ pub enum AskError {
     #[error("{0}; nothing was stored")]
     Guest(GuestFailure),
     /// The actor could not be brought up; nothing was stored.
-    #[error("the actor could not be recovered: {0}")]
-    Recovery(String, Code),
+    #[error("the actor could not be recovered: {reason}")]
+    Recovery {
+        /// What is in the way; names the sequence number where there is one.
+        reason: String,
+        /// The stable code of the reason.
+        code: Code,
+    },
+    /// The snapshot that was asked for could not be taken; the actor goes on from its events.
+    #[error("no snapshot was taken: {0}")]
+    Snapshot(String),
+    /// The component could not show what it stores.
+    #[error("the component could not render it as JSON: {0}")]
+    Render(String),
+    /// The activation ended without an answer (a forced shutdown, a bug): the command may or may not be stored.
+    #[error("the activation ended without an answer; the command may or may not be stored")]
+    Lost,
+    /// The host could not be set up.
+    #[error("{reason}")]
+    Setup {
+        /// What is in the way, and what to change.
+        reason: String,
+        /// The stable code of the reason.
+        code: Code,
+    },
     /// The store did not acknowledge the turn.
     #[error(transparent)]
     Append(#[from] AppendError),
@@ -189,7 +211,10 @@ impl AskError {
             Self::MailboxFull(_) => Code::MailboxFull,
             Self::ShuttingDown => Code::ShuttingDown,
             Self::Guest(failure) => failure.code(),
-            Self::Recovery(_, code) => *code,
+            Self::Recovery { code, .. } | Self::Setup { code, .. } => *code,
+            Self::Snapshot(_) => Code::SnapshotFailed,
+            Self::Render(_) => Code::InvalidOutcome,
+            Self::Lost => Code::OutcomeUnknown,
             Self::Append(error) => error.code(),
             Self::Store(error) => error.code(),
         }

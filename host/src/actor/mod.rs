@@ -1,0 +1,30 @@
+//! One actor: its mail, its turns, its recovery, its snapshots, and how it leaves the stage.
+//!
+//! `life` is the task that runs it; the other files are what that task does. What an actor needs from above
+//! (the code of its kind, a way to reach other actors) comes through the traits of `stage`.
+
+mod ask;
+mod gate;
+mod ledger;
+mod life;
+mod mail;
+mod metric;
+mod progress;
+mod recovery;
+mod revision;
+mod snapshotting;
+mod stage;
+mod turn;
+
+pub use ask::{AskError, Command, OnFull, Reply, RequestError};
+pub use metric::describe_metrics;
+pub use progress::{Phase, RecoveryProgress};
+
+pub(crate) use ledger::{Tell, TellId, describe_changes};
+pub(crate) use life::Actor;
+pub(crate) use mail::{Envelope, Order};
+pub(crate) use metric::{KindMetrics, LIVE_ACTORS};
+pub(crate) use progress::Progress;
+pub(crate) use recovery::{Recovery, RecoveryError};
+pub(crate) use revision::{EventTypeOf, Remap, Revision};
+pub(crate) use stage::{Code, Crew, Policy, ReplayRate, Stage};

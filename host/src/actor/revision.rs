@@ -1,0 +1,95 @@
+//! One deployed version of a kind, as actors use it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::frame::Frame;
+use crate::sandbox::{Component, EventType};
+use crate::vocab::RevisionId;
+
+/// A revision that is ready to run.
+#[derive(Debug)]
+pub(crate) struct Revision {
+    /// Its store-wide number, which frames carry.
+    pub(crate) id: RevisionId,
+    /// Its number within the kind, which people see.
+    pub(crate) number: u32,
+    /// Its compiled code.
+    pub(crate) component: Component,
+    commands: HashMap<String, u16>,
+    events: HashMap<EventType, u16>,
+}
+
+/// How a stored event's type reads in a revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EventTypeOf {
+    /// It has this index there.
+    Known(u16),
+    /// The revision does not know it.
+    Unknown,
+}
+
+/// Translates type indices that another revision wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Remap(Option<Vec<EventTypeOf>>);
+
+impl Remap {
+    /// How a stored index reads here. Events of the host are never asked for.
+    pub(crate) fn get(&self, index: u16) -> EventTypeOf {
+        match &self.0 {
+            None => EventTypeOf::Known(index),
+            Some(table) => table.get(usize::from(index)).copied().unwrap_or(EventTypeOf::Unknown),
+        }
+    }
+
+    /// Whether every index stays as it is.
+    pub(crate) const fn is_identity(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl Revision {
+    pub(crate) fn new(id: RevisionId, number: u32, component: Component) -> Self {
+        let manifest = component.manifest();
+        let commands = indexed(manifest.commands.iter().map(|command| command.name.clone()));
+        let events = indexed(manifest.events.iter().cloned());
+        Self { id, number, commands, events, component }
+    }
+
+    /// The index of a command, by name.
+    pub(crate) fn command(&self, name: &str) -> Option<u16> {
+        self.commands.get(name).copied()
+    }
+
+    /// The commands there are, for a message.
+    pub(crate) fn command_names(&self) -> String {
+        let names: Vec<_> = self.component.manifest().commands.iter().map(|command| command.name.as_str()).collect();
+        names.join(", ")
+    }
+
+    /// Which event types count as key state changes, by index.
+    pub(crate) fn event_indices(&self, names: &[String]) -> Vec<u16> {
+        let named = |(event, index): (&EventType, &u16)| names.contains(&event.name).then_some(*index);
+        self.events.iter().filter_map(named).collect()
+    }
+
+    /// How indices of a revision with these event types read in this one.
+    pub(crate) fn remap(&self, written_by: RevisionId, types: &Arc<[EventType]>) -> Remap {
+        if written_by == self.id {
+            return Remap(None);
+        }
+        let read = |event: &EventType| self.events.get(event).map_or(EventTypeOf::Unknown, |at| EventTypeOf::Known(*at));
+        let table: Vec<_> = types.iter().map(read).collect();
+        let identity = table.iter().enumerate().all(|(at, to)| *to == EventTypeOf::Known(index_of(at)));
+        Remap((!identity).then_some(table))
+    }
+}
+
+fn indexed<Name: std::hash::Hash + Eq>(names: impl Iterator<Item = Name>) -> HashMap<Name, u16> {
+    names.enumerate().map(|(at, name)| (name, index_of(at))).collect()
+}
+
+/// Manifests are checked at deploy to have far fewer entries than there are indices.
+fn index_of(at: usize) -> u16 {
+    u16::try_from(at).unwrap_or(Frame::HOST_EVENT)
+}

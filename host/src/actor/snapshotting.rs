@@ -1,0 +1,201 @@
+//! Snapshots of a live actor: captured at a turn boundary, saved once their events are durable, old ones retired.
+//!
+//! A failed snapshot never stops an actor: it is logged and counted, and the next trigger tries again.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
+
+use super::ask::AskError;
+use super::life::Live;
+use super::{Code, Stage};
+use crate::decide::{SinceSnapshot, SnapshotReason, plan_retention, snapshot_due};
+use crate::provider::{DeleteGuard, Snapshot, SnapshotMeta, StoreError};
+use crate::sandbox::{GuestFailure, Moment};
+use crate::vocab::{ActorId, Sequence, Timestamp};
+
+/// Somebody who waits for a snapshot's number.
+pub(super) type SnapshotAsker = oneshot::Sender<Result<Sequence, AskError>>;
+
+/// Where a live actor's newest snapshot is on its way.
+#[derive(Default)]
+pub(super) struct Snapshotting {
+    /// Captured; waits until the journal is durable up to its number.
+    captured: Option<(Snapshot, SnapshotReason)>,
+    /// Being saved.
+    saving: Option<BoxFuture<'static, Saved>>,
+    /// Who waits for the one that is on its way.
+    askers: Vec<SnapshotAsker>,
+    /// The newest durable one.
+    pub(super) newest: Option<Sequence>,
+    /// When it was taken, or the actor came on stage without one.
+    pub(super) newest_time: Timestamp,
+}
+
+/// How a save ended.
+pub(super) struct Saved {
+    sequence: Sequence,
+    time: Timestamp,
+    bytes: u64,
+    seconds: f64,
+    reason: SnapshotReason,
+    result: Result<(), StoreError>,
+}
+
+impl Snapshotting {
+    /// Whether one is on its way.
+    pub(super) const fn is_busy(&self) -> bool {
+        self.captured.is_some() || self.saving.is_some()
+    }
+
+    pub(super) const fn is_saving(&self) -> bool {
+        self.saving.is_some()
+    }
+
+    /// Waits for the save that is running. Cancel-safe.
+    pub(super) async fn saved(&mut self) -> Option<Saved> {
+        let saved = self.saving.as_mut()?.await;
+        self.saving = None;
+        Some(saved)
+    }
+}
+
+impl Live {
+    /// Takes a snapshot if one is due.
+    ///
+    /// # Errors
+    /// When the guest failed and its instance is dead.
+    pub(super) fn consider_snapshot(&mut self, now: Timestamp) -> Result<(), GuestFailure> {
+        if self.snapshots.is_busy() || self.since.events == 0 {
+            return Ok(());
+        }
+        let policy = self.code.policy();
+        self.since.elapsed_ms = now.since_ms(self.snapshots.newest_time);
+        match snapshot_due(&policy.snapshots, &self.since, policy.rate.cost()) {
+            Some(reason) => self.capture(reason, now),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a snapshot because somebody asked.
+    ///
+    /// # Errors
+    /// When the guest failed and its instance is dead.
+    pub(super) fn snapshot_for(&mut self, asker: SnapshotAsker) -> Result<(), GuestFailure> {
+        if self.snapshots.newest == Some(self.head) {
+            let _left = asker.send(Ok(self.head));
+            return Ok(());
+        }
+        self.snapshots.askers.push(asker);
+        if self.snapshots.is_busy() {
+            return Ok(());
+        }
+        self.capture(SnapshotReason::Operator, self.stage.clock.now())
+    }
+
+    /// Captures the state at this turn boundary.
+    ///
+    /// # Errors
+    /// When the guest failed and its instance is dead.
+    pub(super) fn capture(&mut self, reason: SnapshotReason, now: Timestamp) -> Result<(), GuestFailure> {
+        self.since = SinceSnapshot::default();
+        let moment = Moment { time: now, sequence: self.head };
+        match self.instance.capture(moment) {
+            Ok(captured) => {
+                let ledger = match self.ledger.encode() {
+                    Ok(ledger) => Bytes::from(ledger),
+                    Err(error) => {
+                        self.snapshot_failed(reason, AskError::Snapshot(error.to_string()));
+                        return Ok(());
+                    }
+                };
+                let state_bytes = u64::try_from(captured.state.len()).unwrap_or(u64::MAX);
+                let (sequence, revision) = (self.head, self.revision.id);
+                let state_version = captured.state_version;
+                let meta = SnapshotMeta { sequence, time: now, revision, state_version, state_bytes };
+                let state = Bytes::from(captured.state);
+                self.snapshots.captured =
+                    Some((Snapshot { address: Arc::clone(&self.address), meta, state, ledger }, reason));
+                self.save_when_durable();
+                Ok(())
+            }
+            Err(failure @ (GuestFailure::Refused { .. } | GuestFailure::Limit { .. })) => {
+                self.snapshot_failed(reason, AskError::Snapshot(failure.to_string()));
+                Ok(())
+            }
+            Err(failure) => {
+                self.snapshot_failed(reason, AskError::Snapshot(failure.to_string()));
+                Err(failure)
+            }
+        }
+    }
+
+    /// Starts to save what was captured, once every event in it is durable.
+    pub(super) fn save_when_durable(&mut self) {
+        let durable = self.progress.durable();
+        if self.snapshots.captured.as_ref().is_some_and(|(snapshot, _)| snapshot.meta.sequence <= durable)
+            && let Some((snapshot, reason)) = self.snapshots.captured.take()
+        {
+            let (stage, code) = (Arc::clone(&self.stage), Arc::clone(&self.code));
+            self.snapshots.saving = Some(Box::pin(save(stage, code, snapshot, reason)));
+        }
+    }
+
+    /// Takes note of how a save ended; the next one may begin.
+    pub(super) fn note_saved(&mut self, saved: Saved) {
+        match saved.result {
+            Ok(()) => {
+                let metrics = self.code.metrics();
+                metrics.snapshot("saved", saved.reason);
+                metrics.snapshot_seconds.record(saved.seconds);
+                #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+                metrics.snapshot_bytes.record(saved.bytes as f64);
+                self.snapshots.newest = Some(saved.sequence);
+                self.snapshots.newest_time = saved.time;
+                self.progress.snapshot_saved(saved.sequence);
+                for asker in self.snapshots.askers.drain(..) {
+                    let _left = asker.send(Ok(saved.sequence));
+                }
+            }
+            Err(error) => self.snapshot_failed(saved.reason, AskError::Store(error)),
+        }
+    }
+
+    fn snapshot_failed(&mut self, reason: SnapshotReason, error: AskError) {
+        tracing::warn!(actor = %self.address, sequence = %self.head, reason = reason.label(), %error, "snapshot failed; the actor goes on from its events");
+        self.code.metrics().snapshot("failed", reason);
+        for asker in self.snapshots.askers.drain(..) {
+            let _left = asker.send(Err(error.clone()));
+        }
+    }
+}
+
+async fn save(stage: Arc<Stage>, code: Arc<dyn Code>, snapshot: Snapshot, reason: SnapshotReason) -> Saved {
+    let began = Instant::now();
+    let (id, address) = (snapshot.address.id(), Arc::clone(&snapshot.address));
+    let SnapshotMeta { sequence, time, state_bytes: bytes, .. } = snapshot.meta;
+    let result = stage.provider.save_snapshot(snapshot).await;
+    if result.is_ok()
+        && let Err(error) = retire(&stage, code.as_ref(), id).await
+    {
+        tracing::warn!(actor = %address, %error, "old snapshots or events could not be deleted; the next snapshot tries again");
+    }
+    Saved { sequence, time, bytes, seconds: began.elapsed().as_secs_f64(), reason, result }
+}
+
+/// Deletes what retention does not keep. A crash in the middle leaves more than is kept, never less.
+async fn retire(stage: &Stage, code: &dyn Code, id: ActorId) -> Result<(), StoreError> {
+    let snapshots = stage.provider.list_snapshots(id).await?;
+    let numbers: Vec<Sequence> = snapshots.iter().map(|meta| meta.sequence).collect();
+    let plan = plan_retention(&code.policy().retention, &numbers);
+    if let Some(through) = plan.events_through {
+        stage.provider.delete_through(id, through, DeleteGuard::BehindSnapshot).await?;
+    }
+    for sequence in plan.snapshots {
+        stage.provider.delete_snapshot(id, sequence).await?;
+    }
+    Ok(())
+}

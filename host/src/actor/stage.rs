@@ -1,0 +1,116 @@
+//! What every actor of a host shares, and what an actor needs from the rooms above it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures_util::future::BoxFuture;
+use tokio::sync::Semaphore;
+
+use super::metric::KindMetrics;
+use super::{RecoveryError, Revision, Tell, TellId};
+use crate::decide::{PassivationSettings, ReplayCost, RetentionSettings, SnapshotSettings};
+use crate::provider::SharedProvider;
+use crate::sandbox::EventType;
+use crate::vocab::{ActorId, Address, Clock, Limits, RevisionId, Sequence, Timestamp};
+
+/// What every actor of a host shares.
+pub(crate) struct Stage {
+    /// Where everything durable goes.
+    pub(crate) provider: SharedProvider,
+    /// Where the time of turns comes from.
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Every bound of the host.
+    pub(crate) limits: Limits,
+    /// How many may recover at once; first come, first served.
+    pub(crate) recoveries: Semaphore,
+    /// How many may be live at once; first come, first served.
+    pub(crate) places: Arc<Semaphore>,
+    /// The rooms above.
+    pub(crate) crew: Arc<dyn Crew>,
+}
+
+/// What the runtime does for actors.
+pub(crate) trait Crew: Send + Sync + 'static {
+    /// Makes the least recently used actors passive; called when every place is taken.
+    fn make_room(&self);
+    /// Tells followers of an actor's events that its journal grew.
+    fn published(&self, actor: ActorId, through: Sequence);
+    /// Delivers a tell until it was handled (or given up), then orders the sender to strike it off.
+    fn deliver(&self, from: &Arc<Address>, id: TellId, tell: Tell);
+    /// Remembers to wake an actor that leaves the stage.
+    fn wake_later(&self, address: &Arc<Address>, at: Timestamp);
+}
+
+/// The deployed code of one kind.
+pub(crate) trait Code: Send + Sync + 'static {
+    /// The revision that new activations run; compiles it if need be.
+    fn current(&self) -> BoxFuture<'_, Result<Arc<Revision>, RecoveryError>>;
+    /// The event types of a revision of this kind, by the index that frames carry; `None`: no such revision.
+    fn event_types(&self, revision: RevisionId) -> Option<Arc<[EventType]>>;
+    /// What the host does with actors of this kind.
+    fn policy(&self) -> &Policy;
+    /// The counters of this kind.
+    fn metrics(&self) -> &KindMetrics;
+}
+
+/// What the host does with actors of a kind.
+#[derive(Debug, Default)]
+pub(crate) struct Policy {
+    /// When snapshots are taken.
+    pub(crate) snapshots: SnapshotSettings,
+    /// What is deleted behind them.
+    pub(crate) retention: RetentionSettings,
+    /// When an idle actor leaves.
+    pub(crate) passivation: PassivationSettings,
+    /// What recovery costs, learned.
+    pub(crate) rate: ReplayRate,
+}
+
+/// The running means of what recovery costs for a kind. Approximate: concurrent updates may lose one sample.
+#[derive(Debug)]
+pub(crate) struct ReplayRate {
+    event_ps: AtomicU64,
+    start_ns: AtomicU64,
+}
+
+/// Before the first measurement an event is taken to cost a microsecond, in picoseconds.
+const EVENT_PS_GUESS: u64 = 1_000_000;
+/// Before the first measurement a start is taken to cost 100 microseconds, in nanoseconds.
+const START_NS_GUESS: u64 = 100_000;
+/// The newest sample weighs a quarter.
+const NEWEST_SHARE: u64 = 4;
+
+impl Default for ReplayRate {
+    fn default() -> Self {
+        Self { event_ps: AtomicU64::new(EVENT_PS_GUESS), start_ns: AtomicU64::new(START_NS_GUESS) }
+    }
+}
+
+impl ReplayRate {
+    /// Takes a replay of `events` events into account.
+    pub(crate) fn replayed(&self, events: u64, elapsed_ns: u64) {
+        if let Some(sample) = elapsed_ns.saturating_mul(1_000).checked_div(events) {
+            mix(&self.event_ps, sample);
+        }
+    }
+
+    /// Takes the start of an instance into account.
+    pub(crate) fn started(&self, elapsed_ns: u64) {
+        mix(&self.start_ns, elapsed_ns);
+    }
+
+    /// The costs as they are known now.
+    #[expect(clippy::cast_precision_loss, reason = "estimates")]
+    pub(crate) fn cost(&self) -> ReplayCost {
+        ReplayCost {
+            event_ns: self.event_ps.load(Ordering::Relaxed) as f64 / 1_000.0,
+            start_ns: self.start_ns.load(Ordering::Relaxed) as f64,
+        }
+    }
+}
+
+fn mix(mean: &AtomicU64, sample: u64) {
+    let old = mean.load(Ordering::Relaxed);
+    let kept = old.saturating_sub(old / NEWEST_SHARE);
+    mean.store(kept.saturating_add(sample / NEWEST_SHARE), Ordering::Relaxed);
+}

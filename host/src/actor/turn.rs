@@ -1,0 +1,357 @@
+//! One turn: a batch of commands into the guest, one frame out, answers held at the gate.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::ask::{AskError, Reply, RequestError};
+use super::gate::{Answer, Output};
+use super::ledger::{self, Change, KeyRecord, Tell, TellId, Timer};
+use super::life::{Backlog, Live};
+use super::mail::Envelope;
+use crate::frame::{EventColumns, Frame, FrameParts};
+use crate::provider::Append;
+use crate::sandbox::{Caller, CommandColumns, CommandContext, Effect, GuestFailure, Moment, Outcome, Verdict};
+use crate::vocab::{Sequence, Timestamp};
+
+/// The commands of one turn, in order, and their columns.
+#[derive(Default)]
+struct Batch {
+    envelopes: Vec<Envelope>,
+    columns: CommandColumns,
+}
+
+/// A turn that failed in the guest: its commands, untouched, and why.
+pub(super) struct FailedTurn {
+    pub(super) envelopes: Vec<Envelope>,
+    pub(super) failure: GuestFailure,
+}
+
+/// What a turn asked the host for, beside its frame.
+#[derive(Default)]
+pub(super) struct Wishes {
+    pub(super) snapshot: bool,
+    pub(super) passivation: bool,
+}
+
+impl Live {
+    /// Runs one turn over the front of the backlog. On failure nothing of it was stored and the instance is dead.
+    pub(super) fn turn(&mut self, backlog: &mut Backlog) -> Result<Wishes, FailedTurn> {
+        let now = self.stage.clock.now();
+        self.queue_due_timers(backlog, now);
+        let batch = self.gather(backlog);
+        if batch.envelopes.is_empty() {
+            return Ok(Wishes::default());
+        }
+        let contexts: Vec<CommandContext> = batch.envelopes.iter().map(|envelope| envelope.context.clone()).collect();
+        let moment = Moment { time: now, sequence: self.head };
+        let began = Instant::now();
+        let handled = self.instance.handle(moment, &batch.columns, contexts);
+        self.observe(batch.envelopes.len(), began.elapsed());
+        match handled {
+            Ok(outcome) => self.conclude(batch.envelopes, outcome, now, backlog),
+            Err(failure) => Err(FailedTurn { envelopes: batch.envelopes, failure }),
+        }
+    }
+
+    /// Stores changes of the ledger that no command caused: timers that cannot be handled, delivered tells.
+    pub(super) fn store_changes(&mut self, backlog: &mut Backlog) {
+        let changes = std::mem::take(&mut backlog.changes);
+        if changes.is_empty() {
+            return;
+        }
+        let now = self.stage.clock.now();
+        let none = EventColumns::default();
+        match self.encode(&none, changes, Vec::new(), now) {
+            Ok(Some(frame)) => self.commit(frame, &none, Output::default()),
+            Ok(None) => {}
+            Err(failure) => tracing::error!(actor = %self.address, %failure, "changes of the ledger cannot be stored"),
+        }
+    }
+
+    /// Timers that are due become commands; one that waits in the backlog already is not queued again.
+    fn queue_due_timers(&self, backlog: &mut Backlog, now: Timestamp) {
+        if self.ledger.timer_count() == 0 {
+            return;
+        }
+        for (name, Timer { name: command, payload, .. }) in self.ledger.due_timers(now) {
+            let caller = Caller::Timer(name);
+            if !backlog.mail.iter().any(|envelope| envelope.context.caller == caller) {
+                let context = CommandContext { caller, headers: Vec::new() };
+                let payload = Bytes::from(payload);
+                backlog.mail.push_back(Envelope { name: command, payload, key: None, context, reply_to: None });
+            }
+        }
+    }
+
+    /// Takes commands from the backlog; answers those that need no handling.
+    fn gather(&mut self, backlog: &mut Backlog) -> Batch {
+        let mut batch = Batch::default();
+        let mut keys = HashSet::new();
+        let alone = backlog.alone > 0;
+        let commands_max = if alone { 1 } else { self.turn_size.commands() };
+        let bytes_max = usize::try_from(self.stage.limits.turn_bytes).unwrap_or(usize::MAX);
+        while batch.envelopes.len() < commands_max && batch.columns.payloads.data.len() <= bytes_max {
+            let Some(envelope) = backlog.mail.pop_front() else { break };
+            if envelope.key.as_ref().is_some_and(|key| keys.contains(key)) {
+                backlog.mail.push_front(envelope);
+                break;
+            }
+            backlog.alone = backlog.alone.saturating_sub(1);
+            if let Some((index, envelope)) = self.needs_handling(envelope, backlog) {
+                keys.extend(envelope.key.clone());
+                batch.columns.names.push(index);
+                batch.columns.payloads.push(&envelope.payload);
+                batch.envelopes.push(envelope);
+            }
+        }
+        batch
+    }
+
+    /// Answers a command that this revision does not have, or that was handled before under its key.
+    fn needs_handling(&mut self, envelope: Envelope, backlog: &mut Backlog) -> Option<(u16, Envelope)> {
+        let Some(index) = self.revision.command(&envelope.name) else {
+            backlog.changes.extend(fired(&envelope));
+            let known = self.revision.command_names();
+            let kind = self.address.kind.to_string();
+            let unknown = RequestError::UnknownCommand { kind, command: envelope.name.clone(), known };
+            self.code.metrics().refused(unknown.code());
+            envelope.answer(Err(unknown.into()));
+            return None;
+        };
+        let Some(record) = envelope.key.as_ref().and_then(|key| self.ledger.key(key)) else {
+            return Some((index, envelope));
+        };
+        let what = if record.command == envelope.name {
+            Ok(Reply { payload: Bytes::from(record.reply.clone()), sequence: Sequence(record.sequence) })
+        } else {
+            let used_for = format!("it was used for the command {}", record.command);
+            Err(RequestError::InvalidIdempotencyKey(used_for).into())
+        };
+        let answers = envelope.reply_to.map(|to| Answer { to, what }).into_iter().collect();
+        self.gate.pass(Output { answers, tells: Vec::new() });
+        None
+    }
+
+    /// Turns a checked outcome into a frame and answers.
+    fn conclude(
+        &mut self,
+        envelopes: Vec<Envelope>,
+        mut outcome: Outcome,
+        now: Timestamp,
+        backlog: &mut Backlog,
+    ) -> Result<Wishes, FailedTurn> {
+        let wishes = Wishes { snapshot: outcome.wants_snapshot, passivation: outcome.wants_passivation };
+        let mut changes = backlog.changes.clone();
+        changes.extend(envelopes.iter().filter_map(fired));
+        let acting = match self.take_effects(&mut outcome, &mut changes) {
+            Ok(acting) => acting,
+            Err(failure) => return Err(FailedTurn { envelopes, failure }),
+        };
+        let stores = !outcome.events.is_empty() || !changes.is_empty();
+        let count = outcome.events.len().max(usize::from(stores));
+        let end = self.head.plus(u64::try_from(count).unwrap_or(u64::MAX));
+        let replies = Replies::new(&mut outcome, end);
+        let keys = key_records(&envelopes, &outcome, &replies, &acting);
+        let events = std::mem::take(&mut outcome.events);
+        let size = outcome.verdicts.len();
+        let tells = tells_of(self.head.next(), &changes);
+        let frame = match self.encode(&events, changes, keys, now) {
+            Ok(frame) => frame,
+            Err(failure) => return Err(FailedTurn { envelopes, failure }),
+        };
+        backlog.changes.clear();
+        let answers = self.answers(envelopes, &outcome.verdicts, &replies);
+        let output = Output { answers, tells };
+        match frame {
+            Some(frame) => self.commit(frame, &events, output),
+            None => self.gate.pass(output),
+        }
+        self.code.metrics().commands.increment(u64::try_from(size).unwrap_or(0));
+        Ok(wishes)
+    }
+
+    /// Moves the outcome's effects into `changes`; returns which commands had any.
+    fn take_effects(&self, outcome: &mut Outcome, changes: &mut Vec<Change>) -> Result<HashSet<u32>, GuestFailure> {
+        let mut acting = HashSet::new();
+        for (index, effect) in std::mem::take(&mut outcome.effects).into_iter().enumerate() {
+            let (command, change) = self.change_of(index, effect)?;
+            acting.insert(command);
+            changes.push(change);
+        }
+        let pending = self.ledger.timer_count().saturating_add(self.ledger.outbox_len()).saturating_add(acting.len());
+        let limit = self.stage.limits.pending_effects;
+        if !acting.is_empty() && pending > usize::try_from(limit).unwrap_or(usize::MAX) {
+            let found = u64::try_from(pending).unwrap_or(u64::MAX);
+            return Err(GuestFailure::Limit { what: "pending timers and tells", found, limit: u64::from(limit) });
+        }
+        Ok(acting)
+    }
+
+    fn change_of(&self, index: usize, effect: Effect) -> Result<(u32, Change), GuestFailure> {
+        let index = u32::try_from(index).unwrap_or(u32::MAX);
+        Ok(match effect {
+            Effect::Tell { command, to, name, payload } => {
+                if to.tenant != self.address.tenant {
+                    let reason = format!("it told {to}, an actor of another tenant");
+                    return Err(GuestFailure::InvalidOutcome { reason });
+                }
+                let tell = Tell { kind: to.kind.into(), key: to.key.into(), name, payload };
+                (command, Change::Tell { index, tell })
+            }
+            Effect::Schedule { command, timer, at, name, payload } => {
+                (command, Change::Schedule { timer, entry: Timer { at: at.0, name, payload } })
+            }
+            Effect::Cancel { command, timer } => (command, Change::Unschedule { timer }),
+        })
+    }
+
+    fn answers(&self, envelopes: Vec<Envelope>, verdicts: &[Verdict], replies: &Replies) -> Vec<Answer> {
+        let mut answers = Vec::with_capacity(envelopes.len());
+        for (at, (envelope, verdict)) in envelopes.into_iter().zip(verdicts).enumerate() {
+            let what = replies.answer(at, *verdict);
+            if let Err(error) = &what {
+                self.code.metrics().refused(error.code());
+            }
+            answers.extend(envelope.reply_to.map(|to| Answer { to, what }));
+        }
+        answers
+    }
+
+    /// The frame of a turn, and the ledger moved past it; `None` when there is nothing to store.
+    ///
+    /// # Errors
+    /// When it cannot be encoded. The ledger ran ahead then: the activation must be dropped.
+    fn encode(
+        &mut self,
+        events: &EventColumns,
+        changes: Vec<Change>,
+        keys: Vec<KeyRecord>,
+        now: Timestamp,
+    ) -> Result<Option<Frame>, GuestFailure> {
+        if events.is_empty() && changes.is_empty() {
+            return Ok(None);
+        }
+        let unstorable = |reason: String| GuestFailure::InvalidOutcome { reason };
+        let effect_bytes = ledger::encode_changes(&changes).map_err(|error| unstorable(error.to_string()))?;
+        let key_bytes = ledger::encode_keys(&keys).map_err(|error| unstorable(error.to_string()))?;
+        self.ledger.apply_changes(self.head.next(), changes);
+        self.ledger.apply_keys(keys, &self.stage.limits);
+        let host_event;
+        let events = if events.is_empty() {
+            host_event = EventColumns::host_event();
+            &host_event
+        } else {
+            events
+        };
+        let parts = FrameParts {
+            actor: self.id,
+            first: self.head.next(),
+            time: now,
+            wake_at: self.ledger.wake_at(),
+            revision: self.revision.id,
+            events,
+            effects: &effect_bytes,
+            keys: &key_bytes,
+        };
+        Frame::encode(&parts).map(Some).map_err(|error| unstorable(error.to_string()))
+    }
+
+    /// Hands a frame to the store and moves this actor's view of its journal past it.
+    fn commit(&mut self, frame: Frame, events: &EventColumns, output: Output) {
+        let before = self.head;
+        let last = frame.header().last();
+        let append = Append { address: Arc::clone(&self.address), expected: self.head, frame };
+        self.gate.hold(self.stage.provider.append(append), output);
+        self.head = last;
+        let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
+        let bytes = u64::try_from(events.payloads.data.len()).unwrap_or(u64::MAX);
+        self.since.events = self.since.events.saturating_add(last.since(before));
+        self.since.bytes = self.since.bytes.saturating_add(bytes);
+        self.since.key_event |=
+            !self.key_types.is_empty() && events.types.iter().any(|index| self.key_types.contains(index));
+        self.code.metrics().events.increment(count);
+    }
+
+    fn observe(&mut self, commands: usize, elapsed: std::time::Duration) {
+        let nanos = elapsed.as_secs_f64() * 1e9;
+        self.turn_size.observe(commands, nanos);
+        self.busy_ns += nanos;
+        let metrics = self.code.metrics();
+        metrics.turns.increment(1);
+        metrics.turn_seconds.record(elapsed.as_secs_f64());
+        #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+        metrics.turn_commands.record(commands as f64);
+    }
+}
+
+/// The replies of a turn, sharing one buffer.
+struct Replies {
+    data: Bytes,
+    ends: Vec<u32>,
+    sequence: Sequence,
+}
+
+impl Replies {
+    fn new(outcome: &mut Outcome, sequence: Sequence) -> Self {
+        let column = std::mem::take(&mut outcome.replies);
+        Self { data: Bytes::from(column.data), ends: column.ends, sequence }
+    }
+
+    /// The bytes of one reply. The sandbox has checked the column; an unsound end yields an empty reply.
+    fn get(&self, at: usize) -> Bytes {
+        let bound = |at: usize| self.ends.get(at).and_then(|end| usize::try_from(*end).ok());
+        let start = at.checked_sub(1).map_or(Some(0), bound);
+        match (start, bound(at)) {
+            (Some(start), Some(end)) if start <= end && end <= self.data.len() => self.data.slice(start..end),
+            _ => Bytes::new(),
+        }
+    }
+
+    fn answer(&self, at: usize, verdict: Verdict) -> Result<Reply, AskError> {
+        let bytes = self.get(at);
+        match verdict {
+            Verdict::Accepted => Ok(Reply { payload: bytes, sequence: self.sequence }),
+            Verdict::Rejected => Err(AskError::Rejected(bytes)),
+            Verdict::Malformed => Err(AskError::Malformed(String::from_utf8_lossy(&bytes).into_owned())),
+        }
+    }
+}
+
+/// Which commands are remembered: accepted, under a key, and with something that a repetition would do again.
+fn key_records(
+    envelopes: &[Envelope],
+    outcome: &Outcome,
+    replies: &Replies,
+    acting: &HashSet<u32>,
+) -> Vec<KeyRecord> {
+    let mut records = Vec::new();
+    for (at, (envelope, appended)) in envelopes.iter().zip(&outcome.appended).enumerate() {
+        let Some(key) = &envelope.key else { continue };
+        let accepted = outcome.verdicts.get(at) == Some(&Verdict::Accepted);
+        let acts = *appended > 0 || u32::try_from(at).is_ok_and(|at| acting.contains(&at));
+        if accepted && acts {
+            let (key, command) = (key.clone(), envelope.name.clone());
+            records.push(KeyRecord { key, command, reply: replies.get(at).to_vec(), sequence: replies.sequence.0 });
+        }
+    }
+    records
+}
+
+/// The change that strikes off the timer that sent this command, if one did.
+pub(super) fn fired(envelope: &Envelope) -> Option<Change> {
+    match &envelope.context.caller {
+        Caller::Timer(timer) => Some(Change::Unschedule { timer: timer.clone() }),
+        Caller::Client(_) | Caller::Actor(_) => None,
+    }
+}
+
+fn tells_of(first: Sequence, changes: &[Change]) -> Vec<(TellId, Tell)> {
+    let told = |change: &Change| match change {
+        Change::Tell { index, tell } => Some((TellId { sequence: first.0, index: *index }, tell.clone())),
+        Change::Schedule { .. } | Change::Unschedule { .. } | Change::Delivered { .. } => None,
+    };
+    changes.iter().filter_map(told).collect()
+}

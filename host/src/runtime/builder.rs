@@ -1,0 +1,170 @@
+//! How a host is put together.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
+
+use tokio::sync::{Semaphore, watch};
+
+use super::courier::Couriers;
+use super::deploy::Deployments;
+use super::directory::Directory;
+use super::feed::Followers;
+use super::host::{Host, Inner};
+use super::waker::Waker;
+use super::{AskError, HostSettings};
+use crate::actor::{Crew, Stage, Tell, TellId};
+use crate::provider::SharedProvider;
+use crate::provider::memory::MemoryProvider;
+use crate::sandbox::{Engine, SandboxSettings};
+use crate::vocab::{ActorId, Address, Clock, Code, Sequence, SystemClock, Timestamp};
+
+/// Stack of the threads that run guests: the guest's own 256 KiB, and room for the host below it.
+const STAGE_STACK_BYTES: usize = /* 2 MiB */ 2 * 1_024 * 1_024;
+/// Instances that only look (state at a number, events as JSON) at the same time; others queue.
+const LOOKS_MAX: usize = 8;
+
+/// Builds a [`Host`]: settings are data, the provider and the clock are injected.
+#[derive(Default)]
+pub struct HostBuilder {
+    provider: Option<SharedProvider>,
+    settings: HostSettings,
+    compile_cache: Option<PathBuf>,
+    clock: Option<Arc<dyn Clock>>,
+}
+
+impl std::fmt::Debug for HostBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HostBuilder").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl HostBuilder {
+    /// Where everything durable goes. Without it, the host keeps everything in memory.
+    #[must_use]
+    pub fn provider(mut self, provider: SharedProvider) -> Self {
+        self.provider = Some(provider);
+        self
+    }
+
+    /// What an operator may tweak.
+    #[must_use]
+    pub fn settings(mut self, settings: HostSettings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Where compiled code is kept between runs; without it, components are compiled again at start.
+    #[must_use]
+    pub fn compile_cache(mut self, dir: PathBuf) -> Self {
+        self.compile_cache = Some(dir);
+        self
+    }
+
+    /// Where the time of turns comes from; the machine's clock by default.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Starts the host: checks the settings and the machine's limits, reads the deployments, wakes who must be awake.
+    ///
+    /// # Errors
+    /// Settings that contradict each other, machine limits that are too low, a store that cannot be read.
+    pub async fn build(self) -> Result<Host, AskError> {
+        let mut settings = self.settings;
+        if let Some(reason) = settings.problem() {
+            return Err(AskError::Setup { reason, code: Code::InvalidSetting });
+        }
+        let sandbox = SandboxSettings { limits: settings.limits.clone(), cache_dir: self.compile_cache };
+        let engine =
+            Engine::new(sandbox).map_err(|reason| AskError::Setup { reason, code: Code::MachineLimit })?;
+        settings.limits.live_actors = settings.limits.live_actors.min(engine.live_actors_max());
+        let provider = self.provider.unwrap_or_else(|| Arc::new(MemoryProvider::new()));
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        let deployments = Deployments::open(Arc::clone(&provider), engine, settings.clone(), Arc::clone(&clock)).await?;
+        let wakes = provider.wakes().await?;
+        let runtime = stage_runtime()?;
+        let inner = assemble(settings, provider, clock, deployments, runtime);
+        for wake in wakes {
+            inner.waker.wake_later(&wake.address, wake.at);
+        }
+        let (waker, clock) = (Arc::clone(&inner.waker), Arc::clone(&inner.stage.clock));
+        inner.spawn(waker.run(Arc::downgrade(&inner.directory), clock));
+        Ok(Host::new(inner))
+    }
+}
+
+/// Actors have threads of their own, so that guest code never runs where requests are read and answered.
+fn stage_runtime() -> Result<tokio::runtime::Runtime, AskError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .thread_name("greenroom-stage")
+        .thread_stack_size(STAGE_STACK_BYTES)
+        .enable_time()
+        .build()
+        .map_err(|error| AskError::Setup { reason: format!("no threads for actors: {error}"), code: Code::MachineLimit })
+}
+
+fn assemble(
+    settings: HostSettings,
+    provider: SharedProvider,
+    clock: Arc<dyn Clock>,
+    deployments: Deployments,
+    runtime: tokio::runtime::Runtime,
+) -> Inner {
+    let limits = settings.limits;
+    let size = |limit: u32| usize::try_from(limit).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
+    let waker = Arc::new(Waker::default());
+    let followers = Arc::new(Followers::default());
+    let deployments = Arc::new(deployments);
+    let threads = runtime.handle().clone();
+    let directory = Arc::new_cyclic(|me: &Weak<Directory>| {
+        let crew = StageCrew {
+            directory: me.clone(),
+            couriers: Couriers::new(threads.clone()),
+            followers: Arc::clone(&followers),
+            waker: Arc::clone(&waker),
+        };
+        let shared = Arc::new(Stage {
+            provider,
+            clock,
+            recoveries: Semaphore::new(size(limits.concurrent_recoveries)),
+            places: Arc::new(Semaphore::new(size(limits.live_actors))),
+            crew: Arc::new(crew),
+            limits,
+        });
+        Directory::new(me.clone(), shared, Arc::clone(&deployments), threads.clone())
+    });
+    let stage = directory.stage();
+    let (closing, _) = watch::channel(false);
+    let looks = Arc::new(Semaphore::new(LOOKS_MAX));
+    Inner { stage, directory, deployments, followers, waker, looks, closing, runtime: Some(runtime) }
+}
+
+/// What the runtime does for actors.
+struct StageCrew {
+    directory: Weak<Directory>,
+    couriers: Couriers,
+    followers: Arc<Followers>,
+    waker: Arc<Waker>,
+}
+
+impl Crew for StageCrew {
+    fn make_room(&self) {
+        if let Some(directory) = self.directory.upgrade() {
+            directory.make_room();
+        }
+    }
+
+    fn published(&self, actor: ActorId, through: Sequence) {
+        self.followers.published(actor, through);
+    }
+
+    fn deliver(&self, from: &Arc<Address>, id: TellId, tell: Tell) {
+        self.couriers.deliver(self.directory.clone(), from, id, tell);
+    }
+
+    fn wake_later(&self, address: &Arc<Address>, at: Timestamp) {
+        self.waker.wake_later(address, at);
+    }
+}

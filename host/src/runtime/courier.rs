@@ -1,0 +1,126 @@
+//! Tells between actors: delivered until handled, at least once; the receiver drops repetitions by their key.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::directory::Directory;
+use super::{AskError, OnFull};
+use crate::actor::{Envelope, Order, Tell, TellId};
+use crate::sandbox::{Caller, CommandContext};
+use crate::vocab::{ActorId, Address, ErrorKind, Key, Kind};
+
+/// The first pause after a failed delivery; it doubles up to the longest.
+const RETRY_FIRST: Duration = Duration::from_millis(50);
+/// The longest pause between two tries.
+const RETRY_LONGEST: Duration = Duration::from_secs(30);
+/// A receiver whose code fails at a tell gets it this many times, then the tell is given up with a log line.
+const GUEST_TRIES_MAX: u32 = 5;
+/// Keys of tells begin with this; callers' keys cannot hold it.
+const KEY_PREFIX: char = '\0';
+
+/// Carries tells. One delivery runs per tell, however often the sender asks.
+pub(super) struct Couriers {
+    runtime: tokio::runtime::Handle,
+    under_way: Arc<Mutex<HashSet<(ActorId, TellId)>>>,
+}
+
+/// What a try came to.
+enum Try {
+    Done,
+    Again,
+    GuestFailed(AskError),
+    GiveUp(AskError),
+    HostCloses,
+}
+
+impl Couriers {
+    pub(super) fn new(runtime: tokio::runtime::Handle) -> Self {
+        Self { runtime, under_way: Arc::default() }
+    }
+
+    /// Delivers a tell in the background, then orders the sender to strike it off.
+    pub(super) fn deliver(&self, directory: Weak<Directory>, from: &Arc<Address>, id: TellId, tell: Tell) {
+        let name = (from.id(), id);
+        if !self.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(name) {
+            return;
+        }
+        let (from, under_way) = (Arc::clone(from), Arc::clone(&self.under_way));
+        self.runtime.spawn(async move {
+            let settled = carry(&directory, &from, id, &tell).await;
+            under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
+            if settled
+                && let Some(sender) = directory.upgrade().and_then(|directory| directory.find(from.id()))
+            {
+                // A sender that has left finds the tell in its journal and sends it again; the receiver drops it.
+                let _left = sender.orders.send(Order::Delivered(id)).await;
+            }
+        });
+    }
+}
+
+/// Tries until the tell is handled or given up; false when the host closes first.
+async fn carry(directory: &Weak<Directory>, from: &Arc<Address>, id: TellId, tell: &Tell) -> bool {
+    let mut pause = RETRY_FIRST;
+    let mut guest_tries: u32 = 0;
+    loop {
+        let Some(strong) = directory.upgrade() else { return false };
+        let outcome = attempt(&strong, from, id, tell).await;
+        drop(strong);
+        match outcome {
+            Try::Done => return true,
+            Try::HostCloses => return false,
+            Try::GiveUp(error) => {
+                give_up(from, tell, &error);
+                return true;
+            }
+            Try::GuestFailed(error) => {
+                guest_tries = guest_tries.saturating_add(1);
+                if guest_tries >= GUEST_TRIES_MAX {
+                    give_up(from, tell, &error);
+                    return true;
+                }
+            }
+            Try::Again => {}
+        }
+        tokio::time::sleep(pause).await;
+        pause = pause.saturating_mul(2).min(RETRY_LONGEST);
+    }
+}
+
+async fn attempt(directory: &Arc<Directory>, from: &Arc<Address>, id: TellId, tell: &Tell) -> Try {
+    let (Ok(kind), Ok(key)) = (Kind::new(tell.kind.clone()), Key::new(tell.key.clone())) else {
+        return Try::Done; // the sandbox checks addresses before they are journaled
+    };
+    let to = Arc::new(Address { tenant: from.tenant.clone(), kind, key });
+    let (reply_to, answer) = oneshot::channel();
+    let envelope = Envelope {
+        name: tell.name.clone(),
+        payload: Bytes::from(tell.payload.clone()),
+        key: Some(format!("{KEY_PREFIX}{}.{}.{}", from.id(), id.sequence, id.index)),
+        context: CommandContext { caller: Caller::Actor(Arc::clone(from)), headers: Vec::new() },
+        reply_to: Some(reply_to),
+    };
+    let to_id = to.id();
+    let result = match directory.send(&to, to_id, envelope, OnFull::Wait).await {
+        Ok(()) => answer.await.unwrap_or(Err(AskError::Lost)),
+        Err(error) => Err(error),
+    };
+    match result {
+        Ok(_) => Try::Done,
+        Err(AskError::ShuttingDown) => Try::HostCloses,
+        Err(error) => match error.kind() {
+            ErrorKind::Request | ErrorKind::NotFound | ErrorKind::TooLarge | ErrorKind::Rejected => Try::GiveUp(error),
+            ErrorKind::Guest => Try::GuestFailed(error),
+            _ => Try::Again,
+        },
+    }
+}
+
+fn give_up(from: &Address, tell: &Tell, error: &AskError) {
+    metrics::counter!("greenroom_dead_tells_total").increment(1);
+    tracing::warn!(%from, to = %format_args!("{}/{}", tell.kind, tell.key), command = %tell.name, %error, "tell given up");
+}

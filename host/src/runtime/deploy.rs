@@ -1,0 +1,191 @@
+//! Deployments: what is checked and stored before a revision runs, and how it is found again.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use bytes::Bytes;
+use tokio::sync::Mutex;
+
+use super::deployment::{Deployed, Deployment, RevisionRecord, StoredRevision, component_key};
+use super::{AskError, DeployedRevision, HostSettings, RequestError};
+use crate::frame::codec;
+use crate::provider::{SharedProvider, StoreError};
+use crate::sandbox::{Component, Engine};
+use crate::vocab::{Clock, Code, Digest, Kind, Tenant};
+
+const REVISION_PREFIX: &str = "revision/";
+
+/// Every deployed kind.
+pub(super) struct Deployments {
+    provider: SharedProvider,
+    engine: Arc<Engine>,
+    settings: HostSettings,
+    clock: Arc<dyn Clock>,
+    kinds: RwLock<BTreeMap<(Tenant, Kind), Arc<Deployment>>>,
+    /// The next revision id; held while a deploy is being stored, so that ids are not given twice.
+    next_id: Mutex<u32>,
+}
+
+impl Deployments {
+    /// Reads what was deployed before.
+    ///
+    /// # Errors
+    /// When the store cannot be read or a record in it is not one.
+    pub(super) async fn open(
+        provider: SharedProvider,
+        engine: Arc<Engine>,
+        settings: HostSettings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StoreError> {
+        let deployments =
+            Self { provider, engine, settings, clock, kinds: RwLock::default(), next_id: Mutex::new(1) };
+        for key in deployments.provider.record_keys(REVISION_PREFIX).await? {
+            deployments.restore(&key).await?;
+        }
+        Ok(deployments)
+    }
+
+    async fn restore(&self, key: &str) -> Result<(), StoreError> {
+        let corrupt = |reason: String| StoreError::Corrupt { place: format!("catalog record {key}"), reason };
+        let bytes = self.provider.record(key).await?.ok_or_else(|| corrupt("it is missing".to_owned()))?;
+        let StoredRevision::V1(record) = codec::decode(&bytes).map_err(|error| corrupt(error.to_string()))?;
+        let tenant = Tenant::new(record.tenant.clone()).map_err(|error| corrupt(error.to_string()))?;
+        let kind = Kind::new(record.kind.clone()).map_err(|error| corrupt(error.to_string()))?;
+        let mut next_id = self.next_id.lock().await;
+        *next_id = (*next_id).max(record.id.saturating_add(1));
+        self.kind_or_new(&tenant, &kind).add(Deployed::new(record, None));
+        Ok(())
+    }
+
+    /// The deployment of a kind.
+    ///
+    /// # Errors
+    /// When the tenant or the kind is unknown.
+    pub(super) fn find(&self, tenant: &Tenant, kind: &Kind) -> Result<Arc<Deployment>, RequestError> {
+        known(tenant)?;
+        let kinds = self.kinds.read().unwrap_or_else(PoisonError::into_inner);
+        kinds.get(&(tenant.clone(), kind.clone())).cloned().ok_or_else(|| RequestError::UnknownKind {
+            tenant: tenant.to_string(),
+            kind: kind.to_string(),
+        })
+    }
+
+    /// The active revision of every kind of a tenant, by name.
+    ///
+    /// # Errors
+    /// When the tenant is unknown.
+    pub(super) fn kinds(&self, tenant: &Tenant) -> Result<Vec<DeployedRevision>, RequestError> {
+        known(tenant)?;
+        let kinds = self.kinds.read().unwrap_or_else(PoisonError::into_inner);
+        let own = kinds.iter().filter(|((of, _), _)| of == tenant);
+        Ok(own.filter_map(|(_, deployment)| Some(deployment.active()?.view(true))).collect())
+    }
+
+    /// Checks a component off the hot path.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub(super) async fn check(&self, bytes: Bytes) -> Result<Component, AskError> {
+        let engine = Arc::clone(&self.engine);
+        let loaded = tokio::task::spawn_blocking(move || engine.load(&bytes)).await;
+        let loaded = loaded.map_err(|error| AskError::Setup { reason: error.to_string(), code: Code::CompileFailed })?;
+        Ok(loaded.map_err(RequestError::Deploy)?)
+    }
+
+    /// Stores and activates a revision; the second value tells whether it is new.
+    ///
+    /// A crash leaves the component without a revision (harmless, stored again by the next try) or all of it.
+    ///
+    /// # Errors
+    /// Why it is refused, or that it could not be stored.
+    pub(super) async fn deploy(
+        &self,
+        tenant: &Tenant,
+        kind: &Kind,
+        bytes: Bytes,
+    ) -> Result<(DeployedRevision, bool), AskError> {
+        known(tenant)?;
+        let component = self.check(bytes.clone()).await?;
+        let mut next_id = self.next_id.lock().await;
+        let existing = self.find(tenant, kind).ok();
+        let active = existing.as_ref().and_then(|deployment| deployment.active());
+        if let Some(active) = &active
+            && active.digest == component.digest().0
+        {
+            return Ok((active.view(true), false));
+        }
+        if let Some(deployment) = &existing {
+            readable(deployment, &component)?;
+        }
+        let number = active.map_or(1, |active| active.number.saturating_add(1));
+        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let record = self.record_of(tenant, kind, (*next_id, number), size, &component);
+        self.store(&record, bytes).await?;
+        *next_id = next_id.saturating_add(1);
+        let view = record.view(true);
+        self.kind_or_new(tenant, kind).add(Deployed::new(record, Some(component)));
+        Ok((view, true))
+    }
+
+    async fn store(&self, record: &RevisionRecord, component: Bytes) -> Result<(), AskError> {
+        let encoded = codec::encode(&StoredRevision::V1(record.clone()))
+            .map_err(|error| AskError::Setup { reason: error.to_string(), code: Code::InvalidManifest })?;
+        let key = component_key(&Digest(record.digest));
+        if self.provider.record_keys(&key).await?.is_empty() {
+            self.provider.put_record(&key, component).await?;
+        }
+        Ok(self.provider.put_record(&format!("{REVISION_PREFIX}{:010}", record.id), Bytes::from(encoded)).await?)
+    }
+
+    fn record_of(
+        &self,
+        tenant: &Tenant,
+        kind: &Kind,
+        (id, number): (u32, u32),
+        component_bytes: u64,
+        component: &Component,
+    ) -> RevisionRecord {
+        let manifest = component.manifest();
+        RevisionRecord {
+            id,
+            tenant: tenant.to_string(),
+            kind: kind.to_string(),
+            number,
+            digest: component.digest().0,
+            component_bytes,
+            deployed_at: self.clock.now().0,
+            commands: manifest.commands.iter().map(|command| (command.name.clone(), command.read_only)).collect(),
+            events: manifest.events.iter().map(|event| (event.name.clone(), event.version)).collect(),
+            state_version: manifest.state_version,
+        }
+    }
+
+    fn kind_or_new(&self, tenant: &Tenant, kind: &Kind) -> Arc<Deployment> {
+        let mut kinds = self.kinds.write().unwrap_or_else(PoisonError::into_inner);
+        let new = || {
+            let policy = self.settings.policy_of(tenant, kind);
+            Arc::new(Deployment::new(tenant, kind, policy, Arc::clone(&self.provider), Arc::clone(&self.engine)))
+        };
+        Arc::clone(kinds.entry((tenant.clone(), kind.clone())).or_insert_with(new))
+    }
+}
+
+/// Until tenants can be created there is one.
+fn known(tenant: &Tenant) -> Result<(), RequestError> {
+    if *tenant == Tenant::default_tenant() { Ok(()) } else { Err(RequestError::UnknownTenant(tenant.to_string())) }
+}
+
+/// A new revision must know every event type that an earlier one may have written.
+fn readable(deployment: &Deployment, component: &Component) -> Result<(), RequestError> {
+    let known = &component.manifest().events;
+    let mut missing: Vec<String> = deployment
+        .revisions()
+        .iter()
+        .flat_map(|deployed| deployed.record.event_types().collect::<Vec<_>>())
+        .filter(|event| !known.contains(event))
+        .map(|event| format!("{} v{}", event.name, event.version))
+        .collect();
+    missing.sort();
+    missing.dedup();
+    if missing.is_empty() { Ok(()) } else { Err(RequestError::IncompatibleRevision { missing: missing.join(", ") }) }
+}

@@ -1,0 +1,181 @@
+//! One deployed kind: its revisions, and the code that new activations run.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use serde::{Deserialize, Serialize};
+use futures_util::future::BoxFuture;
+use tokio::sync::OnceCell;
+
+use super::DeployedRevision;
+use crate::actor::{Code, KindMetrics, Policy, RecoveryError, Revision};
+use crate::provider::SharedProvider;
+use crate::sandbox::{Component, Engine, EventType, Manifest};
+use crate::vocab::{Digest, Kind, RevisionId, Tenant, Timestamp};
+
+/// What the catalog keeps of a revision. Append-only: a new layout is a new variant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum StoredRevision {
+    /// The first layout.
+    V1(RevisionRecord),
+}
+
+/// One revision as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RevisionRecord {
+    pub(super) id: u32,
+    pub(super) tenant: String,
+    pub(super) kind: String,
+    pub(super) number: u32,
+    pub(super) digest: [u8; 32],
+    pub(super) component_bytes: u64,
+    pub(super) deployed_at: u64,
+    /// Name and whether it is read-only.
+    pub(super) commands: Vec<(String, bool)>,
+    /// Name and version; the position is the index that frames carry.
+    pub(super) events: Vec<(String, u16)>,
+    pub(super) state_version: u32,
+}
+
+impl RevisionRecord {
+    pub(super) const fn id(&self) -> RevisionId {
+        RevisionId(self.id)
+    }
+
+    /// Where the component's bytes are in the catalog.
+    pub(super) fn component_key(&self) -> String {
+        component_key(&Digest(self.digest))
+    }
+
+    pub(super) fn event_types(&self) -> impl Iterator<Item = EventType> {
+        self.events.iter().map(|(name, version)| EventType { name: name.clone(), version: *version })
+    }
+
+    fn manifest(&self) -> Manifest {
+        let command = |(name, read_only): &(String, bool)| crate::sandbox::CommandType {
+            name: name.clone(),
+            read_only: *read_only,
+        };
+        Manifest {
+            commands: self.commands.iter().map(command).collect(),
+            events: self.event_types().collect(),
+            state_version: self.state_version,
+        }
+    }
+
+    /// The revision as people see it.
+    pub(super) fn view(&self, active: bool) -> DeployedRevision {
+        DeployedRevision {
+            kind: self.kind.clone(),
+            revision: self.number,
+            digest: Digest(self.digest).to_string(),
+            component_bytes: self.component_bytes,
+            deployed_at: Timestamp(self.deployed_at),
+            active,
+            manifest: self.manifest(),
+        }
+    }
+}
+
+/// Where a component's bytes are in the catalog.
+pub(super) fn component_key(digest: &Digest) -> String {
+    format!("component/{digest}")
+}
+
+/// A revision and its code, loaded when it is first needed.
+#[derive(Debug)]
+pub(super) struct Deployed {
+    pub(super) record: RevisionRecord,
+    event_types: Arc<[EventType]>,
+    revision: OnceCell<Arc<Revision>>,
+}
+
+impl Deployed {
+    /// `component` is the code, if it is at hand.
+    pub(super) fn new(record: RevisionRecord, component: Option<Component>) -> Self {
+        let event_types = record.event_types().collect();
+        let loaded = component.map(|component| Arc::new(Revision::new(record.id(), record.number, component)));
+        Self { event_types, revision: OnceCell::new_with(loaded), record }
+    }
+}
+
+/// One deployed kind of a tenant.
+pub(crate) struct Deployment {
+    provider: SharedProvider,
+    engine: Arc<Engine>,
+    policy: Policy,
+    metrics: KindMetrics,
+    /// Oldest first; the last is active.
+    revisions: RwLock<Vec<Arc<Deployed>>>,
+}
+
+impl Deployment {
+    pub(super) fn new(
+        tenant: &Tenant,
+        kind: &Kind,
+        policy: Policy,
+        provider: SharedProvider,
+        engine: Arc<Engine>,
+    ) -> Self {
+        let metrics = KindMetrics::new(tenant, kind);
+        Self { provider, engine, policy, metrics, revisions: RwLock::default() }
+    }
+
+    /// Makes a revision the active one.
+    pub(super) fn add(&self, deployed: Deployed) {
+        self.revisions.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(deployed));
+    }
+
+    /// The revisions, oldest first; the last is active.
+    pub(super) fn revisions(&self) -> Vec<Arc<Deployed>> {
+        self.revisions.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The active revision's record.
+    pub(super) fn active(&self) -> Option<RevisionRecord> {
+        self.revisions().last().map(|deployed| deployed.record.clone())
+    }
+
+    /// The number of a revision within this kind.
+    pub(super) fn number_of(&self, id: RevisionId) -> Option<u32> {
+        self.revisions().iter().find(|deployed| deployed.record.id() == id).map(|deployed| deployed.record.number)
+    }
+
+    async fn load(&self, deployed: &Deployed) -> Result<Arc<Revision>, RecoveryError> {
+        let record = &deployed.record;
+        let bytes = self.provider.record(&record.component_key()).await?;
+        let Some(bytes) = bytes else {
+            let reason = format!("the component of revision {} is missing from the store", record.number);
+            return Err(RecoveryError::Loading(reason));
+        };
+        let engine = Arc::clone(&self.engine);
+        let component = tokio::task::spawn_blocking(move || engine.load(&bytes))
+            .await
+            .map_err(|error| RecoveryError::Loading(error.to_string()))??;
+        Ok(Arc::new(Revision::new(record.id(), record.number, component)))
+    }
+}
+
+impl Code for Deployment {
+    fn current(&self) -> BoxFuture<'_, Result<Arc<Revision>, RecoveryError>> {
+        Box::pin(async move {
+            let Some(deployed) = self.revisions().pop() else {
+                return Err(RecoveryError::Loading("no revision is deployed".to_owned()));
+            };
+            deployed.revision.get_or_try_init(|| self.load(&deployed)).await.cloned()
+        })
+    }
+
+    fn event_types(&self, revision: RevisionId) -> Option<Arc<[EventType]>> {
+        let revisions = self.revisions.read().unwrap_or_else(PoisonError::into_inner);
+        let deployed = revisions.iter().find(|deployed| deployed.record.id() == revision)?;
+        Some(Arc::clone(&deployed.event_types))
+    }
+
+    fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    fn metrics(&self) -> &KindMetrics {
+        &self.metrics
+    }
+}

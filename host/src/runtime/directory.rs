@@ -1,0 +1,213 @@
+//! Who is on stage: at most one activation per actor, found by everyone, bounded in number.
+//!
+//! # Why an actor cannot be on stage twice
+//! An entry is inserted before its task starts and removed after its task has ended, by the same id. A sender that
+//! finds a closed mailbox waits for that end before it looks again.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use tokio::sync::{mpsc, watch};
+
+use super::deploy::Deployments;
+use super::{AskError, OnFull};
+use crate::actor::{Actor, Envelope, Order, Progress, Stage};
+use crate::decide::least_recently_used;
+use crate::vocab::{ActorId, Address};
+
+/// Orders that wait for one actor; senders wait for room.
+const ORDERS_MAX: usize = 64;
+
+/// One activation, as others see it.
+pub(super) struct Handle {
+    pub(super) address: Arc<Address>,
+    pub(super) mailbox: mpsc::Sender<Envelope>,
+    pub(super) orders: mpsc::Sender<Order>,
+    pub(super) progress: Arc<Progress>,
+    /// The directory's stamp at the last use; the smallest leaves first.
+    last_used: AtomicU64,
+    /// It was told to leave.
+    leaving: AtomicBool,
+    /// Ends when the activation has ended.
+    gone: watch::Receiver<()>,
+}
+
+impl Handle {
+    /// Waits until the activation has ended.
+    pub(super) async fn gone(&self) {
+        let mut gone = self.gone.clone();
+        while gone.changed().await.is_ok() {}
+    }
+}
+
+/// Everyone who is on stage.
+pub(super) struct Directory {
+    me: Weak<Self>,
+    stage: Arc<Stage>,
+    deployments: Arc<Deployments>,
+    runtime: tokio::runtime::Handle,
+    live: papaya::HashMap<ActorId, Arc<Handle>>,
+    /// Grows with every activation; actors used since the same one are equally recent.
+    stamp: AtomicU64,
+    open: AtomicBool,
+}
+
+/// Removes an activation from the directory when its task ends, however it ends.
+struct Leave {
+    directory: Weak<Directory>,
+    id: ActorId,
+    _gone: watch::Sender<()>,
+}
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        if let Some(directory) = self.directory.upgrade() {
+            directory.live.pin().remove(&self.id);
+            directory.count();
+        }
+    }
+}
+
+impl Directory {
+    pub(super) fn new(
+        me: Weak<Self>,
+        stage: Arc<Stage>,
+        deployments: Arc<Deployments>,
+        runtime: tokio::runtime::Handle,
+    ) -> Self {
+        let live = papaya::HashMap::new();
+        Self { me, stage, deployments, runtime, live, stamp: AtomicU64::new(1), open: AtomicBool::new(true) }
+    }
+
+    /// What every actor shares.
+    pub(super) fn stage(&self) -> Arc<Stage> {
+        Arc::clone(&self.stage)
+    }
+
+    /// The live activation of an actor, if there is one.
+    pub(super) fn find(&self, id: ActorId) -> Option<Arc<Handle>> {
+        self.live.pin().get(&id).cloned()
+    }
+
+    /// Whether commands are taken.
+    pub(super) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire)
+    }
+
+    /// Puts a command into an actor's mailbox, bringing the actor on stage if need be.
+    ///
+    /// # Errors
+    /// When the kind is unknown, the mailbox is full (and the caller does not wait), or the host is closing.
+    pub(super) async fn send(
+        &self,
+        address: &Arc<Address>,
+        id: ActorId,
+        envelope: Envelope,
+        on_full: OnFull,
+    ) -> Result<(), AskError> {
+        let mut envelope = envelope;
+        loop {
+            let handle = self.bring_on(address, id)?;
+            handle.last_used.store(self.stamp.load(Ordering::Relaxed), Ordering::Relaxed);
+            envelope = match handle.mailbox.try_send(envelope) {
+                Ok(()) => return Ok(()),
+                Err(mpsc::error::TrySendError::Full(envelope)) => match on_full {
+                    OnFull::Refuse => return Err(AskError::MailboxFull(address.to_string())),
+                    OnFull::Wait => match handle.mailbox.send(envelope).await {
+                        Ok(()) => return Ok(()),
+                        Err(mpsc::error::SendError(envelope)) => envelope,
+                    },
+                },
+                Err(mpsc::error::TrySendError::Closed(envelope)) => envelope,
+            };
+            handle.gone().await;
+        }
+    }
+
+    /// The live activation of an actor; begins one if there is none.
+    ///
+    /// # Errors
+    /// When the kind is unknown or the host is closing.
+    pub(super) fn bring_on(&self, address: &Arc<Address>, id: ActorId) -> Result<Arc<Handle>, AskError> {
+        if let Some(handle) = self.find(id) {
+            return Ok(handle);
+        }
+        if !self.is_open() {
+            return Err(AskError::ShuttingDown);
+        }
+        let code = self.deployments.find(&address.tenant, &address.kind)?;
+        let mailbox_max = usize::try_from(self.stage.limits.mailbox_commands).unwrap_or(1).max(1);
+        let (mailbox, mail) = mpsc::channel(mailbox_max);
+        let (orders, order_box) = mpsc::channel(ORDERS_MAX);
+        let (gone_tx, gone) = watch::channel(());
+        let handle = Arc::new(Handle {
+            address: Arc::clone(address),
+            mailbox,
+            orders,
+            progress: Arc::default(),
+            last_used: AtomicU64::new(self.stamp.fetch_add(1, Ordering::Relaxed)),
+            leaving: AtomicBool::new(false),
+            gone,
+        });
+        let pinned = self.live.pin();
+        if let Err(taken) = pinned.try_insert(id, Arc::clone(&handle)) {
+            return Ok(Arc::clone(taken.current));
+        }
+        let actor = Actor {
+            stage: Arc::clone(&self.stage),
+            code,
+            address: Arc::clone(address),
+            mailbox: mail,
+            orders: order_box,
+            progress: Arc::clone(&handle.progress),
+        };
+        let leave = Leave { directory: self.me.clone(), id, _gone: gone_tx };
+        self.runtime.spawn(async move {
+            actor.run().await;
+            drop(leave);
+        });
+        self.count();
+        Ok(handle)
+    }
+
+    /// Orders the least recently used to leave, as many as it takes.
+    pub(super) fn make_room(&self) {
+        let pinned = self.live.pin();
+        let staying = pinned.values().filter(|handle| !handle.leaving.load(Ordering::Acquire));
+        let live = staying.map(|handle| (handle.last_used.load(Ordering::Relaxed), Arc::clone(handle))).collect();
+        let live_max = usize::try_from(self.stage.limits.live_actors).unwrap_or(usize::MAX);
+        for handle in least_recently_used(live, live_max) {
+            let ordered = handle.orders.try_send(Order::Passivate).is_ok();
+            handle.leaving.store(ordered, Ordering::Release);
+        }
+    }
+
+    /// Orders every live actor that `chosen` picks to leave; returns them.
+    pub(super) async fn send_off(&self, chosen: impl Fn(&Address) -> bool) -> Vec<Arc<Handle>> {
+        let handles: Vec<Arc<Handle>> = self.live.pin().values().filter(|h| chosen(&h.address)).cloned().collect();
+        for handle in &handles {
+            handle.leaving.store(true, Ordering::Release);
+            let _gone_already = handle.orders.send(Order::Passivate).await;
+        }
+        handles
+    }
+
+    /// Takes no more commands and waits until nobody is on stage.
+    pub(super) async fn close(&self) {
+        self.open.store(false, Ordering::Release);
+        loop {
+            let leaving = self.send_off(|_| true).await;
+            if leaving.is_empty() {
+                return;
+            }
+            for handle in leaving {
+                handle.gone().await;
+            }
+        }
+    }
+
+    fn count(&self) {
+        #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+        metrics::gauge!(crate::actor::LIVE_ACTORS).set(self.live.len() as f64);
+    }
+}

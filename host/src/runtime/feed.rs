@@ -1,0 +1,134 @@
+//! Events of one actor as people read them, and as they become durable.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::value::RawValue;
+use tokio::sync::{mpsc, watch};
+
+use super::look::Renderer;
+use super::{AskError, EventView};
+use crate::provider::{ReadRange, SharedProvider};
+use crate::vocab::{ActorId, Sequence};
+
+/// Rendered events that wait for a slow reader.
+const FEED_EVENTS_MAX: usize = 64;
+/// Bytes of frames that a feed reads at a time.
+const FEED_BATCH_BYTES: usize = /* 256 KiB */ 256 * 1_024;
+
+/// Who follows whose journal. Without followers, publishing costs one atomic load.
+#[derive(Default)]
+pub(super) struct Followers {
+    count: AtomicUsize,
+    heads: Mutex<HashMap<ActorId, watch::Sender<Sequence>>>,
+}
+
+impl Followers {
+    /// Tells followers that a journal grew.
+    pub(super) fn published(&self, actor: ActorId, through: Sequence) {
+        if self.count.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        let mut heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(head) = heads.get(&actor) {
+            if head.receiver_count() == 0 {
+                heads.remove(&actor);
+                self.count.store(heads.len(), Ordering::Release);
+            } else {
+                head.send_replace(through);
+            }
+        }
+    }
+
+    fn follow(&self, actor: ActorId) -> watch::Receiver<Sequence> {
+        let mut heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
+        let receiver = heads.entry(actor).or_insert_with(|| watch::channel(Sequence::ZERO).0).subscribe();
+        heads.retain(|_, head| head.receiver_count() > 0);
+        self.count.store(heads.len(), Ordering::Release);
+        receiver
+    }
+}
+
+/// Durable events of one actor, in order. Dropping it ends the reading.
+#[derive(Debug)]
+pub struct EventFeed {
+    events: mpsc::Receiver<Result<EventView, AskError>>,
+}
+
+impl EventFeed {
+    /// The next event; `None` at the end (when following: only when the host closes).
+    ///
+    /// # Errors
+    /// When the store cannot be read or the component cannot render the event; the feed ends then.
+    pub async fn next(&mut self) -> Result<Option<EventView>, AskError> {
+        self.events.recv().await.transpose()
+    }
+}
+
+/// A reading in progress, on the stage's threads because it renders with guest code.
+pub(super) struct Reading {
+    pub(super) provider: SharedProvider,
+    pub(super) renderer: Renderer,
+    pub(super) actor: ActorId,
+    pub(super) next: Sequence,
+    pub(super) left: u64,
+    pub(super) closing: watch::Receiver<bool>,
+}
+
+impl Reading {
+    /// Starts to read; with `followers`, goes on when the journal grows.
+    pub(super) fn start(self, runtime: &tokio::runtime::Handle, followers: Option<&Followers>) -> EventFeed {
+        // Subscribed before the first read, so that nothing falls between.
+        let growth = followers.map(|followers| followers.follow(self.actor));
+        let (out, events) = mpsc::channel(FEED_EVENTS_MAX);
+        runtime.spawn(self.run(out, growth));
+        EventFeed { events }
+    }
+
+    async fn run(
+        mut self,
+        out: mpsc::Sender<Result<EventView, AskError>>,
+        mut growth: Option<watch::Receiver<Sequence>>,
+    ) {
+        loop {
+            if let Err(error) = self.read_to_end(&out).await {
+                let _left = out.send(Err(error)).await;
+                return;
+            }
+            let (false, Some(growth)) = (self.left == 0, &mut growth) else { return };
+            tokio::select! {
+                grown = growth.changed() => if grown.is_err() { return },
+                () = out.closed() => return,
+                _ = self.closing.wait_for(|closing| *closing) => return,
+            }
+        }
+    }
+
+    async fn read_to_end(&mut self, out: &mpsc::Sender<Result<EventView, AskError>>) -> Result<(), AskError> {
+        let range = ReadRange { from: self.next, through: Sequence::MAX, batch_bytes: FEED_BATCH_BYTES };
+        let mut reader = self.provider.read(self.actor, range);
+        while let Some(frames) = reader.next().await? {
+            for frame in frames {
+                let mut views: VecDeque<EventView> = self.renderer.render(&frame, self.next)?;
+                while let Some(view) = views.pop_front() {
+                    if self.left == 0 {
+                        return Ok(());
+                    }
+                    self.next = view.sequence.next();
+                    self.left = self.left.saturating_sub(1);
+                    if out.send(Ok(view)).await.is_err() {
+                        self.left = 0;
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// JSON text that came from a guest, checked.
+pub(super) fn json(text: String) -> Result<Box<RawValue>, AskError> {
+    RawValue::from_string(text).map_err(|error| AskError::Render(error.to_string()))
+}

@@ -1,0 +1,132 @@
+//! Looking at an actor without touching it: state at a number, events as JSON. Runs in instances of its own.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::deployment::Deployment;
+use super::feed::json;
+use super::{AskError, EventView, RequestError, StateView};
+use crate::actor::{Code, EventTypeOf, Recovery, Revision, Stage, describe_changes};
+use crate::frame::Frame;
+use crate::sandbox::{Instance, InstanceOptions, Moment};
+use crate::vocab::{Address, Sequence, Timestamp};
+
+/// The type under which events of the host are shown.
+const HOST_EVENT_TYPE: &str = "greenroom.effects";
+
+/// The state as of a number (`None`: the newest durable one).
+///
+/// # Errors
+/// When the number is not in the journal, or the replay fails.
+pub(super) async fn state_at(
+    stage: Arc<Stage>,
+    code: Arc<Deployment>,
+    address: Arc<Address>,
+    at: Option<Sequence>,
+) -> Result<StateView, AskError> {
+    let head = stage.provider.head(address.id()).await?;
+    if head.sequence == Sequence::ZERO {
+        return Err(RequestError::UnknownActor(address.to_string()).into());
+    }
+    let asked = at.unwrap_or(head.sequence);
+    let oldest = oldest_state(&stage, &address, head.deleted_through).await?;
+    if asked > head.sequence || asked < oldest {
+        let (first, last) = (oldest, head.sequence);
+        return Err(RequestError::SequenceOutOfRange { asked, first, last }.into());
+    }
+    let code_ref: &dyn Code = code.as_ref();
+    let recovery =
+        Recovery { stage: &stage, code: code_ref, address: &address, progress: None, through: asked, silent: true };
+    let mut recovered = Box::pin(recovery.run()).await.map_err(AskError::from)?;
+    let state = recovered.instance.state_as_json().map_err(AskError::Guest)?;
+    Ok(StateView { sequence: asked, revision: recovered.revision.number, state: json(state)? })
+}
+
+/// The lowest number whose state can still be rebuilt: zero while all history is kept, else the oldest snapshot
+/// at or after the deleted prefix.
+async fn oldest_state(stage: &Stage, address: &Address, deleted_through: Sequence) -> Result<Sequence, AskError> {
+    if deleted_through == Sequence::ZERO {
+        return Ok(Sequence::ZERO);
+    }
+    let snapshots = stage.provider.list_snapshots(address.id()).await?;
+    let usable = snapshots.iter().map(|meta| meta.sequence).filter(|sequence| *sequence >= deleted_through);
+    Ok(usable.min().unwrap_or(deleted_through))
+}
+
+/// Renders events with the active revision's code.
+pub(super) struct Renderer {
+    code: Arc<Deployment>,
+    revision: Arc<Revision>,
+    address: Arc<Address>,
+    instance: Option<Instance>,
+}
+
+impl Renderer {
+    /// # Errors
+    /// When the code cannot be loaded.
+    pub(super) async fn new(code: Arc<Deployment>, address: Arc<Address>) -> Result<Self, AskError> {
+        let revision = code.current().await?;
+        Ok(Self { code, revision, address, instance: None })
+    }
+
+    /// The frame's events from number `from` on.
+    ///
+    /// # Errors
+    /// When a type is unknown, or the guest fails at one.
+    pub(super) fn render(&mut self, frame: &Frame, from: Sequence) -> Result<VecDeque<EventView>, AskError> {
+        let header = *frame.header();
+        let number = self.code.number_of(header.revision).unwrap_or_default();
+        let mut views = VecDeque::new();
+        let mut sequence = header.first;
+        for (index, payload) in frame.events() {
+            if sequence >= from {
+                let (event_type, version, payload) = if index == Frame::HOST_EVENT {
+                    (HOST_EVENT_TYPE.to_owned(), 1, describe_changes(frame))
+                } else {
+                    self.render_event(frame, index, payload, sequence)?
+                };
+                let payload = json(payload)?;
+                let time = header.time;
+                views.push_back(EventView { sequence, event_type, version, time, revision: number, payload });
+            }
+            sequence = sequence.next();
+        }
+        Ok(views)
+    }
+
+    fn render_event(
+        &mut self,
+        frame: &Frame,
+        index: u16,
+        payload: &[u8],
+        sequence: Sequence,
+    ) -> Result<(String, u16, String), AskError> {
+        let written_by = frame.header().revision;
+        let unknown = || AskError::Render(format!("event {sequence} is of a type that no deployed revision declares"));
+        let types = self.code.event_types(written_by).ok_or_else(unknown)?;
+        let event = types.get(usize::from(index)).ok_or_else(unknown)?;
+        let EventTypeOf::Known(index) = self.revision.remap(written_by, &types).get(index) else {
+            return Err(unknown());
+        };
+        let instance = match &mut self.instance {
+            Some(instance) => instance,
+            empty => empty.insert(fresh(&self.revision, &self.address)?),
+        };
+        match instance.event_as_json(index, payload) {
+            Ok(Ok(text)) => Ok((event.name.clone(), event.version, text)),
+            Ok(Err(reason)) => Err(AskError::Render(format!("event {sequence}: {reason}"))),
+            Err(failure) => {
+                self.instance = None;
+                Err(AskError::Guest(failure))
+            }
+        }
+    }
+}
+
+fn fresh(revision: &Revision, address: &Arc<Address>) -> Result<Instance, AskError> {
+    let options = InstanceOptions { address: Arc::clone(address), silent: true };
+    let mut instance = revision.component.instantiate(options).map_err(AskError::Guest)?;
+    let moment = Moment { time: Timestamp(0), sequence: Sequence::ZERO };
+    instance.start(moment, None).map_err(AskError::Guest)?;
+    Ok(instance)
+}

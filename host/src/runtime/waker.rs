@@ -1,0 +1,79 @@
+//! Wakes passive actors whose timer is due or whose tells are undelivered.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::directory::Directory;
+use crate::vocab::{Address, Clock, Timestamp};
+
+/// With nothing due, the waker still looks this often: the wall clock may have been set.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// An actor that could not be brought on stage is tried again after this long, milliseconds.
+const RETRY_AFTER_MS: u64 = 5_000;
+
+/// Passive actors by the time they must be awake.
+#[derive(Default)]
+pub(super) struct Waker {
+    due: Mutex<BTreeSet<(Timestamp, Arc<Address>)>>,
+    changed: Notify,
+}
+
+impl Waker {
+    /// Remembers to wake an actor; a second entry for the same one does no harm.
+    pub(super) fn wake_later(&self, address: &Arc<Address>, at: Timestamp) {
+        self.due.lock().unwrap_or_else(PoisonError::into_inner).insert((at, Arc::clone(address)));
+        self.changed.notify_one();
+    }
+
+    /// Wakes actors for as long as the directory lives.
+    pub(super) async fn run(self: Arc<Self>, directory: Weak<Directory>, clock: Arc<dyn Clock>) {
+        loop {
+            let now = clock.now();
+            for address in self.take_due(now) {
+                let Some(directory) = directory.upgrade() else { return };
+                if directory.is_open() && directory.bring_on(&address, address.id()).is_err() {
+                    self.wake_later(&address, Timestamp(now.0.saturating_add(RETRY_AFTER_MS)));
+                }
+            }
+            if directory.strong_count() == 0 {
+                return;
+            }
+            let _timed_out = tokio::time::timeout(self.pause(now), self.changed.notified()).await;
+        }
+    }
+
+    fn take_due(&self, now: Timestamp) -> Vec<Arc<Address>> {
+        let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = Vec::new();
+        while due.first().is_some_and(|(at, _)| *at <= now) {
+            taken.extend(due.pop_first().map(|(_, address)| address));
+        }
+        taken
+    }
+
+    fn pause(&self, now: Timestamp) -> Duration {
+        let due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = due.first().map(|(at, _)| Duration::from_millis(at.since_ms(now).max(1)));
+        next.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_is_due_is_taken_earliest_first() {
+        let waker = Waker::default();
+        let of = |key: &str| Arc::new(Address::new("default", "k", key).expect("an address"));
+        waker.wake_later(&of("late"), Timestamp(30));
+        waker.wake_later(&of("second"), Timestamp(20));
+        waker.wake_later(&of("first"), Timestamp(10));
+        let taken: Vec<_> = waker.take_due(Timestamp(20)).iter().map(|a| a.key.to_string()).collect();
+        assert_eq!(taken, ["first", "second"]);
+        assert_eq!(waker.pause(Timestamp(25)), Duration::from_millis(5));
+    }
+}
