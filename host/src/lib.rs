@@ -10,8 +10,8 @@
 //! - [`frame`]: the journal record.
 //! - [`vocab`]: ids, limits, errors.
 
-pub mod api;
 mod actor;
+pub mod api;
 pub mod decide;
 pub mod frame;
 pub mod provider;

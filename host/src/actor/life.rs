@@ -293,7 +293,8 @@ impl Actor {
             return live.end(Exit::Left).await;
         }
         if let Some(at) = live.ledger.wake_at() {
-            let at = if live.ledger.outbox_len() > 0 { Timestamp(now.0.saturating_add(TELL_RETRY_AFTER_MS)) } else { at };
+            let at =
+                if live.ledger.outbox_len() > 0 { Timestamp(now.0.saturating_add(TELL_RETRY_AFTER_MS)) } else { at };
             self.stage.crew.wake_later(&self.address, at);
         }
         live.end(Exit::Left).await
@@ -349,7 +350,7 @@ impl Live {
             head: sequence,
             gate: Gate::default(),
             since: SinceSnapshot { events, bytes, elapsed_ms: 0, key_event, requested: false },
-            snapshots: Snapshotting { newest: base.map(|(at, _)| at), newest_time, ..Snapshotting::default() },
+            snapshots: Snapshotting::after(base.map(|(at, _)| at), newest_time),
             key_types,
             turn_size: TurnSize::new(usize::try_from(actor.stage.limits.turn_commands).unwrap_or(1)),
             busy_ns: 0.0,

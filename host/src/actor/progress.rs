@@ -60,7 +60,6 @@ pub(crate) struct Progress {
     revision: AtomicU32,
     born: Instant,
     durable: AtomicU64,
-    snapshot: AtomicU64,
     base: AtomicU64,
     events_done: AtomicU64,
     events_total: AtomicU64,
@@ -75,7 +74,6 @@ impl Default for Progress {
             revision: AtomicU32::new(0),
             born: Instant::now(),
             durable: AtomicU64::new(0),
-            snapshot: AtomicU64::new(0),
             base: AtomicU64::new(0),
             events_done: AtomicU64::new(0),
             events_total: AtomicU64::new(0),
@@ -118,7 +116,6 @@ impl Progress {
     /// It is known what is to be replayed.
     pub(crate) fn recovery_planned(&self, base: Sequence, head: Sequence) {
         self.base.store(base.0, Ordering::Release);
-        self.snapshot.store(base.0, Ordering::Release);
         self.events_total.store(head.since(base), Ordering::Release);
     }
 
@@ -136,18 +133,9 @@ impl Progress {
         self.durable.fetch_max(sequence.0, Ordering::AcqRel);
     }
 
-    pub(crate) fn snapshot_saved(&self, sequence: Sequence) {
-        self.snapshot.fetch_max(sequence.0, Ordering::AcqRel);
-    }
-
     /// The highest durable event number, once the actor is recovered.
     pub(crate) fn durable(&self) -> Sequence {
         Sequence(self.durable.load(Ordering::Acquire))
-    }
-
-    /// The newest durable snapshot's number, once the actor is recovered.
-    pub(crate) fn snapshot(&self) -> Sequence {
-        Sequence(self.snapshot.load(Ordering::Acquire))
     }
 
     /// The recovery that is running, or how the last one went; `None` while it waits for its permit.

@@ -10,7 +10,9 @@ use super::ledger::Ledger;
 use super::{Code, Phase, Progress, Revision, Stage};
 use crate::frame::codec::CodecError;
 use crate::provider::{Head, ReadRange, Snapshot, StoreError};
-use crate::sandbox::{DeployError, GuestFailure, GuestSnapshot, Instance, InstanceOptions, Moment, ReplayFailure, Started};
+use crate::sandbox::{
+    DeployError, GuestFailure, GuestSnapshot, Instance, InstanceOptions, Moment, ReplayFailure, Started,
+};
 use crate::vocab::{Address, Code as ErrorCode, Sequence, Timestamp};
 
 mod replay;
@@ -27,7 +29,9 @@ pub(crate) enum RecoveryError {
     Loading(String),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("event {sequence} is of type {name} v{version}, which revision {revision} does not know; deploy code that does")]
+    #[error(
+        "event {sequence} is of type {name} v{version}, which revision {revision} does not know; deploy code that does"
+    )]
     UnknownEventType { sequence: Sequence, name: String, version: u16, revision: u32 },
     #[error("event {sequence} was written by a revision that this store has no record of")]
     UnknownRevision { sequence: Sequence },
@@ -37,7 +41,9 @@ pub(crate) enum RecoveryError {
     Replay(ReplayFailure),
     #[error("what frame {sequence} says of effects or idempotency keys cannot be read: {reason}")]
     Ledger { sequence: Sequence, reason: CodecError },
-    #[error("events through {deleted_through} are deleted and no snapshot at or after that number is usable ({tried} tried)")]
+    #[error(
+        "events through {deleted_through} are deleted and no snapshot at or after that number is usable ({tried} tried)"
+    )]
     NoBase { deleted_through: Sequence, tried: usize },
     #[error("the journal should go on with {expected}, the store has {found:?}")]
     Gap { expected: Sequence, found: Option<Sequence> },

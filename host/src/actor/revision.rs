@@ -78,7 +78,8 @@ impl Revision {
         if written_by == self.id {
             return Remap(None);
         }
-        let read = |event: &EventType| self.events.get(event).map_or(EventTypeOf::Unknown, |at| EventTypeOf::Known(*at));
+        let read =
+            |event: &EventType| self.events.get(event).map_or(EventTypeOf::Unknown, |at| EventTypeOf::Known(*at));
         let table: Vec<_> = types.iter().map(read).collect();
         let identity = table.iter().enumerate().all(|(at, to)| *to == EventTypeOf::Known(index_of(at)));
         Remap((!identity).then_some(table))

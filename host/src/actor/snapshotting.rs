@@ -46,6 +46,11 @@ pub(super) struct Saved {
 }
 
 impl Snapshotting {
+    /// Nothing on its way; the newest durable snapshot, and when it was taken (or the actor came on stage).
+    pub(super) fn after(newest: Option<Sequence>, newest_time: Timestamp) -> Self {
+        Self { newest, newest_time, ..Self::default() }
+    }
+
     /// Whether one is on its way.
     pub(super) const fn is_busy(&self) -> bool {
         self.captured.is_some() || self.saving.is_some()
@@ -108,7 +113,7 @@ impl Live {
                 let ledger = match self.ledger.encode() {
                     Ok(ledger) => Bytes::from(ledger),
                     Err(error) => {
-                        self.snapshot_failed(reason, AskError::Snapshot(error.to_string()));
+                        self.snapshot_failed(reason, &AskError::Snapshot(error.to_string()));
                         return Ok(());
                     }
                 };
@@ -123,11 +128,11 @@ impl Live {
                 Ok(())
             }
             Err(failure @ (GuestFailure::Refused { .. } | GuestFailure::Limit { .. })) => {
-                self.snapshot_failed(reason, AskError::Snapshot(failure.to_string()));
+                self.snapshot_failed(reason, &AskError::Snapshot(failure.to_string()));
                 Ok(())
             }
             Err(failure) => {
-                self.snapshot_failed(reason, AskError::Snapshot(failure.to_string()));
+                self.snapshot_failed(reason, &AskError::Snapshot(failure.to_string()));
                 Err(failure)
             }
         }
@@ -155,16 +160,15 @@ impl Live {
                 metrics.snapshot_bytes.record(saved.bytes as f64);
                 self.snapshots.newest = Some(saved.sequence);
                 self.snapshots.newest_time = saved.time;
-                self.progress.snapshot_saved(saved.sequence);
                 for asker in self.snapshots.askers.drain(..) {
                     let _left = asker.send(Ok(saved.sequence));
                 }
             }
-            Err(error) => self.snapshot_failed(saved.reason, AskError::Store(error)),
+            Err(error) => self.snapshot_failed(saved.reason, &AskError::Store(error)),
         }
     }
 
-    fn snapshot_failed(&mut self, reason: SnapshotReason, error: AskError) {
+    fn snapshot_failed(&mut self, reason: SnapshotReason, error: &AskError) {
         tracing::warn!(actor = %self.address, sequence = %self.head, reason = reason.label(), %error, "snapshot failed; the actor goes on from its events");
         self.code.metrics().snapshot("failed", reason);
         for asker in self.snapshots.askers.drain(..) {

@@ -30,7 +30,7 @@ pub(super) struct FailedTurn {
 }
 
 /// What a turn asked the host for, beside its frame.
-#[derive(Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Wishes {
     pub(super) snapshot: bool,
     pub(super) passivation: bool,
@@ -321,12 +321,7 @@ impl Replies {
 }
 
 /// Which commands are remembered: accepted, under a key, and with something that a repetition would do again.
-fn key_records(
-    envelopes: &[Envelope],
-    outcome: &Outcome,
-    replies: &Replies,
-    acting: &HashSet<u32>,
-) -> Vec<KeyRecord> {
+fn key_records(envelopes: &[Envelope], outcome: &Outcome, replies: &Replies, acting: &HashSet<u32>) -> Vec<KeyRecord> {
     let mut records = Vec::new();
     for (at, (envelope, appended)) in envelopes.iter().zip(&outcome.appended).enumerate() {
         let Some(key) = &envelope.key else { continue };

@@ -7,5 +7,7 @@ mod turn_size;
 
 pub use passivation::{PassivationSettings, least_recently_used};
 pub use retention::{RetentionPlan, RetentionSettings, plan_retention};
-pub use snapshot::{ReplayCost, SinceSnapshot, SnapshotReason, SnapshotSettings, snapshot_due, snapshot_due_on_passivation};
+pub use snapshot::{
+    ReplayCost, SinceSnapshot, SnapshotReason, SnapshotSettings, snapshot_due, snapshot_due_on_passivation,
+};
 pub use turn_size::TurnSize;

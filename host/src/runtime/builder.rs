@@ -72,17 +72,16 @@ impl HostBuilder {
     /// # Errors
     /// Settings that contradict each other, machine limits that are too low, a store that cannot be read.
     pub async fn build(self) -> Result<Host, AskError> {
-        let mut settings = self.settings;
+        let settings = self.settings;
         if let Some(reason) = settings.problem() {
             return Err(AskError::Setup { reason, code: Code::InvalidSetting });
         }
         let sandbox = SandboxSettings { limits: settings.limits.clone(), cache_dir: self.compile_cache };
-        let engine =
-            Engine::new(sandbox).map_err(|reason| AskError::Setup { reason, code: Code::MachineLimit })?;
-        settings.limits.live_actors = settings.limits.live_actors.min(engine.live_actors_max());
-        let provider = self.provider.unwrap_or_else(|| Arc::new(MemoryProvider::new()));
+        let engine = Engine::new(sandbox).map_err(|reason| AskError::Setup { reason, code: Code::MachineLimit })?;
+        let provider = self.provider.unwrap_or_else(|| MemoryProvider::new());
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
-        let deployments = Deployments::open(Arc::clone(&provider), engine, settings.clone(), Arc::clone(&clock)).await?;
+        let deployments =
+            Deployments::open(Arc::clone(&provider), engine, settings.clone(), Arc::clone(&clock)).await?;
         let wakes = provider.wakes().await?;
         let runtime = stage_runtime()?;
         let inner = assemble(settings, provider, clock, deployments, runtime);
@@ -102,7 +101,10 @@ fn stage_runtime() -> Result<tokio::runtime::Runtime, AskError> {
         .thread_stack_size(STAGE_STACK_BYTES)
         .enable_time()
         .build()
-        .map_err(|error| AskError::Setup { reason: format!("no threads for actors: {error}"), code: Code::MachineLimit })
+        .map_err(|error| AskError::Setup {
+            reason: format!("no threads for actors: {error}"),
+            code: Code::MachineLimit,
+        })
 }
 
 fn assemble(

@@ -52,9 +52,7 @@ impl Couriers {
         self.runtime.spawn(async move {
             let settled = carry(&directory, &from, id, &tell).await;
             under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
-            if settled
-                && let Some(sender) = directory.upgrade().and_then(|directory| directory.find(from.id()))
-            {
+            if settled && let Some(sender) = directory.upgrade().and_then(|directory| directory.find(from.id())) {
                 // A sender that has left finds the tell in its journal and sends it again; the receiver drops it.
                 let _left = sender.orders.send(Order::Delivered(id)).await;
             }

@@ -37,8 +37,7 @@ impl Deployments {
         settings: HostSettings,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
-        let deployments =
-            Self { provider, engine, settings, clock, kinds: RwLock::default(), next_id: Mutex::new(1) };
+        let deployments = Self { provider, engine, settings, clock, kinds: RwLock::default(), next_id: Mutex::new(1) };
         for key in deployments.provider.record_keys(REVISION_PREFIX).await? {
             deployments.restore(&key).await?;
         }
@@ -64,10 +63,10 @@ impl Deployments {
     pub(super) fn find(&self, tenant: &Tenant, kind: &Kind) -> Result<Arc<Deployment>, RequestError> {
         known(tenant)?;
         let kinds = self.kinds.read().unwrap_or_else(PoisonError::into_inner);
-        kinds.get(&(tenant.clone(), kind.clone())).cloned().ok_or_else(|| RequestError::UnknownKind {
-            tenant: tenant.to_string(),
-            kind: kind.to_string(),
-        })
+        kinds
+            .get(&(tenant.clone(), kind.clone()))
+            .cloned()
+            .ok_or_else(|| RequestError::UnknownKind { tenant: tenant.to_string(), kind: kind.to_string() })
     }
 
     /// The active revision of every kind of a tenant, by name.
@@ -88,7 +87,8 @@ impl Deployments {
     pub(super) async fn check(&self, bytes: Bytes) -> Result<Component, AskError> {
         let engine = Arc::clone(&self.engine);
         let loaded = tokio::task::spawn_blocking(move || engine.load(&bytes)).await;
-        let loaded = loaded.map_err(|error| AskError::Setup { reason: error.to_string(), code: Code::CompileFailed })?;
+        let loaded =
+            loaded.map_err(|error| AskError::Setup { reason: error.to_string(), code: Code::CompileFailed })?;
         Ok(loaded.map_err(RequestError::Deploy)?)
     }
 

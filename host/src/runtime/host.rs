@@ -269,7 +269,9 @@ impl ActorRef {
             deleted_through: head.deleted_through,
             revision: live.as_ref().and_then(|live| live.progress.revision()).unwrap_or(active),
             phase: live.as_ref().map_or(Phase::Passive, |live| live.progress.phase()),
-            mailbox: live.as_ref().map_or(0, |live| live.mailbox.max_capacity().saturating_sub(live.mailbox.capacity())),
+            mailbox: live
+                .as_ref()
+                .map_or(0, |live| live.mailbox.max_capacity().saturating_sub(live.mailbox.capacity())),
             recovery: live.as_ref().and_then(|live| live.progress.recovery()),
         })
     }

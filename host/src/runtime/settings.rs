@@ -65,7 +65,8 @@ impl HostSettings {
         if limits.event_bytes > limits.frame_bytes {
             return Some("limits.event_bytes is over limits.frame_bytes; an event must fit into a frame".to_owned());
         }
-        let snapshots = std::iter::once(&self.snapshots).chain(self.kinds.values().filter_map(|kind| kind.snapshots.as_ref()));
+        let snapshots =
+            std::iter::once(&self.snapshots).chain(self.kinds.values().filter_map(|kind| kind.snapshots.as_ref()));
         if snapshots.clone().any(|s| s.recovery_budget_ms.is_nan() || s.recovery_budget_ms < 0.0) {
             return Some("snapshots.recovery_budget_ms must be 0 (off) or more".to_owned());
         }

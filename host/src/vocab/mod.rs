@@ -4,6 +4,7 @@
 
 mod address;
 mod clock;
+#[expect(clippy::zero_prefixed_literal, reason = "codes stand as people read them; the same digits name their pages")]
 mod code;
 mod digest;
 pub mod limits;

@@ -137,7 +137,8 @@ impl<'a> Replay<'a> {
     fn translate(&mut self, written_by: RevisionId, before: usize) -> Result<(), RecoveryError> {
         let remap = self.remap_of(written_by)?;
         let end = self.batch.types.len();
-        let first = Sequence(self.taken.0.saturating_sub(u64::try_from(end.saturating_sub(before)).unwrap_or(0))).next();
+        let first =
+            Sequence(self.taken.0.saturating_sub(u64::try_from(end.saturating_sub(before)).unwrap_or(0))).next();
         for (at, index) in self.batch.types.iter_mut().skip(before).enumerate() {
             if !remap.is_identity() {
                 match remap.get(*index) {
@@ -185,7 +186,13 @@ impl<'a> Replay<'a> {
 }
 
 impl Recovery<'_> {
-    fn unknown_type(&self, revision: &Revision, written_by: RevisionId, index: u16, sequence: Sequence) -> RecoveryError {
+    fn unknown_type(
+        &self,
+        revision: &Revision,
+        written_by: RevisionId,
+        index: u16,
+        sequence: Sequence,
+    ) -> RecoveryError {
         let event = self.code.event_types(written_by).and_then(|types| types.get(usize::from(index)).cloned());
         let (name, version) = event.map_or_else(|| (format!("#{index}"), 0), |event| (event.name, event.version));
         RecoveryError::UnknownEventType { sequence, name, version, revision: revision.number }
