@@ -1,6 +1,23 @@
 //! One property per file; the file's name is the sentence.
 
+mod setting;
+
+mod a_deployed_counter_counts;
+mod a_file_that_is_no_component_is_refused;
+mod a_passivated_actor_comes_back_when_it_is_called;
+mod a_payload_over_the_limit_is_refused;
+mod a_payload_that_cannot_be_decoded_is_the_callers_fault;
+mod a_reading_command_stores_nothing;
+mod a_repeated_idempotency_key_is_applied_once;
 mod a_second_server_on_the_same_data_is_refused;
 mod a_taken_port_is_named;
 mod an_acknowledged_command_survives_kill_9;
-mod setting;
+mod an_actor_comes_back_from_its_snapshot_and_the_events_after_it;
+mod an_earlier_state_can_be_read;
+mod an_orderly_stop_ends_with_success_and_keeps_everything;
+mod an_unknown_configuration_key_is_named;
+mod events_are_listed_in_order_without_gaps;
+mod keys_are_any_text_within_bounds;
+mod kill_9_under_load_loses_nothing_acknowledged;
+mod the_same_component_deployed_again_changes_nothing;
+mod what_does_not_exist_is_named_with_a_code;

@@ -1,8 +1,11 @@
 //! Where the tests find the server and the guests, and the scene that most of them start from.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use greenroom_kit::{Client, Server, ServerOptions};
 use tempfile::TempDir;
 
@@ -43,6 +46,25 @@ impl Stage {
         Ok(())
     }
 
+    /// Ends the server as an operator would, and starts it again; how it ended.
+    pub(crate) fn stop_and_restart(&mut self) -> Result<ExitStatus> {
+        self.show_log();
+        let status = self.server.stop()?;
+        self.server = Server::start(self.server.options().clone())?;
+        self.client = self.server.client();
+        Ok(status)
+    }
+
+    /// Looks again and again until something holds; fails when it does not within ten seconds.
+    pub(crate) fn wait_for(&self, what: &str, mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
+        let until = Instant::now() + Duration::from_secs(10);
+        while !holds()? {
+            ensure!(Instant::now() < until, "waited in vain for: {what}");
+            sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+
     /// The test runner shows what a test prints only when it fails.
     #[expect(clippy::print_stdout, reason = "the runner captures it")]
     fn show_log(&self) {
@@ -71,8 +93,14 @@ pub(crate) fn guest(name: &str) -> Result<Vec<u8>> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a component, not one of the host's durable files")]
-fn read(file: &std::path::Path) -> std::io::Result<Vec<u8>> {
+fn read(file: &Path) -> std::io::Result<Vec<u8>> {
     std::fs::read(file)
+}
+
+/// Writes a file that a test hands to the server.
+#[expect(clippy::disallowed_methods, reason = "a file of the test, not one of the host's durable files")]
+pub(crate) fn write(file: &Path, text: &str) -> std::io::Result<()> {
+    std::fs::write(file, text)
 }
 
 /// The number in a reply of the counter, `{"value": n}`.

@@ -54,3 +54,13 @@ fn no_file_is_longer_than_500_lines_without_its_tests() -> anyhow::Result<()> {
 fn no_lint_is_silenced_without_a_reason() -> anyhow::Result<()> {
     check(ALL, rules::silenced_lints)
 }
+
+/// A test in a file that `main.rs` does not name would never run.
+#[test]
+fn every_end_to_end_test_is_compiled() -> anyhow::Result<()> {
+    let sources = read_sources(root(), Path::new("tests/e2e"))?;
+    let main = sources.iter().find(|source| source.path.ends_with("/main.rs")).map_or("", |source| &source.code);
+    report(&rules::unnamed_modules(main, sources.iter().map(|source| source.path.as_str())));
+    assert!(sources.len() > 2, "no test was found");
+    Ok(())
+}

@@ -139,6 +139,17 @@ pub(crate) fn silenced_lints(source: &Source) -> Vec<String> {
     found.map(|(at, _)| format!("{}: #[allow]; write #[expect(…, reason = \"…\")]", source.place(at))).collect()
 }
 
+/// Files beside a `main.rs` that it has no `mod` line for.
+pub(crate) fn unnamed_modules<'a>(main: &str, paths: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let names: Vec<&str> =
+        main.lines().filter_map(|line| line.trim().strip_prefix("mod ")?.strip_suffix(';')).collect();
+    let is_unnamed = |path: &&str| {
+        let name = path.rsplit('/').next().and_then(|file| file.strip_suffix(".rs")).unwrap_or_default();
+        name != "main" && !names.contains(&name)
+    };
+    paths.filter(is_unnamed).map(|path| format!("{path}: main.rs has no `mod` line for it")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,5 +215,11 @@ mod tests {
         }
         let fine = "fn allow(x: u8) {}\nfn main() { allow(1); }\n#[expect(dead_code, reason = \"\")]";
         assert_eq!(silenced_lints(&Source::new("xtask/src/main.rs", fine)), [""; 0]);
+    }
+
+    #[test]
+    fn a_test_file_that_is_not_compiled_is_caught() {
+        let paths = ["e2e/main.rs", "e2e/one.rs", "e2e/two.rs"];
+        assert_eq!(unnamed_modules("mod one;\n", paths.into_iter()), ["e2e/two.rs: main.rs has no `mod` line for it"]);
     }
 }

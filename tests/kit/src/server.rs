@@ -143,16 +143,6 @@ impl Server {
         *self = Self::start(self.options.clone())?;
         Ok(())
     }
-
-    /// Stops it and starts it again on the same data.
-    ///
-    /// # Errors
-    /// When it does not stop or start.
-    pub fn stop_and_restart(&mut self) -> Result<()> {
-        self.stop()?;
-        *self = Self::start(self.options.clone())?;
-        Ok(())
-    }
 }
 
 /// The address in the line that `serve --json` prints when it is ready.
