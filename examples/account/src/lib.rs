@@ -1,0 +1,1 @@
+//! Rejections, event versions and snapshot migration.
