@@ -72,12 +72,13 @@ impl HostBuilder {
     /// # Errors
     /// Settings that contradict each other, machine limits that are too low, a store that cannot be read.
     pub async fn build(self) -> Result<Host, AskError> {
-        let settings = self.settings;
+        let mut settings = self.settings;
         if let Some(reason) = settings.problem() {
             return Err(AskError::Setup { reason, code: Code::InvalidSetting });
         }
         let sandbox = SandboxSettings { limits: settings.limits.clone(), cache_dir: self.compile_cache };
         let engine = Engine::new(sandbox).map_err(|reason| AskError::Setup { reason, code: Code::MachineLimit })?;
+        settings.limits.live_actors = settings.limits.live_actors.min(engine.live_actors_max());
         let provider = self.provider.unwrap_or_else(|| MemoryProvider::new());
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let deployments =
