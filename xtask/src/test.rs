@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::guests;
 use crate::tally::Tally;
-use crate::workspace::{Workspace, run as run_command};
+use crate::workspace::Workspace;
 
 /// Runs every test, or those whose names contain one of the arguments.
 pub(crate) fn run(filters: &[String]) -> Result<()> {
@@ -16,9 +16,7 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
     }
     let workspace = Workspace::load()?;
     guests::build(&workspace)?;
-    // The same selection of packages as the test run, so that cargo resolves the same features and compiles
-    // wasmtime once.
-    run_command("building", &mut workspace.cargo(["build", "--workspace", "--bins", "--tests"]))?;
+    workspace.build_server()?;
 
     let mut tally = Tally::default();
     let mut is_success = true;

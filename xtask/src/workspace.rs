@@ -54,6 +54,15 @@ impl Workspace {
         self.target.join("debug").join(format!("greenroom{}", std::env::consts::EXE_SUFFIX))
     }
 
+    /// Builds the server of the dev profile.
+    ///
+    /// The test target is there for its development dependencies: with them, cargo resolves the same features as for
+    /// the whole test run, and compiles wasmtime once for both.
+    pub(crate) fn build_server(&self) -> Result<()> {
+        let mut build = self.cargo(["build", "--workspace", "--bin", "greenroom", "--test", "layers"]);
+        run("building the server", &mut build)
+    }
+
     /// A cargo command at the root of the workspace.
     pub(crate) fn cargo<const N: usize>(&self, arguments: [&str; N]) -> Command {
         let mut command = Command::new(cargo());

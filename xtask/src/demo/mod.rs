@@ -12,7 +12,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::guests;
-use crate::workspace::{Workspace, run as run_command};
+use crate::workspace::Workspace;
 
 use backstage::Backstage;
 use play::{Play, Size};
@@ -33,8 +33,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let workspace = Workspace::load()?;
     println!("Building the guests and the server …");
     guests::build(&workspace)?;
-    let mut build = workspace.cargo(["build", "--package", "greenroom-host", "--bin", "greenroom"]);
-    run_command("building the server", &mut build)?;
+    workspace.build_server()?;
 
     let began = Instant::now();
     let mut screen = Screen::new();
