@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::workspace::{Workspace, run as run_command};
 
@@ -40,5 +40,21 @@ fn check_dependencies(workspace: &Workspace) -> Result<()> {
         return Ok(());
     }
     println!("dependencies");
-    run_command("cargo deny", &mut workspace.cargo(["deny", "--workspace", "check"]))
+    let rules = ["deny", "--workspace", "check", "--hide-inclusion-graph", "licenses", "bans", "sources"];
+    run_command("cargo deny", &mut workspace.cargo(rules))?;
+    check_advisories(workspace)
+}
+
+/// Looks dependencies up in the list of known vulnerabilities; says so when the list cannot be fetched.
+fn check_advisories(workspace: &Workspace) -> Result<()> {
+    let output = workspace.cargo(["deny", "--workspace", "check", "advisories"]).output().context("cargo deny")?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() {
+        println!("advisories ok");
+    } else if text.contains("failed to fetch advisory database") {
+        println!("advisories: not checked, their database could not be fetched");
+    } else {
+        bail!("cargo deny found advisories:\n{text}");
+    }
+    Ok(())
 }
