@@ -50,7 +50,7 @@ impl Component {
     /// # Errors
     /// How the guest failed, or that the pool is exhausted.
     pub fn instantiate(&self, options: InstanceOptions) -> Result<Instance, GuestFailure> {
-        Instance::new(&self.inner.shared, &self.inner.linked, &options, self.clone())
+        Instance::new(&self.inner.shared, &self.inner.linked, options, self.clone())
     }
 }
 

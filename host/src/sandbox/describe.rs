@@ -10,7 +10,7 @@ use crate::vocab::Address;
 
 /// The manifest, checked; also the first time that this component's code runs.
 pub(super) fn describe(shared: &Arc<Shared>, linked: &Linked) -> Result<Manifest, DeployError> {
-    let mut store = store::open(shared, &nobody()?);
+    let mut store = store::open(shared, nobody()?);
     let instance = store::instantiate(&mut store, &linked.instance).map_err(DeployError::Describe)?;
     let actor = linked.exports.load(&mut store, &instance).map_err(|error| wrong_export(&error))?;
     deadline::arm(&mut store, shared.limits.guest_call_ms);

@@ -122,6 +122,7 @@ impl GuestFailure {
             Self::OutOfMemory { .. } => Code::GuestOutOfMemory,
             Self::InvalidOutcome { .. } => Code::InvalidOutcome,
             Self::Limit { .. } => Code::GuestLimit,
+            Self::Refused { call, .. } if matches!(call.as_bytes(), b"capture") => Code::SnapshotFailed,
             Self::Refused { .. } => Code::StartFailed,
             Self::NoRoom => Code::MailboxFull,
         }

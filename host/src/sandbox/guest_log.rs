@@ -84,11 +84,12 @@ impl GuestLog {
     }
 
     pub(super) fn write(&mut self, level: Level, message: &str) {
-        let message = self.cut(message);
+        let kept = message.get(..message.floor_char_boundary(self.message_bytes_max)).unwrap_or_default();
+        self.drop_bytes(message.len().saturating_sub(kept.len()));
         if level == Level::Error {
-            message.clone_into(&mut self.last_error);
+            self.last_error = plain(kept);
         }
-        self.emit(level, &message);
+        self.emit(level, kept);
     }
 
     /// Takes printed bytes, and logs every line that they complete.
@@ -96,7 +97,7 @@ impl GuestLog {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let room = self.message_bytes_max.saturating_sub(self.line(to).len());
             let kept = piece.get(..piece.len().min(room)).unwrap_or_default();
-            self.dropped_bytes = self.dropped_bytes.saturating_add(count(piece.len().saturating_sub(kept.len())));
+            self.drop_bytes(piece.len().saturating_sub(kept.len()));
             self.line(to).extend_from_slice(kept);
             if piece.ends_with(b"\n") {
                 self.end_line(to);
@@ -124,23 +125,19 @@ impl GuestLog {
             self.last_printed.push_str(&plain(text));
         }
         let level = if of == Printed::Stderr { Level::Warn } else { Level::Info };
-        self.emit(level, &plain(text));
+        self.emit(level, text);
     }
 
-    fn cut(&mut self, message: &str) -> String {
-        let kept = message.get(..message.floor_char_boundary(self.message_bytes_max)).unwrap_or_default();
-        self.dropped_bytes = self.dropped_bytes.saturating_add(count(message.len().saturating_sub(kept.len())));
-        plain(kept)
-    }
-
+    /// Logs a line; one that is over the rate costs no more than this look at it.
     fn emit(&mut self, level: Level, message: &str) {
         if self.silent {
             return;
         }
         if !self.admits(count(message.len())) {
-            self.dropped_bytes = self.dropped_bytes.saturating_add(count(message.len()));
+            self.drop_bytes(message.len());
             return;
         }
+        let message = plain(message);
         let Address { tenant, kind, key } = &*self.address;
         macro_rules! event {
             ($level:ident) => {
@@ -154,6 +151,10 @@ impl GuestLog {
             Level::Warn => event!(WARN),
             Level::Error => event!(ERROR),
         }
+    }
+
+    fn drop_bytes(&mut self, bytes: usize) {
+        self.dropped_bytes = self.dropped_bytes.saturating_add(count(bytes));
     }
 
     fn admits(&mut self, bytes: u64) -> bool {
@@ -175,4 +176,50 @@ fn plain(text: &str) -> String {
 
 fn count(bytes: usize) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log() -> GuestLog {
+        let address = Address::new("default", "counter", "c-1").unwrap();
+        let mut limits = Limits::default();
+        limits.guest_log_bytes_per_second = 100;
+        limits.guest_log_message_bytes = 10;
+        GuestLog::new(Arc::new(address), false, &limits)
+    }
+
+    #[test]
+    fn a_long_message_is_cut_between_characters_and_the_rest_is_counted() {
+        let mut log = log();
+        log.write(Level::Error, "123456789ä");
+        assert_eq!((log.last_words(), log.dropped_bytes), (Some("123456789"), 2));
+    }
+
+    #[test]
+    fn bytes_over_the_rate_are_dropped_and_counted() {
+        let mut log = log();
+        (0..15).for_each(|_| log.write(Level::Info, "1234567890"));
+        assert_eq!(log.dropped_bytes, 50);
+    }
+
+    #[test]
+    fn a_printed_line_without_end_is_bounded() {
+        let mut log = log();
+        (0..1_000).for_each(|_| log.print(Printed::Stdout, b"endless"));
+        assert_eq!((log.stdout.len(), log.dropped_bytes), (10, 6_990));
+    }
+
+    #[test]
+    fn the_last_words_are_those_of_this_call_and_cannot_steer_a_terminal() {
+        let mut log = log();
+        log.print(Printed::Stderr, b"a\x1b[2Jb\nc");
+        log.leave();
+        assert_eq!(log.last_words(), Some("a [2Jb c"));
+        log.write(Level::Error, "worse");
+        assert_eq!(log.last_words(), Some("worse"));
+        log.enter();
+        assert_eq!(log.last_words(), None);
+    }
 }

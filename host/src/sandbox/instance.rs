@@ -32,7 +32,7 @@ impl Instance {
     pub(super) fn new(
         shared: &Arc<Shared>,
         linked: &Linked,
-        options: &InstanceOptions,
+        options: InstanceOptions,
         component: Component,
     ) -> Result<Self, GuestFailure> {
         let mut store = store::open(shared, options);
@@ -50,8 +50,8 @@ impl Instance {
         let address = self.store.data().log.address();
         let base = base.map(|base| v1::SnapshotParam { state_version: base.state_version, state: &base.state });
         let limits = self.limits();
-        let (limit_ms, fuel) = (limits.guest_call_ms, limits.guest_hostcall_bytes);
-        let started = self.call(moment, limit_ms, fuel, |actor, store| {
+        let (limit_ms, bytes) = (limits.guest_call_ms, limits.guest_hostcall_bytes);
+        let started = self.call(moment, limit_ms, bytes, |actor, store| {
             let (tenant, kind, key) = (address.tenant.as_str(), address.kind.as_str(), address.key.as_str());
             actor.greenroom_actor_behavior().call_start(store, v1::AddressParam { tenant, kind, key }, base)
         })?;
@@ -74,10 +74,10 @@ impl Instance {
             payloads: v1::ColumnParam { data: &events.payloads.data, ends: &events.payloads.ends },
         };
         let limits = self.limits();
-        let (limit_ms, fuel) = (limits.guest_replay_ms, limits.guest_hostcall_bytes);
+        let (limit_ms, bytes) = (limits.guest_replay_ms, limits.guest_hostcall_bytes);
         let guest = |failure| ReplayFailure::Guest { first, last, failure };
         let replayed = self
-            .call(moment, limit_ms, fuel, |actor, store| actor.greenroom_actor_behavior().call_replay(store, batch))
+            .call(moment, limit_ms, bytes, |actor, store| actor.greenroom_actor_behavior().call_replay(store, batch))
             .map_err(guest)?;
         match replayed {
             Ok(()) => Ok(()),
@@ -97,8 +97,8 @@ impl Instance {
     /// How the guest failed.
     pub fn recovered(&mut self, moment: Moment) -> Result<(), GuestFailure> {
         let limits = self.limits();
-        let (limit_ms, fuel) = (limits.guest_call_ms, limits.guest_hostcall_bytes);
-        self.call(moment, limit_ms, fuel, |actor, store| actor.greenroom_actor_behavior().call_recovered(store))
+        let (limit_ms, bytes) = (limits.guest_call_ms, limits.guest_hostcall_bytes);
+        self.call(moment, limit_ms, bytes, |actor, store| actor.greenroom_actor_behavior().call_recovered(store))
     }
 
     /// Handles a batch of commands: one turn. `contexts` has one entry per command.
@@ -117,10 +117,10 @@ impl Instance {
             now: moment.time.0,
         };
         let limits = self.limits();
-        let (limit_ms, fuel) = (limits.guest_call_ms, turn_fuel(limits, commands.names.len()));
+        let (limit_ms, bytes) = (limits.guest_call_ms, turn_bytes(limits, commands.names.len()));
         self.store.data_mut().turn = Some(Turn::new(contexts));
         let batch = self
-            .call(moment, limit_ms, fuel, |actor, store| actor.greenroom_actor_behavior().call_handle(store, batch));
+            .call(moment, limit_ms, bytes, |actor, store| actor.greenroom_actor_behavior().call_handle(store, batch));
         let turn = self.store.data_mut().turn.take().unwrap_or_default();
         let limits = &self.store.data().shared.limits;
         outcome::check(batch?, turn, commands, self.component.manifest(), limits).map_err(|Refusal(failure)| failure)
@@ -134,9 +134,9 @@ impl Instance {
         let limits = self.limits();
         let (limit_ms, limit) = (limits.guest_call_ms, u64::from(limits.snapshot_bytes));
         // A guest cannot return more than its memory holds: so one over the limit is seen, not cut off with a trap.
-        let fuel = limits.guest_memory_bytes.max(limits.guest_hostcall_bytes);
+        let bytes = limits.guest_memory_bytes.max(limits.guest_hostcall_bytes);
         let captured =
-            self.call(moment, limit_ms, fuel, |actor, store| actor.greenroom_actor_behavior().call_capture(store))?;
+            self.call(moment, limit_ms, bytes, |actor, store| actor.greenroom_actor_behavior().call_capture(store))?;
         let snapshot = captured.map_err(|reason| GuestFailure::Refused { call: "capture", reason })?;
         let found = u64::try_from(snapshot.state.len()).unwrap_or(u64::MAX);
         if found > limit {
@@ -150,9 +150,9 @@ impl Instance {
     /// # Errors
     /// How the guest failed.
     pub fn state_as_json(&mut self) -> Result<String, GuestFailure> {
-        let (limit_ms, fuel) = self.inspection();
+        let (limit_ms, bytes) = self.inspection();
         let moment = self.store.data().moment;
-        self.call(moment, limit_ms, fuel, |actor, store| actor.greenroom_actor_inspect().call_state_as_json(store))
+        self.call(moment, limit_ms, bytes, |actor, store| actor.greenroom_actor_inspect().call_state_as_json(store))
     }
 
     /// One event as JSON text, for people; the inner error is the guest's own reason.
@@ -160,9 +160,9 @@ impl Instance {
     /// # Errors
     /// How the guest failed.
     pub fn event_as_json(&mut self, event_type: u16, payload: &[u8]) -> Result<Result<String, String>, GuestFailure> {
-        let (limit_ms, fuel) = self.inspection();
+        let (limit_ms, bytes) = self.inspection();
         let moment = self.store.data().moment;
-        self.call(moment, limit_ms, fuel, |actor, store| {
+        self.call(moment, limit_ms, bytes, |actor, store| {
             actor.greenroom_actor_inspect().call_event_as_json(store, event_type, payload)
         })
     }
@@ -182,11 +182,11 @@ impl Instance {
         &mut self,
         moment: Moment,
         limit_ms: u64,
-        fuel: u64,
+        bytes: u64,
         call: impl FnOnce(&v1::Actor, &mut Store<State>) -> wasmtime::Result<R>,
     ) -> Result<R, GuestFailure> {
         self.store.data_mut().enter(moment);
-        self.store.set_hostcall_fuel(usize::try_from(fuel).unwrap_or(usize::MAX));
+        store::bound_hostcalls(&mut self.store, bytes);
         deadline::arm(&mut self.store, limit_ms);
         let result = call(&self.actor, &mut self.store);
         self.store.data_mut().leave();
@@ -195,7 +195,7 @@ impl Instance {
 }
 
 /// Bytes that the outcome of a turn may bring: a full frame, the longest replies, and the other columns.
-fn turn_fuel(limits: &Limits, commands: usize) -> u64 {
+fn turn_bytes(limits: &Limits, commands: usize) -> u64 {
     let commands = u64::try_from(commands).unwrap_or(u64::MAX);
     let replies = commands.saturating_mul(u64::from(limits.reply_bytes).saturating_add(16));
     u64::from(limits.frame_bytes)

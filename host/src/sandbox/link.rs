@@ -23,11 +23,11 @@ pub(super) struct Linked {
 
 /// Links one component; refuses imports and exports that differ from the contract's.
 pub(super) fn link(linker: &Linker<State>, component: &Component) -> Result<Linked, DeployError> {
-    check_exports(component)?;
     let mut linker = linker.clone();
     let instance = wasi::add_descriptors(&mut linker, component.engine(), component)
         .and_then(|()| linker.instantiate_pre(component))
         .map_err(|error| DeployError::ForbiddenImport { import: format!("{error:#}") })?;
+    check_exports(component)?;
     let exports = v1::ActorIndices::new(&instance).map_err(|error| wrong_export(&error))?;
     Ok(Linked { instance, exports })
 }

@@ -21,6 +21,8 @@ pub(super) struct State {
     pub(super) growth: Growth,
     /// Bounds time.
     pub(super) deadline: Deadline,
+    /// Bounds the bytes that a result or a host call may bring at once.
+    pub(super) hostcall_bytes: u64,
     /// Bounds log lines, and remembers the last words before a trap.
     pub(super) log: GuestLog,
     /// What `wasi:random` answers.
@@ -30,13 +32,16 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(shared: Arc<Shared>, options: &InstanceOptions) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, options: InstanceOptions) -> Self {
+        let InstanceOptions { address, silent } = options;
+        let randomness = Randomness::new(address.id());
         Self {
             moment: Moment::default(),
             growth: Growth::new(&shared.limits),
             deadline: Deadline::default(),
-            log: GuestLog::new(Arc::clone(&options.address), options.silent, &shared.limits),
-            randomness: Randomness::new(options.address.id()),
+            hostcall_bytes: shared.limits.guest_hostcall_bytes,
+            log: GuestLog::new(address, silent, &shared.limits),
+            randomness,
             turn: None,
             shared,
         }

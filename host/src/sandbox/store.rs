@@ -10,14 +10,20 @@ use super::state::State;
 use super::{GuestFailure, InstanceOptions, deadline, failure};
 
 /// An empty store, with every bound set.
-pub(super) fn open(shared: &Arc<Shared>, options: &InstanceOptions) -> Store<State> {
+pub(super) fn open(shared: &Arc<Shared>, options: InstanceOptions) -> Store<State> {
     let limits = &shared.limits;
     let mut store = Store::new(&shared.engine, State::new(Arc::clone(shared), options));
     store.limiter(|state| &mut state.growth);
     store.epoch_deadline_callback(deadline::slice_ended);
     store.set_max_component_handles(usize::try_from(limits.guest_handles).unwrap_or(usize::MAX));
-    store.set_hostcall_fuel(usize::try_from(limits.guest_hostcall_bytes).unwrap_or(usize::MAX));
+    bound_hostcalls(&mut store, limits.guest_hostcall_bytes);
     store
+}
+
+/// Sets how many bytes the result of the next call, and each host call during it, may bring.
+pub(super) fn bound_hostcalls(store: &mut Store<State>, bytes: u64) {
+    store.data_mut().hostcall_bytes = bytes;
+    store.set_hostcall_fuel(usize::try_from(bytes).unwrap_or(usize::MAX));
 }
 
 /// Instantiates in the store; guest initialisation code runs under the deadline of a call.
