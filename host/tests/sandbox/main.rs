@@ -1,0 +1,22 @@
+//! The sandbox, with real components: honest calls, and every way in which a guest may misbehave.
+
+#![expect(clippy::disallowed_methods, reason = "components and cache files, not durable files of the host")]
+
+#[cfg(test)]
+mod answers;
+#[cfg(test)]
+mod bounds;
+#[cfg(test)]
+mod cache;
+#[cfg(test)]
+mod deploy;
+#[cfg(test)]
+mod kit;
+#[cfg(test)]
+mod neighbours;
+#[cfg(test)]
+mod outcomes;
+#[cfg(test)]
+mod replay;
+#[cfg(test)]
+mod snapshots;
