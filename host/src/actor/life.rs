@@ -45,7 +45,6 @@ pub(crate) struct Actor {
 }
 
 /// What outlives an instance while the actor stays on stage.
-#[derive(Default)]
 pub(super) struct Backlog {
     /// Commands taken from the mailbox and not handled yet, in order.
     pub(super) mail: VecDeque<Envelope>,
@@ -53,6 +52,15 @@ pub(super) struct Backlog {
     pub(super) alone: usize,
     /// Changes of the ledger for the next frame.
     pub(super) changes: Vec<Change>,
+    /// What this actor's commands cost, learned: a turn that ran out of time is not made as large again.
+    pub(super) turn_size: TurnSize,
+}
+
+impl Backlog {
+    fn new(commands_max: u32) -> Self {
+        let turn_size = TurnSize::new(usize::try_from(commands_max).unwrap_or(usize::MAX));
+        Self { mail: VecDeque::new(), alone: 0, changes: Vec::new(), turn_size }
+    }
 }
 
 /// A live instance and all that belongs to it.
@@ -71,7 +79,6 @@ pub(super) struct Live {
     pub(super) since: SinceSnapshot,
     pub(super) snapshots: Snapshotting,
     pub(super) key_types: Vec<u16>,
-    pub(super) turn_size: TurnSize,
     /// Guest time since this task last let others run.
     pub(super) busy_ns: f64,
     last_active: Instant,
@@ -92,7 +99,7 @@ impl Actor {
     pub(crate) async fn run(mut self) {
         let Some(_place) = self.take_place().await else { return };
         self.code.metrics().activations.increment(1);
-        let mut backlog = Backlog::default();
+        let mut backlog = Backlog::new(self.stage.limits.turn_commands);
         loop {
             match self.recover().await {
                 Ok(live) => {
@@ -167,7 +174,7 @@ impl Actor {
         let mut inbox = Vec::new();
         loop {
             let room = live.gate.appends() < turns_max;
-            let take = live.turn_size.commands();
+            let take = backlog.turn_size.commands();
             let step = tokio::select! {
                 biased;
                 settled = live.gate.settle(), if !live.gate.is_empty() => live.note_settled(settled),
@@ -352,7 +359,6 @@ impl Live {
             since: SinceSnapshot { events, bytes, elapsed_ms: 0, key_event, requested: false },
             snapshots: Snapshotting::after(base.map(|(at, _)| at), newest_time),
             key_types,
-            turn_size: TurnSize::new(usize::try_from(actor.stage.limits.turn_commands).unwrap_or(1)),
             busy_ns: 0.0,
             last_active: Instant::now(),
         }

@@ -49,7 +49,7 @@ impl Live {
         let moment = Moment { time: now, sequence: self.head };
         let began = Instant::now();
         let handled = self.instance.handle(moment, &batch.columns, contexts);
-        self.observe(batch.envelopes.len(), began.elapsed());
+        self.observe(batch.envelopes.len(), began.elapsed(), backlog);
         match handled {
             Ok(outcome) => self.conclude(batch.envelopes, outcome, now, backlog),
             Err(failure) => Err(FailedTurn { envelopes: batch.envelopes, failure }),
@@ -91,7 +91,7 @@ impl Live {
         let mut batch = Batch::default();
         let mut keys = HashSet::new();
         let alone = backlog.alone > 0;
-        let commands_max = if alone { 1 } else { self.turn_size.commands() };
+        let commands_max = if alone { 1 } else { backlog.turn_size.commands() };
         let bytes_max = usize::try_from(self.stage.limits.turn_bytes).unwrap_or(usize::MAX);
         while batch.envelopes.len() < commands_max && batch.columns.payloads.data.len() <= bytes_max {
             let Some(envelope) = backlog.mail.pop_front() else { break };
@@ -275,9 +275,9 @@ impl Live {
         self.code.metrics().events.increment(count);
     }
 
-    fn observe(&mut self, commands: usize, elapsed: std::time::Duration) {
+    fn observe(&mut self, commands: usize, elapsed: std::time::Duration, backlog: &mut Backlog) {
         let nanos = elapsed.as_secs_f64() * 1e9;
-        self.turn_size.observe(commands, nanos);
+        backlog.turn_size.observe(commands, nanos);
         self.busy_ns += nanos;
         let metrics = self.code.metrics();
         metrics.turns.increment(1);

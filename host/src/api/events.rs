@@ -38,7 +38,7 @@ pub(super) static ROUTE: Route = Route {
 };
 
 pub(super) async fn answer(context: &Context, address: Address, query: &Query) -> Result<Response, Problem> {
-    let from = query.number("from")?.map_or(Sequence::FIRST, Sequence);
+    let from = query.number("from")?.map_or(Sequence::ZERO, Sequence);
     let limit = query.number("limit")?.unwrap_or(u64::MAX);
     let follow = query.switch("follow")?;
     let feed = context.host.actor(address).events(from, limit, follow).await?;

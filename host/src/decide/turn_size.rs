@@ -2,6 +2,8 @@
 
 /// A turn aims to run no longer than this, so that replies are not held back by their batch, nanoseconds.
 const TURN_NS_AIM: f64 = 20e6;
+/// Before the first turn a command is taken to cost this, nanoseconds: a first turn of slow commands stays short.
+const COMMAND_NS_GUESS: f64 = 1e6;
 /// Weight of the newest turn in the running mean.
 const NEWEST_WEIGHT: f64 = 0.25;
 
@@ -13,20 +15,17 @@ pub struct TurnSize {
 }
 
 impl TurnSize {
-    /// Starts with the largest turn; the first slow one shrinks it.
+    /// Starts with a cautious guess; cheap commands make the turns grow.
     #[must_use]
     pub const fn new(commands_max: usize) -> Self {
-        Self { command_ns: 0.0, commands_max }
+        Self { command_ns: COMMAND_NS_GUESS, commands_max }
     }
 
     /// How many commands the next turn may take; at least one.
     #[must_use]
     pub fn commands(&self) -> usize {
-        if self.command_ns <= 0.0 {
-            return self.commands_max.max(1);
-        }
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the maximum below")]
-        let affordable = (TURN_NS_AIM / self.command_ns) as usize;
+        let affordable = (TURN_NS_AIM / self.command_ns.max(1.0)) as usize;
         affordable.clamp(1, self.commands_max.max(1))
     }
 
@@ -48,7 +47,9 @@ mod tests {
     #[test]
     fn cheap_commands_fill_the_turn() {
         let mut size = TurnSize::new(256);
-        size.observe(256, 10_000.0);
+        for _ in 0..20 {
+            size.observe(size.commands(), 10_000.0);
+        }
         assert_eq!(size.commands(), 256);
     }
 

@@ -286,16 +286,21 @@ impl ActorRef {
         self.inner.look(state_at(stage, deployment, address, at)).await
     }
 
-    /// Durable events from a number on, at most `limit`; with `follow`, waits for new ones after the last.
+    /// Durable events from a number on (`Sequence::ZERO`: from the first that is kept), at most `limit`; with
+    /// `follow`, waits for new ones after the last.
     ///
     /// # Errors
-    /// When the actor or kind is unknown, its events from `from` on are deleted, or the store cannot be read.
+    /// When the actor or kind is unknown, event `from` is deleted, or the store cannot be read.
     pub async fn events(&self, from: Sequence, limit: u64, follow: bool) -> Result<EventFeed, AskError> {
         let deployment = self.deployment()?;
         let provider = Arc::clone(&self.inner.stage.provider);
         let head = provider.head(self.id).await?;
         if head.sequence == Sequence::ZERO && !follow {
             return Err(RequestError::UnknownActor(self.address.to_string()).into());
+        }
+        if from > Sequence::ZERO && from <= head.deleted_through {
+            let (first, last) = (head.deleted_through.next(), head.sequence);
+            return Err(RequestError::SequenceOutOfRange { asked: from, first, last }.into());
         }
         let renderer = self.inner.look(Renderer::new(deployment, Arc::clone(&self.address))).await?;
         let next = from.max(head.deleted_through.next());
