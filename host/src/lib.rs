@@ -1,7 +1,7 @@
 //! Greenroom hosts persistent actors that are WebAssembly components.
 //!
 //! # Rooms, from the top down (imports go down only)
-//! - [`api`]: HTTP; `cli`: the command line. No decisions.
+//! - [`api`]: HTTP; [`cli`]: the command line. No decisions.
 //! - [`runtime`]: the host: directory of actors, deployments, shutdown.
 //! - `actor`: one actor: mailbox, turn, recovery, snapshot, passivation.
 //! - [`sandbox`]: wasmtime, and nothing else knows it.
@@ -12,6 +12,7 @@
 
 mod actor;
 pub mod api;
+pub mod cli;
 pub mod decide;
 pub mod frame;
 pub mod provider;

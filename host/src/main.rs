@@ -1,1 +1,5 @@
-fn main() {}
+//! The `greenroom` program.
+
+fn main() -> std::process::ExitCode {
+    greenroom_host::cli::main()
+}

@@ -1,0 +1,150 @@
+//! What is typed.
+
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::{actors, call, check, deploy, events, explain, kinds, passivate, serve, snapshot, state, status};
+use crate::vocab::{AddressError, Key, Kind, Tenant};
+
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 the actor rejected the \
+command; 4 not now, nothing was stored; 5 unknown whether it took effect.";
+
+/// Persistent actors in a WebAssembly sandbox.
+#[derive(Debug, Parser)]
+#[command(name = "greenroom", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+/// What every verb takes.
+#[derive(Debug, Args)]
+pub(super) struct Global {
+    /// Where the server is
+    #[arg(long, global = true, env = "GREENROOM_URL", default_value = "http://127.0.0.1:7411", value_name = "URL")]
+    pub(super) url: String,
+    /// On whose behalf
+    #[arg(long, global = true, default_value = "default", value_name = "NAME", value_parser = tenant)]
+    pub(super) tenant: Tenant,
+    /// Print JSON, for scripts; errors are one JSON object on standard error
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Run a server
+    Serve(serve::Arguments),
+    /// Deploy a component as the next revision of a kind
+    Deploy(deploy::Arguments),
+    /// Send a command to an actor and print its reply
+    Call(call::Arguments),
+    /// List the actors of a kind
+    Actors(actors::Arguments),
+    /// Show where an actor is in its life
+    Status(status::Arguments),
+    /// Print an actor's state, now or as it was
+    State(state::Arguments),
+    /// Print an actor's events
+    Events(events::Arguments),
+    /// Take a snapshot of an actor now
+    Snapshot(snapshot::Arguments),
+    /// End an actor's activation; its state stays in the journal
+    Passivate(passivate::Arguments),
+    /// List the kinds, or the revisions of one
+    Kinds(kinds::Arguments),
+    /// Check a component as a deploy would, without a server
+    Check(check::Arguments),
+    /// Explain an error code
+    Explain(explain::Arguments),
+}
+
+/// One actor of the tenant, typed as `KIND/KEY`. The first `/` ends the kind; the key may hold others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Target {
+    pub(super) kind: Kind,
+    pub(super) key: Key,
+}
+
+/// Reads a kind.
+pub(super) fn kind(text: &str) -> Result<Kind, AddressError> {
+    Kind::new(text)
+}
+
+fn tenant(text: &str) -> Result<Tenant, AddressError> {
+    Tenant::new(text)
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (kind, key) = text.split_once('/').ok_or("write it as KIND/KEY, like counter/c-1")?;
+        let said = |error: AddressError| error.to_string();
+        Ok(Self { kind: Kind::new(kind).map_err(said)?, key: Key::new(key).map_err(said)? })
+    }
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.kind, self.key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Arguments, String> {
+        Arguments::try_parse_from(line.split(' ')).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_arguments_do_not_contradict_each_other() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_target_is_split_at_the_first_slash() {
+        let target: Target = "counter/a/b:c".parse().unwrap();
+        assert_eq!((target.kind.as_str(), target.key.as_str()), ("counter", "a/b:c"));
+        assert!("counter".parse::<Target>().unwrap_err().contains("KIND/KEY"));
+        assert!("counter/".parse::<Target>().is_err());
+        assert!("Counter/a".parse::<Target>().is_err());
+    }
+
+    #[test]
+    fn global_arguments_may_stand_after_the_verb() {
+        let arguments = parse("greenroom actors counter --tenant acme --json --url http://127.0.0.1:1").unwrap();
+        assert_eq!(arguments.global.tenant.as_str(), "acme");
+        assert!(arguments.global.json);
+    }
+
+    #[test]
+    fn every_verb_of_the_design_is_there() {
+        for line in [
+            "greenroom serve --data d --listen 127.0.0.1:0 --durability flush --log-format json",
+            "greenroom serve --config c.toml",
+            "greenroom deploy counter counter.wasm",
+            "greenroom call counter/c-1 increment {\"by\":1} --idempotency-key k",
+            "greenroom call counter/c-1 get -",
+            "greenroom actors counter --after a --limit 5",
+            "greenroom state counter/c-1 --at 7",
+            "greenroom events counter/c-1 --from 3 --limit 2 --follow",
+            "greenroom snapshot counter/c-1",
+            "greenroom passivate counter/c-1",
+            "greenroom status counter/c-1",
+            "greenroom kinds",
+            "greenroom kinds counter",
+            "greenroom check counter.wasm",
+            "greenroom explain GR0007",
+            "greenroom explain",
+        ] {
+            assert!(parse(line).is_ok(), "{line}: {:?}", parse(line).map(|_| ()));
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! `greenroom deploy KIND FILE`
+
+use std::io::{Cursor, Read};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::arguments;
+use super::client::Client;
+use super::failure::Failure;
+use super::files;
+use super::output::{Output, Tone, size};
+use super::views;
+use crate::vocab::Kind;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// As which kind
+    #[arg(value_parser = arguments::kind)]
+    kind: Kind,
+    /// The component
+    file: PathBuf,
+}
+
+pub(super) fn run(arguments: &Arguments, client: &Client, output: &Output) -> Result<(), Failure> {
+    let component = files::read(&arguments.file)?;
+    let bytes = u64::try_from(component.len()).unwrap_or(u64::MAX);
+    let progress = progress(bytes, output);
+    let mut upload = Upload { component: Cursor::new(component), progress: &progress };
+    let answer = client.deploy::<views::Revision>(&arguments.kind, &mut upload, bytes);
+    progress.finish_and_clear();
+    let answer = answer?;
+    if output.is_json() {
+        return output.line(&answer.raw);
+    }
+    let views::Revision { kind, revision, component_bytes, digest, .. } = answer.view;
+    output.note(&output.paint(Tone::Good, "deployed"));
+    let digest: String = digest.chars().take(12).collect();
+    output.line(&format!("{kind} revision {revision} ({}, {digest})", size(component_bytes)))
+}
+
+/// A bar on standard error; it draws nothing where there is no terminal.
+fn progress(bytes: u64, output: &Output) -> ProgressBar {
+    let target = if output.is_json() { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+    let bar = ProgressBar::with_draw_target(Some(bytes), target);
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} [{bar:32}] {bytes}/{total_bytes}") {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.with_message("uploading")
+}
+
+/// The component as it is read; at its end, what is waited for is the server's compiler.
+struct Upload<'a> {
+    component: Cursor<Vec<u8>>,
+    progress: &'a ProgressBar,
+}
+
+impl Read for Upload<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let bytes = self.component.read(buffer)?;
+        self.progress.inc(u64::try_from(bytes).unwrap_or(0));
+        if self.progress.length() == Some(self.component.position()) {
+            self.progress.set_message("checking and compiling");
+            self.progress.enable_steady_tick(Duration::from_millis(100));
+        }
+        Ok(bytes)
+    }
+}

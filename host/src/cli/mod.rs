@@ -1,0 +1,75 @@
+//! The command line: one file per verb, no decisions. Standard output carries data, standard error everything else.
+//!
+//! - `arguments`: what is typed; `client`: the HTTP interface as its caller sees it.
+//! - `failure`: errors with their code, their next step and the exit code; `output`: text or JSON, tables, colours.
+//! - `settings`, `config_file`: what `serve` reads; `telemetry`: its log.
+
+mod arguments;
+mod client;
+mod config_file;
+mod failure;
+mod files;
+mod output;
+mod settings;
+mod spelling;
+mod store;
+mod telemetry;
+mod time;
+mod views;
+
+mod actors;
+mod call;
+mod check;
+mod deploy;
+mod events;
+mod explain;
+mod kinds;
+mod passivate;
+mod serve;
+mod snapshot;
+mod state;
+mod status;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+pub use settings::{ServeSettings, SettingsError};
+
+use arguments::{Arguments, Verb};
+use client::Client;
+use failure::Failure;
+use output::Output;
+
+/// Runs the program: reads its arguments, does what they say, reports what went wrong.
+///
+/// Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 the actor rejected the command; 4 not now, and
+/// nothing was stored; 5 unknown whether it took effect.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let output = Output::new(arguments.global.json);
+    match run(arguments, &output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(&output),
+    }
+}
+
+fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
+    let Arguments { global, verb } = arguments;
+    let client = || Client::new(&global.url, &global.tenant);
+    match verb {
+        Verb::Serve(arguments) => serve::run(&arguments, output),
+        Verb::Deploy(arguments) => deploy::run(&arguments, &client()?, output),
+        Verb::Call(arguments) => call::run(arguments, &client()?, output),
+        Verb::Actors(arguments) => actors::run(&arguments, &client()?, output),
+        Verb::Status(arguments) => status::run(&arguments, &client()?, output),
+        Verb::State(arguments) => state::run(&arguments, &client()?, output),
+        Verb::Events(arguments) => events::run(&arguments, &client()?, output),
+        Verb::Snapshot(arguments) => snapshot::run(&arguments, &client()?, output),
+        Verb::Passivate(arguments) => passivate::run(&arguments, &client()?, output),
+        Verb::Kinds(arguments) => kinds::run(&arguments, &client()?, output),
+        Verb::Check(arguments) => check::run(&arguments, output),
+        Verb::Explain(arguments) => explain::run(&arguments, output),
+    }
+}

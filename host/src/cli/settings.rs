@@ -1,0 +1,334 @@
+//! What `serve` can be told: the server's own settings, and the host's beside them.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use toml::{Table, Value};
+
+use super::config_file::{self, check_keys, section};
+use crate::api::HttpSettings;
+use crate::runtime::HostSettings;
+use crate::vocab::{Code, Kind, Tenant};
+
+/// Where a server listens unless it is told otherwise.
+const PORT: u16 = 7_411;
+/// How long a shutdown may take unless it is told otherwise, milliseconds.
+const SHUTDOWN_DEADLINE_MS: u64 = 10_000;
+
+/// The settings of a server. In the configuration file, the host's settings stand beside the server's own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServeSettings {
+    /// Where it listens; a loopback address.
+    pub listen: SocketAddr,
+    /// The data directory; there is no default.
+    pub data: Option<PathBuf>,
+    /// How long a graceful shutdown may take before it is forced, milliseconds.
+    pub shutdown_deadline_ms: u64,
+    /// The bounds of the HTTP face.
+    pub http: HttpSettings,
+    /// The host's settings.
+    pub host: HostSettings,
+}
+
+/// Why a configuration is refused; names the setting.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// The file is not TOML.
+    #[error("the configuration is not TOML: {0}")]
+    Syntax(String),
+    /// A key that does not exist.
+    #[error("there is no setting {key}{hint}")]
+    Unknown {
+        /// The key, with its sections.
+        key: String,
+        /// What may have been meant, as the rest of the sentence; may be empty.
+        hint: String,
+    },
+    /// A value that is not allowed.
+    #[error("{key}: {reason}")]
+    Invalid {
+        /// The key, with its sections.
+        key: String,
+        /// What is wrong, and what is allowed.
+        reason: String,
+    },
+}
+
+impl SettingsError {
+    /// The stable code of this error.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Unknown { .. } => Code::UnknownSetting,
+            Self::Syntax(_) | Self::Invalid { .. } => Code::InvalidSetting,
+        }
+    }
+
+    pub(super) fn invalid(key: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Invalid { key: key.into(), reason: reason.into() }
+    }
+}
+
+impl Default for ServeSettings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)),
+            data: None,
+            shutdown_deadline_ms: SHUTDOWN_DEADLINE_MS,
+            http: HttpSettings::default(),
+            host: HostSettings::default(),
+        }
+    }
+}
+
+impl ServeSettings {
+    /// Reads a configuration file's text; what it does not name keeps its default.
+    ///
+    /// # Errors
+    /// The first setting that is unknown or has a value that is not allowed. Nothing is skipped.
+    pub fn parse(text: &str) -> Result<Self, SettingsError> {
+        let mut table: Table = text.parse().map_err(|error: toml::de::Error| syntax(&error))?;
+        check_keys(&table, &Self::known())?;
+        let default = Self::default();
+        let settings = Self {
+            listen: section(&mut table, "listen")?.unwrap_or(default.listen),
+            data: section(&mut table, "data")?,
+            shutdown_deadline_ms: section(&mut table, "shutdown_deadline_ms")?.unwrap_or(default.shutdown_deadline_ms),
+            http: section(&mut table, "http")?.unwrap_or_default(),
+            host: config_file::host(table)?,
+        };
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// Every setting with its default, as the configuration file writes it.
+    #[must_use]
+    pub fn defaults() -> Table {
+        let Self { listen, data: _, shutdown_deadline_ms, http, host } = Self::default();
+        let mut table = Table::try_from(host).unwrap_or_default();
+        table.insert("listen".to_owned(), Value::String(listen.to_string()));
+        table.insert("shutdown_deadline_ms".to_owned(), number(shutdown_deadline_ms));
+        table.insert("http".to_owned(), Table::try_from(http).map_or(Value::Table(Table::new()), Value::Table));
+        table
+    }
+
+    /// Every key that may be written: the defaults, and what has none.
+    fn known() -> Table {
+        let mut table = Self::defaults();
+        table.insert("data".to_owned(), Value::String(String::new()));
+        table
+    }
+
+    /// Whether the values are allowed, also together; settings that flags changed are checked again.
+    ///
+    /// # Errors
+    /// The first one that is not.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        if !self.listen.ip().is_loopback() {
+            let reason = format!(
+                "{} is not a loopback address; there are no keys yet, so whoever reaches the port owns every actor. \
+                 Use 127.0.0.1:{PORT}, and a tunnel or an authenticating proxy for others",
+                self.listen
+            );
+            return Err(SettingsError::invalid("listen", reason));
+        }
+        positive("limits", &self.host.limits)?;
+        positive("http", &self.http)?;
+        let limits = &self.host.limits;
+        at_most(("event_bytes", limits.event_bytes), ("frame_bytes", limits.frame_bytes))?;
+        at_most(("command_bytes", limits.command_bytes), ("turn_bytes", limits.turn_bytes))?;
+        if self.host.retention.keep_snapshots == 0 {
+            return Err(SettingsError::invalid("retention.keep_snapshots", "must be at least 1"));
+        }
+        budget("snapshots", self.host.snapshots.recovery_budget_ms)?;
+        self.check_kinds()
+    }
+
+    fn check_kinds(&self) -> Result<(), SettingsError> {
+        for (name, kind) in &self.host.kinds {
+            let path = format!("kinds.{name:?}");
+            check_kind_name(name).map_err(|reason| SettingsError::invalid(&path, reason))?;
+            if kind.retention.as_ref().is_some_and(|retention| retention.keep_snapshots == 0) {
+                return Err(SettingsError::invalid(format!("{path}.retention.keep_snapshots"), "must be at least 1"));
+            }
+            if let Some(snapshots) = &kind.snapshots {
+                budget(&format!("{path}.snapshots"), snapshots.recovery_budget_ms)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_kind_name(name: &str) -> Result<(), String> {
+    let (tenant, kind) = name.split_once('/').unwrap_or(("default", name));
+    Tenant::new(tenant).and_then(|_| Kind::new(kind)).map(|_| ()).map_err(|error| error.to_string())
+}
+
+fn budget(path: &str, recovery_budget_ms: f64) -> Result<(), SettingsError> {
+    if recovery_budget_ms.is_finite() && recovery_budget_ms >= 0.0 {
+        return Ok(());
+    }
+    let key = format!("{path}.recovery_budget_ms");
+    Err(SettingsError::invalid(key, format!("{recovery_budget_ms} is not a number of milliseconds; 0 switches it off")))
+}
+
+/// Every number of a section is a bound, and a bound of zero would stop everything.
+fn positive(name: &str, section: &impl serde::Serialize) -> Result<(), SettingsError> {
+    let table = Table::try_from(section).map_err(|error| SettingsError::invalid(name, error.to_string()))?;
+    match table.iter().find(|(_, value)| value.as_integer() == Some(0)) {
+        Some((key, _)) => Err(SettingsError::invalid(format!("{name}.{key}"), "must be at least 1")),
+        None => Ok(()),
+    }
+}
+
+fn at_most(small: (&str, u32), large: (&str, u32)) -> Result<(), SettingsError> {
+    if small.1 <= large.1 {
+        return Ok(());
+    }
+    let reason = format!("{} is more than limits.{} ({}), which must hold it", small.1, large.0, large.1);
+    Err(SettingsError::invalid(format!("limits.{}", small.0), reason))
+}
+
+fn number(value: u64) -> Value {
+    Value::Integer(i64::try_from(value).unwrap_or(i64::MAX))
+}
+
+fn syntax(error: &toml::de::Error) -> SettingsError {
+    SettingsError::Syntax(error.to_string().trim_end().to_owned())
+}
+
+/// Every setting by its full name; what the page on settings must list.
+#[cfg(test)]
+fn leaves(table: &Table) -> std::collections::BTreeMap<String, String> {
+    use std::collections::BTreeMap;
+    fn walk(prefix: &str, table: &Table, found: &mut BTreeMap<String, String>) {
+        for (key, value) in table {
+            match value {
+                Value::Table(inner) if !inner.is_empty() => walk(&format!("{prefix}{key}."), inner, found),
+                _ => drop(found.insert(format!("{prefix}{key}"), value.to_string())),
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    walk("", table, &mut found);
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::Durability;
+    use std::collections::BTreeMap;
+
+    fn refusal(text: &str) -> (Code, String) {
+        let error = ServeSettings::parse(text).unwrap_err();
+        (error.code(), error.to_string())
+    }
+
+    #[test]
+    fn an_empty_file_is_the_defaults() {
+        assert_eq!(ServeSettings::parse("").unwrap(), ServeSettings::default());
+    }
+
+    #[test]
+    fn the_written_defaults_read_back_as_the_defaults() {
+        let text = ServeSettings::defaults().to_string();
+        assert_eq!(ServeSettings::parse(&text).unwrap(), ServeSettings::default());
+    }
+
+    #[test]
+    fn every_section_is_read() {
+        let settings = ServeSettings::parse(
+            r#"
+            listen = "127.0.0.1:9000"
+            data = "/var/lib/greenroom"
+            shutdown_deadline_ms = 500
+            durability = "flush"
+            limits.mailbox_commands = 7
+            http.connections = 9
+            [snapshots]
+            every_events = 50
+            recovery_budget_ms = 5
+            [kinds."default/counter".retention]
+            keep_snapshots = 3
+            [kinds.sensor.snapshots]
+            on_events = ["alarm"]
+            "#,
+        )
+        .unwrap();
+        assert_eq!(settings.listen.port(), 9_000);
+        assert_eq!(settings.data.as_deref(), Some(std::path::Path::new("/var/lib/greenroom")));
+        assert_eq!(settings.host.durability, Durability::Flush);
+        assert_eq!((settings.host.limits.mailbox_commands, settings.http.connections), (7, 9));
+        assert_eq!(settings.host.snapshots.every_events, 50);
+        assert_eq!(settings.host.kinds["default/counter"].retention.as_ref().unwrap().keep_snapshots, 3);
+        assert_eq!(settings.host.kinds["sensor"].snapshots.as_ref().unwrap().on_events, ["alarm"]);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_what_was_meant() {
+        for (text, key, hint) in [
+            ("lisen = 'x'", "lisen", "listen"),
+            ("[limits]\nmailbox_comands = 1", "limits.mailbox_comands", "limits.mailbox_commands"),
+            ("mailbox_commands = 1", "mailbox_commands", "limits.mailbox_commands"),
+            ("[http]\nconnection = 1", "http.connection", "http.connections"),
+            ("[kinds.counter]\nsnapshot = 1", "kinds.counter.snapshot", "kinds.counter.snapshots"),
+            ("[kinds.counter.retention]\nkeep = 1", "kinds.counter.retention.keep", ""),
+            ("[limit]\nx = 1", "limit", "limits"),
+        ] {
+            let (code, message) = refusal(text);
+            assert_eq!(code, Code::UnknownSetting, "{text}");
+            assert!(message.contains(&format!("no setting {key}")), "{message}");
+            assert!(message.contains(hint), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_not_allowed_is_named() {
+        for (text, key) in [
+            ("listen = 'localhost'", "listen"),
+            ("listen = '0.0.0.0:7411'", "listen"),
+            ("durability = 'fast'", "durability"),
+            ("limits.mailbox_commands = 'many'", "limits.mailbox_commands"),
+            ("limits.mailbox_commands = -1", "limits.mailbox_commands"),
+            ("http.connections = 'many'", "http.connections: "),
+            ("kinds.a.retention.keep_snapshots = 'x'", "kinds.a.retention.keep_snapshots: "),
+            ("limits.live_actors = 0", "limits.live_actors"),
+            ("http.connections = 0", "http.connections"),
+            ("limits.event_bytes = 100000000", "limits.event_bytes"),
+            ("retention.keep_snapshots = 0", "retention.keep_snapshots"),
+            ("snapshots.recovery_budget_ms = -1.0", "snapshots.recovery_budget_ms"),
+            ("snapshots.recovery_budget_ms = nan", "snapshots.recovery_budget_ms"),
+            ("limits = 3", "limits"),
+            ("kinds.Upper.retention.keep_snapshots = 1", "Upper"),
+            ("kinds.a.retention.keep_snapshots = 0", "keep_snapshots"),
+        ] {
+            let (code, message) = refusal(text);
+            assert_eq!(code, Code::InvalidSetting, "{text}: {message}");
+            assert!(message.contains(key), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_toml_says_where() {
+        let (code, message) = refusal("listen = \n");
+        assert_eq!(code, Code::InvalidSetting);
+        assert!(message.contains("line 1"), "{message}");
+    }
+
+    #[test]
+    fn the_page_on_settings_lists_every_setting_with_its_default() {
+        let page = include_str!("../../../docs/settings.md");
+        let mut written = BTreeMap::new();
+        for row in page.lines().filter(|line| line.starts_with("| `")) {
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            let cell = |at: usize| cells[at].trim_matches('`').to_owned();
+            assert!(written.insert(cell(1), cell(2)).is_none(), "{row} stands there twice");
+            assert!(!cells[3].is_empty() && cells[4].len() > 20, "{row} lacks its unit or what it bounds");
+        }
+        let mut real = leaves(&ServeSettings::defaults());
+        real.insert("data".to_owned(), "none".to_owned());
+        assert_eq!(written, real);
+    }
+}

@@ -1,0 +1,78 @@
+//! The server's answers as far as tables show them. Members that a newer server adds are ignored here and printed by
+//! `--json`, which passes answers on as they came.
+
+use serde::Deserialize;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Kinds {
+    pub(super) kinds: Vec<Revision>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Revisions {
+    pub(super) revisions: Vec<Revision>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Revision {
+    pub(super) kind: String,
+    pub(super) revision: u32,
+    pub(super) digest: String,
+    pub(super) component_bytes: u64,
+    pub(super) deployed_at: u64,
+    pub(super) active: bool,
+    pub(super) manifest: crate::sandbox::Manifest,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Actors {
+    pub(super) actors: Vec<Actor>,
+    pub(super) next: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Actor {
+    pub(super) key: String,
+    pub(super) sequence: u64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Status {
+    pub(super) sequence: u64,
+    pub(super) snapshot_sequence: Option<u64>,
+    pub(super) deleted_through: u64,
+    pub(super) revision: u32,
+    pub(super) phase: String,
+    pub(super) mailbox: u64,
+    pub(super) recovery: Option<Recovery>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Recovery {
+    pub(super) events_done: u64,
+    pub(super) events_total: u64,
+    pub(super) events_per_second: f64,
+    pub(super) elapsed_ms: u64,
+    pub(super) remaining_ms: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct State {
+    pub(super) sequence: u64,
+    pub(super) revision: u32,
+    pub(super) state: serde_json::Value,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Event {
+    pub(super) sequence: u64,
+    pub(super) r#type: String,
+    pub(super) version: u16,
+    pub(super) time: u64,
+    pub(super) payload: Box<serde_json::value::RawValue>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct SnapshotTaken {
+    pub(super) snapshot_sequence: u64,
+}
