@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let cleared = backstage.clear();
     let mut rows = result?;
     cleared.context("the demo left something behind")?;
-    rows.push(("proofs", format!("{} of {} held", screen.proofs(), screen.proofs())));
+    rows.push(("proofs", format!("{}, all of them held", screen.proofs())));
     rows.push(("left behind", "nothing: the server has ended, its data is removed".to_owned()));
     rows.push(("took", in_words(began.elapsed())));
     screen.table("Summary", &rows);
