@@ -1,4 +1,4 @@
-//! One activation: the calls of the contract over plain columns. `wasm` drives it.
+//! One activation: the calls of the contract over plain columns. `wasm` and `testing` drive it.
 
 use std::rc::Rc;
 
@@ -15,7 +15,7 @@ pub struct Column {
 
 impl Column {
     #[expect(clippy::expect_used, reason = "a turn of over 4 GiB cannot be returned: it must be lost, not cut")]
-    fn end_item(&mut self) {
+    pub(crate) fn end_item(&mut self) {
         self.ends.push(u32::try_from(self.data.len()).expect("one turn may not return over 4 GiB"));
     }
 }
@@ -88,6 +88,11 @@ impl<A: Actor> Instance<A> {
     /// The state.
     pub const fn state(&self) -> &A {
         &self.state
+    }
+
+    /// Only the state.
+    pub fn into_state(self) -> A {
+        self.state
     }
 
     /// Folds events in.

@@ -43,6 +43,12 @@
 //! greenroom::export!(Tally);
 //!
 //! # fn main() {
+//! use greenroom::testing::Given;
+//! Given::<Tally>::new()
+//!     .events([Fact::Voted { votes: 2 }])
+//!     .when(Ask::Vote { votes: 3 })
+//!     .then_events([Fact::Voted { votes: 3 }])
+//!     .then_reply(5);
 //! # }
 //! ```
 //!
@@ -51,12 +57,13 @@
 //! numbers, no iteration over `HashMap` or `HashSet`. Use `BTreeMap` and `BTreeSet`: the order of a hash map
 //! changes from instance to instance, even with the same content, so two snapshots of the same state would
 //! differ and a `handle` that walks one would decide differently after a restore. Time is [`Turn::now`]; put it
-//! into the event when the state needs it. //!
+//! into the event when the state needs it. The checks of [`testing::Given`] find what slips through.
+//!
 //! # Rooms
 //! - [`Actor`], [`Answer`], [`Turn`]: what an author writes against.
 //! - [`Command`], [`Event`]: what the derives implement. `codec`: how payloads and snapshots are encoded.
 //! - `instance`: one activation: the calls of the contract over plain columns, without wasm.
-//! - `wasm`: the same calls as component exports.
+//! - `wasm`: the same calls as component exports. [`testing`]: the same calls as a native test kit.
 //! - [`log`]: messages for the host's log.
 
 mod actor;
@@ -71,6 +78,7 @@ mod export;
 #[doc(hidden)]
 pub mod instance;
 pub mod log;
+pub mod testing;
 mod time;
 mod turn;
 #[cfg(target_family = "wasm")]

@@ -2,19 +2,27 @@
 
 use std::fmt;
 
+use serde::de::{self, Expected, Unexpected};
+
 /// Why a payload or snapshot could not be encoded or decoded, in a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CodecError(String);
 
 impl CodecError {
     #[cold]
-    pub(super) fn left_over(bytes: usize) -> Self {
-        Self(format!("{bytes} bytes are left over behind the value"))
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
     }
 
     #[cold]
     pub(super) fn unknown_type(index: u16) -> Self {
         Self(format!("this code lists no type with index {index}"))
+    }
+
+    /// The same error, with where it was found.
+    #[cold]
+    pub(super) fn at_byte(self, byte: usize) -> Self {
+        Self(format!("{} (at byte {byte})", self.0))
     }
 }
 
@@ -26,6 +34,50 @@ impl fmt::Display for CodecError {
 
 impl std::error::Error for CodecError {}
 
+/// The default `invalid_type` and `invalid_value` would bring the formatting of floating-point numbers into every
+/// component, 21 KB of code.
+impl de::Error for CodecError {
+    #[cold]
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self(message.to_string())
+    }
+
+    #[cold]
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self(format!("invalid type: {}, expected {expected}", describe(&found)))
+    }
+
+    #[cold]
+    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self(format!("invalid value: {}, expected {expected}", describe(&found)))
+    }
+}
+
+fn describe(found: &Unexpected<'_>) -> String {
+    let text = match *found {
+        Unexpected::Unsigned(number) => return format!("integer `{number}`"),
+        Unexpected::Signed(number) => return format!("integer `{number}`"),
+        Unexpected::Str(text) => return format!("string \"{text}\""),
+        Unexpected::Char(text) => return format!("character `{text}`"),
+        Unexpected::Bool(true) => "boolean `true`",
+        Unexpected::Bool(false) => "boolean `false`",
+        Unexpected::Float(_) => "floating point number",
+        Unexpected::Bytes(_) => "byte array",
+        Unexpected::Unit => "null",
+        Unexpected::Option => "optional value",
+        Unexpected::NewtypeStruct => "newtype struct",
+        Unexpected::Seq => "sequence",
+        Unexpected::Map => "map",
+        Unexpected::Enum => "enum",
+        Unexpected::UnitVariant => "unit variant",
+        Unexpected::NewtypeVariant => "newtype variant",
+        Unexpected::TupleVariant => "tuple variant",
+        Unexpected::StructVariant => "struct variant",
+        Unexpected::Other(text) => text,
+    };
+    text.to_owned()
+}
+
 impl From<serde_json::Error> for CodecError {
     #[cold]
     fn from(error: serde_json::Error) -> Self {
@@ -34,19 +86,17 @@ impl From<serde_json::Error> for CodecError {
 }
 
 impl From<bincode::error::DecodeError> for CodecError {
-    /// In our own words: the library's messages would bring the formatting of every type it knows, 20 KB of code.
+    /// In our own words: the library's messages would bring the formatting of every type it knows.
     #[cold]
     fn from(error: bincode::error::DecodeError) -> Self {
         use bincode::error::DecodeError as E;
-        Self(match error {
-            E::OtherString(message) => message,
-            E::Other(message) => message.to_owned(),
-            E::UnexpectedEnd { .. } => "the bytes end inside the value".to_owned(),
-            E::LimitExceeded => "the bytes claim to hold more than the limit".to_owned(),
-            E::Utf8 { .. } => "a string is not UTF-8".to_owned(),
-            E::InvalidBooleanValue(_) => "a boolean is neither 0 nor 1".to_owned(),
-            E::UnexpectedVariant { .. } => "an enum has an unknown variant".to_owned(),
-            _ => "the bytes are not bincode of this type".to_owned(),
+        Self::new(match error {
+            E::UnexpectedEnd { .. } => "the bytes end inside the value",
+            E::LimitExceeded => "the bytes claim to hold more than the limit",
+            E::Utf8 { .. } => "a string is not UTF-8",
+            E::InvalidBooleanValue(_) => "a boolean is neither 0 nor 1",
+            E::UnexpectedVariant { .. } => "an option is neither 0 nor 1",
+            _ => "the bytes are not bincode of this type",
         })
     }
 }
@@ -55,11 +105,11 @@ impl From<bincode::error::EncodeError> for CodecError {
     #[cold]
     fn from(error: bincode::error::EncodeError) -> Self {
         use bincode::error::EncodeError as E;
-        Self(match error {
-            E::OtherString(message) => message,
-            E::Other(message) => message.to_owned(),
-            _ => "it has no bincode form; serde's `flatten` and lists of unknown length need JSON".to_owned(),
-        })
+        match error {
+            E::OtherString(message) => Self(message),
+            E::Other(message) => Self::new(message),
+            _ => Self::new("it has no bincode form; serde's `flatten` and lists of unknown length need JSON"),
+        }
     }
 }
 

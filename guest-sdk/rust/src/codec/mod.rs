@@ -3,12 +3,16 @@
 //! An event's or command's type travels beside its payload, so a payload holds the fields of one enum variant
 //! and no tag. [`variant`] and [`untagged`] put serde's derived implementations to that use.
 
+mod bincode_reader;
 mod error;
+mod json_reader;
 mod untagged;
 mod variant;
 
+use std::marker::PhantomData;
+
 use serde::Serialize;
-use serde::de::{DeserializeOwned, DeserializeSeed};
+use serde::de::DeserializeOwned;
 
 use crate::command::CommandType;
 use crate::event::{Event, Upcasted};
@@ -67,13 +71,8 @@ pub fn encode_event<E: Event>(event: &E, codec: Codec, out: &mut Vec<u8>) -> Res
 #[inline]
 pub fn decode_event<E: Event>(variant: u16, codec: Codec, payload: &[u8]) -> Result<E, CodecError> {
     match codec {
-        Codec::Bincode => {
-            let (event, read) =
-                bincode::serde::seed_decode_from_slice(Variant::<E>::at(variant), payload, event_config())?;
-            consumed(read, payload.len())?;
-            Ok(event)
-        }
-        Codec::Json => decode_variant_json(variant, payload),
+        Codec::Bincode => bincode_reader::read(Variant::<E>::at(variant), payload, event_config()),
+        Codec::Json => json_reader::read(Variant::<E>::at(variant), payload),
     }
 }
 
@@ -102,14 +101,21 @@ pub fn old_to_json<Old: Serialize + DeserializeOwned, New>(
     Ok(serde_json::to_string(&decode_old::<Old>(codec, payload)?)?)
 }
 
-fn decode_old<Old: DeserializeOwned>(codec: Codec, payload: &[u8]) -> Result<Old, CodecError> {
+/// A payload as older code wrote it, at the end of `out`.
+pub(crate) fn encode_old(payload: &impl Serialize, codec: Codec, out: &mut Vec<u8>) -> Result<(), CodecError> {
     match codec {
         Codec::Bincode => {
-            let (old, read) = bincode::serde::decode_from_slice(payload, event_config())?;
-            consumed(read, payload.len())?;
-            Ok(old)
+            bincode::serde::encode_into_std_write(payload, out, event_config())?;
+            Ok(())
         }
-        Codec::Json => Ok(serde_json::from_slice(payload)?),
+        Codec::Json => encode_json_into(payload, out),
+    }
+}
+
+fn decode_old<Old: DeserializeOwned>(codec: Codec, payload: &[u8]) -> Result<Old, CodecError> {
+    match codec {
+        Codec::Bincode => bincode_reader::read(PhantomData, payload, event_config()),
+        Codec::Json => json_reader::read(PhantomData, payload),
     }
 }
 
@@ -124,14 +130,7 @@ pub(crate) fn decode_command<C: DeserializeOwned>(
         b"null" if command.when_empty == "{}" => b"{}",
         _ => payload,
     };
-    decode_variant_json(variant, payload)
-}
-
-fn decode_variant_json<T: DeserializeOwned>(variant: u16, payload: &[u8]) -> Result<T, CodecError> {
-    let mut deserializer = serde_json::Deserializer::from_slice(payload);
-    let value = Variant::<T>::at(variant).deserialize(&mut deserializer)?;
-    deserializer.end()?;
-    Ok(value)
+    json_reader::read(Variant::<C>::at(variant), payload)
 }
 
 /// A state as snapshot bytes.
@@ -145,18 +144,9 @@ pub(crate) fn encode_state(state: &impl Serialize, codec: Codec) -> Result<Vec<u
 /// The state of snapshot bytes, which must be consumed whole.
 pub(crate) fn decode_state<S: DeserializeOwned>(codec: Codec, bytes: &[u8]) -> Result<S, CodecError> {
     match codec {
-        Codec::Bincode => {
-            let (state, read) = bincode::serde::decode_from_slice(bytes, state_config())?;
-            consumed(read, bytes.len())?;
-            Ok(state)
-        }
-        Codec::Json => Ok(serde_json::from_slice(bytes)?),
+        Codec::Bincode => bincode_reader::read(PhantomData, bytes, state_config()),
+        Codec::Json => json_reader::read(PhantomData, bytes),
     }
-}
-
-#[inline]
-fn consumed(read: usize, len: usize) -> Result<(), CodecError> {
-    if read == len { Ok(()) } else { Err(CodecError::left_over(len - read)) }
 }
 
 /// What derived code returns for an index that the manifest does not list.
