@@ -18,6 +18,6 @@ fn an_actor_comes_back_from_its_snapshot_and_the_events_after_it() -> Result<()>
     let status = stage.client.status("counter", "a")?;
     assert_eq!(status.snapshot_sequence, Some(10));
     let recovery = status.recovery.context("no figures of the recovery")?;
-    assert_eq!((recovery.events_done, recovery.events_total), (7, 7));
+    assert_eq!((recovery.from_snapshot, recovery.events_done, recovery.events_total), (Some(10), 7, 7));
     Ok(())
 }

@@ -21,12 +21,14 @@ pub struct Status {
 /// How far a recovery is, or what the last one took.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recovery {
+    /// The number of the snapshot that it started from; `None`: from the first event.
+    pub from_snapshot: Option<u64>,
     /// Events replayed so far.
     pub events_done: u64,
     /// Events to replay in all.
     pub events_total: u64,
     /// Milliseconds since the recovery began.
-    pub elapsed_ms: u64,
+    pub elapsed_ms: f64,
 }
 
 /// One event of a journal, rendered for people.
@@ -62,9 +64,10 @@ impl Status {
 impl Recovery {
     fn read(value: &Value) -> Result<Self> {
         Ok(Self {
+            from_snapshot: value.get("from_snapshot").and_then(Value::as_u64),
             events_done: number(value, "events_done")?,
             events_total: number(value, "events_total")?,
-            elapsed_ms: number(value, "elapsed_ms")?,
+            elapsed_ms: value.get("elapsed_ms").and_then(Value::as_f64).context("no time in the recovery")?,
         })
     }
 }

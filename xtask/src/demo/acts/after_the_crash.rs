@@ -42,22 +42,14 @@ fn show_recovery(play: &mut Play<'_>) -> Result<()> {
     let hot = play.accounts.first().context("no counter")?.key.clone();
     let status = play.client.status(KIND, &hot)?;
     let recovery = status.recovery.context("the status has no figures of the recovery")?;
-    let snapshot = status.snapshot_sequence.unwrap_or(0);
-    let sentence = format!(
-        "{hot} came back from its snapshot at {} and {} replayed events, in {} ms",
-        grouped(snapshot),
-        grouped(recovery.events_total),
-        recovery.elapsed_ms
-    );
-    let is_consistent =
-        snapshot + recovery.events_total == status.sequence && recovery.events_done == recovery.events_total;
-    play.screen.prove(snapshot > 0 && is_consistent, &sentence)?;
-    let figures = format!(
-        "snapshot at {}, {} events, {} ms",
-        grouped(snapshot),
-        grouped(recovery.events_total),
-        recovery.elapsed_ms
-    );
-    play.rows.push(("recovery of hot", figures));
+    let snapshot = recovery.from_snapshot.unwrap_or(0);
+    let (replayed, took_ms) = (grouped(recovery.events_total), recovery.elapsed_ms);
+    let at = grouped(snapshot);
+    let sentence =
+        format!("{hot} came back from its snapshot at {at} and {replayed} replayed events, in {took_ms:.1} ms");
+    let is_complete =
+        recovery.events_done == recovery.events_total && snapshot + recovery.events_total == status.sequence;
+    play.screen.prove(snapshot > 0 && is_complete, &sentence)?;
+    play.rows.push(("recovery of hot", format!("snapshot at {at} + {replayed} events in {took_ms:.1} ms")));
     Ok(())
 }
