@@ -4,10 +4,13 @@
 
 mod admission;
 mod catalog;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 mod directory;
 mod durability;
 mod error;
 mod events;
+pub mod log;
 pub mod memory;
 mod snapshots;
 

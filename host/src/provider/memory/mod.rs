@@ -221,3 +221,16 @@ impl Provider for MemoryProvider {
         ready(Ok(())).boxed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::conformance::{Subject, provider_conformance};
+
+    fn subject() -> Subject {
+        let record_bytes_max = /* 2 MiB */ 2 * 1_024 * 1_024;
+        Subject { provider: MemoryProvider::with_record_bytes_max(record_bytes_max), record_bytes_max }
+    }
+
+    provider_conformance!(subject());
+}

@@ -1,0 +1,95 @@
+//! Every file access of the log goes through here, so that a test can own each write and each sync.
+
+mod real;
+#[cfg(any(test, feature = "conformance"))]
+mod sim;
+
+use std::fmt::Debug;
+use std::io;
+use std::sync::Arc;
+
+use crate::vocab::Timestamp;
+
+pub use real::RealDisk;
+#[cfg(any(test, feature = "conformance"))]
+pub use sim::{Seed, SimDisk};
+
+/// One directory of files.
+///
+/// Creating and removing a file is durable after [`Disk::sync_names`], its content after [`DiskFile::sync`].
+pub trait Disk: Debug + Send + Sync + 'static {
+    /// Where this is, for messages.
+    fn place(&self) -> String;
+
+    /// Claims the directory for this process until the result is dropped; `None` if another one has it.
+    ///
+    /// # Errors
+    /// What the system said.
+    fn lock(&self) -> io::Result<Option<Box<dyn DiskLock>>>;
+
+    /// The names of all files.
+    ///
+    /// # Errors
+    /// What the system said.
+    fn names(&self) -> io::Result<Vec<String>>;
+
+    /// Creates an empty file; fails if there is one of that name.
+    ///
+    /// # Errors
+    /// What the system said.
+    fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>>;
+
+    /// Opens a file to read and write it.
+    ///
+    /// # Errors
+    /// What the system said.
+    fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>>;
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// What the system said.
+    fn remove(&self, name: &str) -> io::Result<()>;
+
+    /// Makes creations and removals durable.
+    ///
+    /// # Errors
+    /// What the system said.
+    fn sync_names(&self) -> io::Result<()>;
+
+    /// The time now, for the record only: nothing depends on it.
+    fn now(&self) -> Timestamp;
+
+    /// A number that nobody can guess.
+    fn random(&self) -> u64;
+}
+
+/// A claim on a directory; dropping it gives the directory back.
+pub trait DiskLock: Debug + Send + Sync {}
+
+/// One file, read and written at positions.
+pub trait DiskFile: Debug + Send + Sync {
+    /// Its length, bytes.
+    ///
+    /// # Errors
+    /// What the system said.
+    fn length(&self) -> io::Result<u64>;
+
+    /// Fills `into` from the bytes at `at`.
+    ///
+    /// # Errors
+    /// What the system said; `UnexpectedEof` when the file ends before.
+    fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<()>;
+
+    /// Writes all of `bytes` at `at`; the file grows as needed. A crash before the next sync leaves any part of it.
+    ///
+    /// # Errors
+    /// What the system said; then any part may have been written.
+    fn write_at(&self, at: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// Makes everything written so far durable.
+    ///
+    /// # Errors
+    /// What the system said; then nothing is known about what is durable, and repeating the sync proves nothing.
+    fn sync(&self) -> io::Result<()>;
+}

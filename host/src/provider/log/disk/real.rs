@@ -1,0 +1,113 @@
+//! A directory of the machine.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{Disk, DiskFile, DiskLock};
+use crate::vocab::{Clock, SystemClock, Timestamp};
+
+/// The file whose lock says that a process has the directory open. It stays when the process ends.
+const LOCK_NAME: &str = "LOCK";
+
+/// A directory of the machine.
+#[derive(Debug)]
+pub struct RealDisk {
+    dir: PathBuf,
+}
+
+/// A file of the machine.
+#[derive(Debug)]
+struct RealFile(File);
+
+/// Held by the system as long as the file is open; a killed process loses it.
+#[derive(Debug)]
+struct RealLock(#[expect(dead_code, reason = "held, not used: closing it gives the lock back")] File);
+
+impl RealDisk {
+    /// The directory `dir`, created if it is not there.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn new(dir: &Path) -> io::Result<Self> {
+        if !dir.is_dir() {
+            fs::create_dir_all(dir)?;
+            if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+                OpenOptions::new().read(true).open(parent)?.sync_all()?;
+            }
+        }
+        Ok(Self { dir: dir.to_owned() })
+    }
+}
+
+impl Disk for RealDisk {
+    fn place(&self) -> String {
+        self.dir.display().to_string()
+    }
+
+    fn lock(&self) -> io::Result<Option<Box<dyn DiskLock>>> {
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).open(self.dir.join(LOCK_NAME))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Box::new(RealLock(file)))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        let entries = fs::read_dir(&self.dir)?;
+        entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+    }
+
+    fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(self.dir.join(name))?;
+        Ok(Arc::new(RealFile(file)))
+    }
+
+    fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        let file = OpenOptions::new().read(true).write(true).open(self.dir.join(name))?;
+        Ok(Arc::new(RealFile(file)))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the provider's Disk")]
+    fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.dir.join(name))
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        OpenOptions::new().read(true).open(&self.dir)?.sync_all()
+    }
+
+    fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+
+    fn random(&self) -> u64 {
+        // The keys of a fresh RandomState come from the system's random source.
+        RandomState::new().hash_one(std::process::id())
+    }
+}
+
+impl DiskLock for RealLock {}
+
+impl DiskFile for RealFile {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<()> {
+        self.0.read_exact_at(into, at)
+    }
+
+    fn write_at(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all_at(bytes, at)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+}

@@ -1,0 +1,135 @@
+//! The embedded default: one segmented, append-only log that holds everything durable.
+//!
+//! `docs/format.md` draws the bytes, `docs/durability.md` says what a crash leaves. One committer thread writes and
+//! syncs; the index is in memory and rebuilt by reading the log; reads verify every checksum.
+
+mod batch;
+mod catalog;
+mod committer;
+mod core;
+pub mod disk;
+mod events;
+mod files;
+mod index;
+mod metric;
+mod open;
+mod queue;
+mod read;
+mod record;
+mod scan;
+mod segment;
+mod settings;
+mod snapshots;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+
+use futures_util::future::{BoxFuture, FutureExt};
+
+use self::committer::Committer;
+use self::core::{Life, Shared, settled};
+use self::disk::{Disk, DiskLock, RealDisk};
+use self::files::Files;
+use self::queue::Op;
+pub use self::settings::LogSettings;
+use self::writer::{Writer, io_error};
+use super::{Provider, StoreError};
+
+/// The store in a directory of this machine.
+///
+/// Its methods are called inside a tokio runtime, whose blocking threads do the reading. Dropping it without
+/// [`Provider::close`] ends it like a crash: what was acknowledged is safe as far as the durability promises.
+#[derive(Debug)]
+pub struct LogProvider {
+    shared: Arc<Shared>,
+    /// The committer's thread and the claim on the directory; gone once the log is closed.
+    running: Mutex<Option<Running>>,
+}
+
+#[derive(Debug)]
+struct Running {
+    thread: JoinHandle<()>,
+    _lock: Box<dyn DiskLock>,
+}
+
+impl LogProvider {
+    /// Opens the store in the settings' directory, which is created if it is not there.
+    ///
+    /// Reads the whole log once. An unfinished write of a crash is cut off, with a warning in the log.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] if another process has it, [`StoreError::FormatTooNew`] and [`StoreError::Corrupt`]
+    /// if it cannot be trusted (nothing is modified then), [`StoreError::DiskFull`] if there is no space to begin.
+    pub fn open(settings: LogSettings) -> Result<Arc<Self>, StoreError> {
+        let place = settings.dir.display().to_string();
+        let disk = RealDisk::new(&settings.dir).map_err(|error| io_error("opening", &place, &error))?;
+        Self::open_on(Arc::new(disk), settings)
+    }
+
+    /// Opens the store on a disk of the caller's choice; the settings' directory is not used.
+    ///
+    /// # Errors
+    /// As [`LogProvider::open`].
+    pub fn open_on(disk: Arc<dyn Disk>, settings: LogSettings) -> Result<Arc<Self>, StoreError> {
+        let opened = open::open(&disk, &settings)?;
+        let files = Files::new(Arc::clone(&disk));
+        files.insert(opened.end.segment.number, Arc::clone(&opened.end.segment.file));
+        let shared = Arc::new(Shared::new(opened.index, settings.clone(), files));
+        let place = disk.place();
+        let writer = Writer::new(disk, settings, opened.end);
+        let committer = Committer::new(Arc::clone(&shared), writer, opened.marked);
+        let thread = Builder::new().name("greenroom-log".to_owned()).spawn(move || committer.run());
+        let thread = thread.map_err(|error| io_error("starting the committer", &place, &error))?;
+        let running = Mutex::new(Some(Running { thread, _lock: opened.lock }));
+        Ok(Arc::new(Self { shared, running }))
+    }
+
+    /// Ends the life of the log; the committer notices.
+    fn end(&self, life: Life) {
+        let mut core = self.shared.lock();
+        core.life = life;
+        core.idle = false;
+        self.shared.work.notify_one();
+    }
+
+    fn take_running(&self) -> Option<Running> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    async fn close_log(&self) -> Result<(), StoreError> {
+        let marked = {
+            let mut core = self.shared.lock();
+            match core.check_writable() {
+                Ok(()) => Ok(self.shared.queue(&mut core, Op::Close)),
+                Err(error) => Err(error),
+            }
+        };
+        let Some(running) = self.take_running() else { return Ok(()) };
+        self.end(Life::Closed);
+        let closed = match marked {
+            Ok(answer) => settled(answer).await.map_err(StoreError::from),
+            Err(error) => Err(error),
+        };
+        let joined = tokio::task::spawn_blocking(move || running.thread.join().is_ok()).await;
+        if matches!(joined, Ok(true)) { closed } else { Err(StoreError::Closed) }
+    }
+}
+
+impl Provider for LogProvider {
+    fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.close_log().boxed()
+    }
+}
+
+impl Drop for LogProvider {
+    fn drop(&mut self) {
+        if let Some(running) = self.take_running() {
+            self.end(Life::Abandoned);
+            // The batch that is being written is finished, what is queued behind it is not.
+            let _panicked = running.thread.join();
+        }
+    }
+}

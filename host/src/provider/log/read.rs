@@ -1,0 +1,224 @@
+//! Reading back: on blocking threads, neighbours in one read, every byte behind its checksum.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::{BoxFuture, FutureExt};
+
+use super::core::Shared;
+use super::index::{ActorEntry, FrameEntry, Place};
+use super::record::{self, RecordKind};
+use super::segment;
+use super::writer::io_error;
+use crate::frame::Frame;
+use crate::provider::{FrameReader, ReadRange, Snapshot, StoreError};
+use crate::vocab::{ActorId, Address, Sequence};
+
+/// Records of other actors between two frames are read along if they are not more than this: one read is cheaper
+/// than two.
+const SKIP_BYTES_MAX: u32 = /* 16 KiB */ 16 * 1_024;
+/// What one such read may hold, so that it stays near the size that was asked for.
+const RUN_BYTES_MAX: u32 = /* 4 MiB */ 4 * 1_024 * 1_024;
+
+/// A read in progress.
+#[derive(Debug)]
+pub(super) struct LogReader {
+    shared: Arc<Shared>,
+    actor: ActorId,
+    range: ReadRange,
+    position: Position,
+}
+
+/// How far a read has come.
+#[derive(Debug, Clone, Copy)]
+enum Position {
+    Start,
+    /// Everything through this number was delivered.
+    After(Sequence),
+    End,
+}
+
+impl LogReader {
+    pub(super) fn new(shared: Arc<Shared>, actor: ActorId, range: ReadRange) -> Self {
+        Self { shared, actor, range, position: Position::Start }
+    }
+
+    async fn batch(&mut self) -> Result<Option<Vec<Frame>>, StoreError> {
+        let position = std::mem::replace(&mut self.position, Position::End);
+        if matches!(position, Position::End) {
+            return Ok(None);
+        }
+        self.shared.settle().await?;
+        let plan = self.plan(position)?;
+        if plan.is_empty() {
+            return Ok(None);
+        }
+        let actor = self.actor;
+        let frames = blocking(&self.shared, move |shared| read_frames(shared, actor, &plan)).await?;
+        self.position = match frames.last().map(|frame| frame.header().last()) {
+            // The largest number has no successor.
+            Some(last) if last < Sequence::MAX => Position::After(last),
+            _ => Position::End,
+        };
+        Ok(Some(frames))
+    }
+
+    /// Which frames to read next.
+    fn plan(&self, position: Position) -> Result<Vec<FrameEntry>, StoreError> {
+        let core = self.shared.lock();
+        core.check_readable()?;
+        let Some(entry) = core.index.actors.get(&self.actor) else { return Ok(Vec::new()) };
+        if let Some(fault) = &entry.fault {
+            return Err(fault.clone());
+        }
+        let deleted = entry.head.deleted_through;
+        let from = match position {
+            Position::Start => self.range.from.max(deleted.next()),
+            Position::After(before) if deleted > before => {
+                return Err(StoreError::Gap { actor: self.actor, before, after: deleted.next() });
+            }
+            Position::After(before) => before.next(),
+            Position::End => return Ok(Vec::new()),
+        };
+        Ok(plan_batch(entry, from, self.range))
+    }
+}
+
+fn plan_batch(entry: &ActorEntry, from: Sequence, range: ReadRange) -> Vec<FrameEntry> {
+    let mut plan = Vec::new();
+    let mut bytes = 0usize;
+    if from > range.through || from > entry.head.sequence {
+        return plan;
+    }
+    for frame in entry.frames.range(entry.frame_at(from)..) {
+        bytes = bytes.saturating_add(frame.place.length as usize);
+        if frame.first > range.through || (!plan.is_empty() && bytes > range.batch_bytes) {
+            break;
+        }
+        plan.push(*frame);
+    }
+    plan
+}
+
+impl FrameReader for LogReader {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Vec<Frame>>, StoreError>> {
+        self.batch().boxed()
+    }
+}
+
+/// Runs file access on a blocking thread; a bounded number of them at a time, in order.
+pub(super) async fn blocking<T: Send + 'static>(
+    shared: &Arc<Shared>,
+    work: impl FnOnce(&Shared) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let permit = Arc::clone(&shared.reads).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+    let shared = Arc::clone(shared);
+    let reading = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        work(&shared)
+    });
+    reading.await.map_err(|_| StoreError::Closed)?
+}
+
+/// Reads and verifies frames; those that lie close together in one read.
+pub(super) fn read_frames(shared: &Shared, actor: ActorId, plan: &[FrameEntry]) -> Result<Vec<Frame>, StoreError> {
+    let mut frames = Vec::with_capacity(plan.len());
+    let mut left: VecDeque<&FrameEntry> = plan.iter().collect();
+    while let Some(first) = left.pop_front() {
+        let mut run = vec![first];
+        let mut end = end_of(first.place);
+        while let Some(next) = left.pop_front_if(|next| continues(first.place, end, next.place)) {
+            end = end_of(next.place);
+            run.push(next);
+        }
+        let whole = Place { length: end - first.place.offset, ..first.place };
+        let about = || format!("actor {actor}, sequence {}", first.first);
+        let bytes = read_place(shared, whole, &about)?;
+        for entry in run {
+            let start = (entry.place.offset - first.place.offset) as usize;
+            let frame = bytes.slice(start..start + entry.place.length as usize);
+            frames.push(verified(shared, actor, entry, frame)?);
+        }
+    }
+    Ok(frames)
+}
+
+const fn end_of(place: Place) -> u32 {
+    place.offset.saturating_add(place.length)
+}
+
+fn continues(first: Place, end: u32, next: Place) -> bool {
+    next.segment == first.segment
+        && next.offset >= end
+        && next.offset - end <= SKIP_BYTES_MAX
+        && end_of(next) - first.offset <= RUN_BYTES_MAX
+}
+
+/// A frame as the index knows it, or what is wrong with it.
+fn verified(shared: &Shared, actor: ActorId, entry: &FrameEntry, bytes: Bytes) -> Result<Frame, StoreError> {
+    let about = || format!("actor {actor}, sequence {}", entry.first);
+    let frame = Frame::decode(bytes).map_err(|error| corrupt(shared, entry.place, &about, &error.to_string()))?;
+    if (frame.header().actor, frame.header().first) != (actor, entry.first) {
+        return Err(corrupt(shared, entry.place, &about, "another frame is in its place"));
+    }
+    Ok(frame)
+}
+
+/// Reads and verifies a snapshot.
+pub(super) fn read_snapshot(shared: &Shared, address: Arc<Address>, place: Place) -> Result<Snapshot, StoreError> {
+    let about = || format!("snapshot of {address}");
+    let payload = read_record(shared, place, RecordKind::Snapshot, &about)?;
+    let fields = record::snapshot(&payload).map_err(|error| corrupt(shared, place, &about, &error.to_string()))?;
+    let state_at = record::SNAPSHOT_FIELDS_BYTES;
+    let ledger_at = state_at + fields.state_bytes;
+    let (state, ledger) =
+        (payload.slice(state_at..ledger_at), payload.slice(ledger_at..ledger_at + fields.ledger_bytes));
+    Ok(Snapshot { address, meta: fields.meta, state, ledger })
+}
+
+/// Reads and verifies the value of a catalog record.
+pub(super) fn read_catalog(shared: &Shared, key: &str, place: Place) -> Result<Bytes, StoreError> {
+    let about = || format!("catalog record {key}");
+    let payload = read_record(shared, place, RecordKind::CatalogPut, &about)?;
+    match record::catalog(&payload) {
+        Ok((found, value)) if found == key => Ok(payload.slice_ref(value)),
+        Ok(_) => Err(corrupt(shared, place, &about, "another record is in its place")),
+        Err(error) => Err(corrupt(shared, place, &about, &error.to_string())),
+    }
+}
+
+/// Reads a record with its header and verifies its checksum; returns the payload.
+fn read_record(
+    shared: &Shared,
+    place: Place,
+    kind: RecordKind,
+    about: &dyn Fn() -> String,
+) -> Result<Bytes, StoreError> {
+    let header_bytes = record::HEADER_LENGTH;
+    let whole = Place {
+        offset: place.offset.saturating_sub(header_bytes),
+        length: place.length.saturating_add(header_bytes),
+        ..place
+    };
+    let bytes = read_place(shared, whole, about)?;
+    let payload = record::verify(&bytes, kind).map_err(|error| corrupt(shared, place, about, &error.to_string()))?;
+    Ok(bytes.slice_ref(payload))
+}
+
+fn read_place(shared: &Shared, place: Place, about: &dyn Fn() -> String) -> Result<Bytes, StoreError> {
+    let mut bytes = vec![0; place.length as usize];
+    let file = shared.files.get(place.segment);
+    match file.and_then(|file| file.read_at(place.offset.into(), &mut bytes)) {
+        Ok(()) => Ok(bytes.into()),
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            Err(corrupt(shared, place, about, "the segment ends before"))
+        }
+        Err(error) => Err(io_error("reading", &shared.files.place(&segment::name(place.segment)), &error)),
+    }
+}
+
+fn corrupt(shared: &Shared, place: Place, about: &dyn Fn() -> String, reason: &str) -> StoreError {
+    let file = shared.files.place(&segment::name(place.segment));
+    StoreError::Corrupt { place: format!("{file} at byte {} ({})", place.offset, about()), reason: reason.to_owned() }
+}

@@ -1,0 +1,141 @@
+//! Reading a whole log to rebuild the index: what is sound, where it ends, and whether the end is a torn tail.
+
+use std::collections::BTreeSet;
+
+use super::batch::{self, ALIGNMENT, BatchHeader};
+use super::index::{Index, Place};
+use super::record::{self, RecordKind};
+use super::segment::{self, SegmentHeader};
+use crate::frame::{Frame, FrameHeader};
+use crate::provider::StoreError;
+
+/// What a scan has found so far.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    pub(super) index: Index,
+    /// The last sound batch.
+    pub(super) last_batch: u64,
+    /// The last record of the last sound batch is a close marker.
+    pub(super) marked: bool,
+    /// Segments that were given up on purpose.
+    pub(super) dropped: BTreeSet<u64>,
+}
+
+/// One segment's bytes and what is known of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SegmentBytes<'a> {
+    pub(super) header: SegmentHeader,
+    /// The whole file.
+    pub(super) bytes: &'a [u8],
+    /// File name with directory, for messages.
+    pub(super) place: &'a str,
+}
+
+impl Scan {
+    /// Reads the batches of a segment; returns where they end. `next_first` is the first batch of the segment that
+    /// follows without a gap, if there is one.
+    ///
+    /// Nothing is modified. A batch that is not sound is the torn tail of a crash only if it is in the last segment
+    /// and no later batch says that it was durable; else it is corruption.
+    pub(super) fn segment(
+        &mut self,
+        segment: SegmentBytes<'_>,
+        next_first: Option<u64>,
+        is_last: bool,
+    ) -> Result<usize, StoreError> {
+        let mut at = segment::HEADER_BYTES;
+        loop {
+            let expected = self.last_batch + 1;
+            let rest = segment.bytes.get(at..).unwrap_or_default();
+            let damage = match batch::decode(rest, segment.header.tag) {
+                Ok((header, payload)) if header.number == expected => {
+                    self.batch(segment, at + batch::HEADER_BYTES, &header, payload)?;
+                    self.last_batch = expected;
+                    at += header.batch_bytes();
+                    continue;
+                }
+                Ok((header, _)) => format!("batch {expected} is missing, {} is in its place", header.number),
+                Err(error) => format!("batch {expected}: {error}"),
+            };
+            let torn = match next_first {
+                Some(next) => next == expected,
+                None if is_last => !is_witnessed(rest, segment.header.tag, expected),
+                None => rest.iter().all(|byte| *byte == 0),
+            };
+            return if torn { Ok(at) } else { Err(corrupt(segment, at, damage)) };
+        }
+    }
+
+    /// Takes in the records of a sound batch.
+    fn batch(
+        &mut self,
+        segment: SegmentBytes<'_>,
+        payload_at: usize,
+        header: &BatchHeader,
+        payload: &[u8],
+    ) -> Result<(), StoreError> {
+        let mut records = 0u32;
+        for raw in record::walk(payload) {
+            let replayed = raw.and_then(|raw| {
+                let offset =
+                    u32::try_from(payload_at + raw.payload_at).map_err(|_| record::RecordError::Contradiction)?;
+                let length = u32::try_from(raw.payload.len()).map_err(|_| record::RecordError::Contradiction)?;
+                let place = Place { segment: segment.header.number, offset, length };
+                self.marked = raw.kind == RecordKind::Close;
+                if raw.kind == RecordKind::SegmentDropped {
+                    self.dropped.insert(record::segment(raw.payload)?);
+                }
+                self.index.replay(&raw, place)
+            });
+            // The checksum is right, so this was written like that: not damage, but nothing to go on with either.
+            replayed.map_err(|error| place_error(segment, payload_at, format!("record {records}: {error}")))?;
+            records += 1;
+        }
+        if records != header.records {
+            let reason = format!("the batch has {records} records and speaks of {}", header.records);
+            return Err(place_error(segment, payload_at, reason));
+        }
+        Ok(())
+    }
+
+    /// Completes the index once every segment is read: gaps that no copy has filled become faults of their actors.
+    pub(super) fn finish(mut self) -> Index {
+        for (actor, entry) in &mut self.index.actors {
+            entry.queued = entry.head.sequence;
+            let mut before = entry.head.deleted_through;
+            for position in 0..entry.frames.len() {
+                let first = entry.frames.get(position).map_or(before.next(), |frame| frame.first);
+                if first > before.next() {
+                    entry.fault = Some(StoreError::Gap { actor: *actor, before, after: first });
+                    break;
+                }
+                before = entry.last_of(position);
+            }
+        }
+        self.index
+    }
+}
+
+/// Whether any batch header behind a damaged place says that batch `number` was durable.
+fn is_witnessed(bytes: &[u8], tag: u64, number: u64) -> bool {
+    // A batch can name itself only as written, never as durable, so the damaged one's own header proves nothing.
+    let candidates = (0..bytes.len()).step_by(ALIGNMENT).filter_map(|at| bytes.get(at..));
+    candidates.filter_map(|bytes| BatchHeader::decode(bytes, tag)).any(|later| later.synced_through >= number)
+}
+
+/// The error of a damaged batch; names the actor and the sequence number if the damage is inside a frame.
+fn corrupt(segment: SegmentBytes<'_>, at: usize, reason: String) -> StoreError {
+    let rest = segment.bytes.get(at + batch::HEADER_BYTES..).unwrap_or_default();
+    let frames = record::walk(rest).map_while(Result::ok).filter(|raw| raw.kind == RecordKind::Frame);
+    let damaged = frames.filter_map(|raw| {
+        let header = FrameHeader::decode(raw.payload).ok()?;
+        let error = Frame::decode(bytes::Bytes::copy_from_slice(raw.payload)).err()?;
+        Some(format!("{reason}: the frame of actor {} at sequence {}: {error}", header.actor, header.first))
+    });
+    let reason = damaged.take(1).next().unwrap_or(reason);
+    place_error(segment, at, reason)
+}
+
+fn place_error(segment: SegmentBytes<'_>, at: usize, reason: String) -> StoreError {
+    StoreError::Corrupt { place: format!("{} at byte {at}", segment.place), reason }
+}

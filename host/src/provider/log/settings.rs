@@ -1,0 +1,74 @@
+//! What an operator may tweak about the log.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::provider::Durability;
+
+/// The smallest segment; less would be headers only.
+const SEGMENT_BYTES_MIN: u64 = /* 4 KiB */ 4 * 1_024;
+
+/// How the log writes and reads. Everything but `dir` has a default.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct LogSettings {
+    /// The directory that holds the store, and nothing else.
+    pub dir: PathBuf,
+    /// What an acknowledgement is worth.
+    pub durability: Durability,
+    /// Bytes of one segment file; written with zeros before it is used, so that syncs need not grow it.
+    pub segment_bytes: u64,
+    /// Bytes of the first segment of a new store: less to write before the first command is served.
+    pub first_segment_bytes: u64,
+    /// Bytes of one frame, snapshot or catalog record; bounds what one record makes the host hold in memory.
+    pub record_bytes_max: usize,
+    /// Bytes of one group commit, roughly; bounds how long an append waits behind others in the same sync.
+    pub batch_bytes: usize,
+    /// Bytes that wait for the committer before [`Durability::Memory`] makes writers wait too.
+    pub queue_bytes: usize,
+    /// How often [`Durability::Flush`] syncs and [`Durability::Memory`] writes, milliseconds.
+    pub flush_every_ms: u64,
+    /// Whether a thread prepares the next segment before it is needed. Off: the commit that needs it waits.
+    pub prepare_ahead: bool,
+    /// Reads that use the disk at the same time; the others queue in order. Bounds the threads they occupy.
+    pub concurrent_reads: usize,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self {
+            dir: PathBuf::from("data"),
+            durability: Durability::Sync,
+            segment_bytes: /* 64 MiB */ 64 * 1_024 * 1_024,
+            first_segment_bytes: /* 4 MiB */ 4 * 1_024 * 1_024,
+            record_bytes_max: /* 32 MiB */ 32 * 1_024 * 1_024,
+            batch_bytes: /* 4 MiB */ 4 * 1_024 * 1_024,
+            queue_bytes: /* 32 MiB */ 32 * 1_024 * 1_024,
+            flush_every_ms: 1_000,
+            prepare_ahead: true,
+            concurrent_reads: 16,
+        }
+    }
+}
+
+impl LogSettings {
+    /// The defaults, in this directory.
+    #[must_use]
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into(), ..Self::default() }
+    }
+
+    /// These settings with another durability.
+    #[must_use]
+    pub fn with_durability(self, durability: Durability) -> Self {
+        Self { durability, ..self }
+    }
+
+    /// Bytes of a segment, within what the format can hold.
+    pub(super) fn segment_bytes(&self, number: u64) -> u64 {
+        let wanted = if number == 1 { self.first_segment_bytes.min(self.segment_bytes) } else { self.segment_bytes };
+        wanted.clamp(SEGMENT_BYTES_MIN, u64::from(u32::MAX))
+    }
+}

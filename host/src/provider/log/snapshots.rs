@@ -1,0 +1,64 @@
+//! Snapshots in the log.
+
+use std::sync::Arc;
+
+use futures_util::future::{BoxFuture, FutureExt};
+
+use super::LogProvider;
+use super::core::Core;
+use super::queue::Op;
+use super::read::{blocking, read_snapshot};
+use crate::provider::admission::admit_snapshot;
+use crate::provider::{Snapshot, SnapshotMeta, SnapshotStore, StoreError};
+use crate::vocab::{ActorId, Sequence};
+
+impl SnapshotStore for LogProvider {
+    fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<'static, Result<(), StoreError>> {
+        let shared = Arc::clone(&self.shared);
+        let limit = shared.settings.record_bytes_max;
+        let decide = move |core: &mut Core| {
+            let actor = snapshot.address.id();
+            let entry = core.index.actors.get(&actor);
+            let end = entry.map_or(Sequence::ZERO, |entry| entry.queued);
+            admit_snapshot(&snapshot, entry.map(|entry| &*entry.address), end, limit)?;
+            let address = entry.is_none().then(|| Arc::clone(&snapshot.address));
+            core.index.add_actor(actor, &snapshot.address);
+            Ok(Some(Op::Snapshot { actor, address, snapshot }))
+        };
+        async move { shared.write(decide).await }.boxed()
+    }
+
+    fn load_snapshot(&self, actor: ActorId, at_most: Sequence) -> BoxFuture<'_, Result<Option<Snapshot>, StoreError>> {
+        async move {
+            let (address, place) = {
+                let core = self.shared.lock();
+                core.check_readable()?;
+                let Some(entry) = core.index.actors.get(&actor) else { return Ok(None) };
+                let newest = entry.snapshots.iter().rev().find(|snapshot| snapshot.meta.sequence <= at_most);
+                let Some(newest) = newest else { return Ok(None) };
+                (Arc::clone(&entry.address), newest.place)
+            };
+            blocking(&self.shared, move |shared| read_snapshot(shared, address, place)).await.map(Some)
+        }
+        .boxed()
+    }
+
+    fn list_snapshots(&self, actor: ActorId) -> BoxFuture<'_, Result<Vec<SnapshotMeta>, StoreError>> {
+        async move {
+            let core = self.shared.lock();
+            core.check_readable()?;
+            let snapshots = core.index.actors.get(&actor).into_iter().flat_map(|entry| entry.snapshots.iter().rev());
+            Ok(snapshots.map(|snapshot| snapshot.meta.clone()).collect())
+        }
+        .boxed()
+    }
+
+    fn delete_snapshot(&self, actor: ActorId, sequence: Sequence) -> BoxFuture<'_, Result<(), StoreError>> {
+        let decide = move |core: &mut Core| {
+            let snapshots = core.index.actors.get(&actor).into_iter().flat_map(|entry| &entry.snapshots);
+            let exists = snapshots.into_iter().any(|snapshot| snapshot.meta.sequence == sequence);
+            Ok(exists.then_some(Op::SnapshotDelete { actor, sequence }))
+        };
+        self.shared.write(decide).boxed()
+    }
+}

@@ -1,0 +1,3 @@
+//! The log's tests.
+
+mod conformance;
