@@ -7,7 +7,7 @@ use crate::provider::{AppendError, ReadRange, StoreError};
 use crate::vocab::Sequence;
 
 /// P103: after closing, every call fails with the same error, and closing again does nothing.
-pub async fn p103_a_closed_store_refuses_everything_and_closes_twice(subject: Subject) -> Check {
+pub(crate) async fn p103_a_closed_store_refuses_everything_and_closes_twice(subject: Subject) -> Check {
     let one = actor("one")?;
     let provider = &subject.provider;
     subject.append(&one, 0, 1).await?;

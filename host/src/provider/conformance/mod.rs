@@ -3,14 +3,14 @@
 //! Each check takes a new, empty store and fails with a sentence. Its name begins with the number of the promise.
 //! [`CHECKS`] lists them; inside this crate [`provider_conformance`] makes a test of each.
 
-pub mod append;
-pub mod catalog;
-pub mod deletion;
-pub mod identity;
+pub(crate) mod append;
+pub(crate) mod catalog;
+pub(crate) mod deletion;
+pub(crate) mod identity;
 mod kit;
-pub mod life;
-pub mod replay;
-pub mod snapshots;
+pub(crate) mod life;
+pub(crate) mod replay;
+pub(crate) mod snapshots;
 
 use futures_util::future::BoxFuture;
 

@@ -5,7 +5,7 @@ use crate::provider::ReadRange;
 use crate::vocab::Sequence;
 
 /// P38 to P46: every pair of bounds around frames of different lengths.
-pub async fn p38_to_p46_bounds_are_inclusive_and_without_a_sentinel(subject: Subject) -> Check {
+pub(crate) async fn p38_to_p46_bounds_are_inclusive_and_without_a_sentinel(subject: Subject) -> Check {
     let one = actor("one")?;
     for (expected, count) in [(0, 1), (1, 3), (4, 2), (6, 4)] {
         subject.append(&one, expected, count).await?;
@@ -23,7 +23,7 @@ pub async fn p38_to_p46_bounds_are_inclusive_and_without_a_sentinel(subject: Sub
 }
 
 /// P47: after the last batch there is none, however often one asks.
-pub async fn p47_the_end_is_told_once_and_for_ever(subject: Subject) -> Check {
+pub(crate) async fn p47_the_end_is_told_once_and_for_ever(subject: Subject) -> Check {
     let one = actor("one")?;
     subject.append(&one, 0, 2).await?;
     let range = ReadRange { from: Sequence::FIRST, through: Sequence::MAX, batch_bytes: 1 };
@@ -36,7 +36,7 @@ pub async fn p47_the_end_is_told_once_and_for_ever(subject: Subject) -> Check {
 }
 
 /// P48: the batch size changes nothing.
-pub async fn p48_two_replays_are_identical_whatever_the_batch_size(subject: Subject) -> Check {
+pub(crate) async fn p48_two_replays_are_identical_whatever_the_batch_size(subject: Subject) -> Check {
     let one = actor("one")?;
     for turn in 0..200 {
         subject.append(&one, turn * 3, 3).await?;
@@ -49,7 +49,7 @@ pub async fn p48_two_replays_are_identical_whatever_the_batch_size(subject: Subj
 }
 
 /// P49, P50: a batch has at least one frame, and no more than asked for otherwise.
-pub async fn p49_p50_a_batch_is_about_as_large_as_asked_for(subject: Subject) -> Check {
+pub(crate) async fn p49_p50_a_batch_is_about_as_large_as_asked_for(subject: Subject) -> Check {
     let one = actor("one")?;
     for turn in 0..100 {
         subject.append(&one, turn, 1).await?;
@@ -69,7 +69,7 @@ pub async fn p49_p50_a_batch_is_about_as_large_as_asked_for(subject: Subject) ->
 }
 
 /// P53: a reader beside a writer sees 1, 2, 3 and so on, and ends somewhere.
-pub async fn p53_a_reader_during_appends_sees_a_prefix_without_a_hole(subject: Subject) -> Check {
+pub(crate) async fn p53_a_reader_during_appends_sees_a_prefix_without_a_hole(subject: Subject) -> Check {
     let one = actor("one")?;
     let writer = {
         let (subject, one) = (subject.clone(), one.clone());
