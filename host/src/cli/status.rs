@@ -37,13 +37,12 @@ fn text(target: &Target, status: &views::Status) -> String {
 }
 
 fn recovery(recovery: &views::Recovery) -> String {
-    let views::Recovery { events_done, events_total, events_per_second, elapsed_ms, remaining_ms } = recovery;
-    let left = match remaining_ms {
-        Some(ms) if events_done < events_total => format!(", {ms} ms left"),
-        _ => String::new(),
-    };
+    let views::Recovery { from_snapshot, events_done, events_total, events_per_second, elapsed_ms, remaining_ms } =
+        recovery;
+    let base = from_snapshot.map_or_else(String::new, |sequence| format!(" from the snapshot at {sequence}"));
+    let left = remaining_ms.map_or_else(String::new, |ms| format!(", {ms:.1} ms left"));
     format!(
-        "recovery  {events_done} of {events_total} events in {elapsed_ms} ms, {events_per_second:.0} per second{left}"
+        "recovery  {events_done} of {events_total} events{base} in {elapsed_ms:.1} ms, {events_per_second:.0} per second{left}"
     )
 }
 
@@ -56,11 +55,16 @@ mod tests {
         let status: views::Status = serde_json::from_str(
             r#"{"tenant":"default","kind":"counter","key":"c-1","sequence":900,"snapshot_sequence":null,
                 "deleted_through":0,"revision":2,"phase":"replaying","mailbox":3,
-                "recovery":{"events_done":300,"events_total":900,"events_per_second":30000.4,"elapsed_ms":10,"remaining_ms":20}}"#,
+                "recovery":{"events_done":300,"events_total":900,"events_per_second":30000.4,"elapsed_ms":10.25,"remaining_ms":20.5,"from_snapshot":600}}"#,
         )
         .unwrap();
         let text = text(&"counter/c-1".parse().unwrap(), &status);
         assert!(text.contains("snapshot  none"), "{text}");
-        assert!(text.ends_with("recovery  300 of 900 events in 10 ms, 30000 per second, 20 ms left"), "{text}");
+        assert!(
+            text.ends_with(
+                "recovery  300 of 900 events from the snapshot at 600 in 10.2 ms, 30000 per second, 20.5 ms left"
+            ),
+            "{text}"
+        );
     }
 }

@@ -49,11 +49,12 @@ pub(super) struct Status {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Recovery {
+    pub(super) from_snapshot: Option<u64>,
     pub(super) events_done: u64,
     pub(super) events_total: u64,
     pub(super) events_per_second: f64,
-    pub(super) elapsed_ms: u64,
-    pub(super) remaining_ms: Option<u64>,
+    pub(super) elapsed_ms: f64,
+    pub(super) remaining_ms: Option<f64>,
 }
 
 #[derive(Debug, Deserialize)]

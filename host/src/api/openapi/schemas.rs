@@ -67,12 +67,15 @@ fn phase() -> Schema {
 }
 
 fn recovery_progress() -> Schema {
+    let or_null = SchemaType::Array(vec![Type::Number, Type::Null]);
+    let remaining = RefOr::T(typed(or_null, Some("The estimate, at this rate.")));
     let members = vec![
+        ("from_snapshot", Always, nullable_number("The snapshot it started from; null: the first event.")),
         ("events_done", Always, number(None).into()),
         ("events_total", Always, number(None).into()),
         ("events_per_second", Always, RefOr::T(typed(Type::Number, None))),
-        ("elapsed_ms", Always, number(None).into()),
-        ("remaining_ms", Always, nullable_number("The estimate, at this rate.")),
+        ("elapsed_ms", Always, RefOr::T(typed(Type::Number, Some("Since it began, or what it took.")))),
+        ("remaining_ms", Always, remaining),
     ];
     let types = SchemaType::Array(vec![Type::Object, Type::Null]);
     Schema::Object(with_members(ObjectBuilder::new().schema_type(types), members).build())
@@ -215,11 +218,12 @@ mod tests {
     #[test]
     fn a_status_has_the_members_that_are_documented() {
         let progress = RecoveryProgress {
+            from_snapshot: None,
             events_done: 1,
             events_total: 2,
             events_per_second: 3.0,
-            elapsed_ms: 4,
-            remaining_ms: Some(5),
+            elapsed_ms: 4.5,
+            remaining_ms: Some(5.5),
         };
         check(
             "ActorStatus",
