@@ -9,6 +9,9 @@ use anyhow::{Context, Result, ensure};
 use greenroom_kit::{Client, Server, ServerOptions};
 use tempfile::TempDir;
 
+/// How much of a server's log a failed test shows.
+const LOG_LINES_SHOWN: usize = 60;
+
 /// A server on a data directory of its own. Both are gone at the end of the test; a failed test shows the log.
 pub(crate) struct Stage {
     pub(crate) server: Server,
@@ -19,14 +22,23 @@ pub(crate) struct Stage {
 impl Stage {
     /// An empty server.
     pub(crate) fn empty() -> Result<Self> {
-        let dir = TempDir::new().context("no temporary directory")?;
-        let server = Server::start(ServerOptions::new(server_binary(), dir.path().join("data")))?;
-        Ok(Self { client: server.client(), server, dir })
+        Self::with_settings(&[], "")
     }
 
-    /// A server with these example kinds deployed under their own names.
+    /// A server with these guests deployed as kinds of the same names.
     pub(crate) fn with_kinds(kinds: &[&str]) -> Result<Self> {
-        let stage = Self::empty()?;
+        Self::with_settings(kinds, "")
+    }
+
+    /// A server with these kinds and this configuration file.
+    pub(crate) fn with_settings(kinds: &[&str], settings: &str) -> Result<Self> {
+        let dir = TempDir::new().context("no temporary directory")?;
+        let config = dir.path().join("greenroom.toml");
+        write(&config, settings)?;
+        let mut options = ServerOptions::new(server_binary(), dir.path().join("data"));
+        options.arguments = vec!["--config".to_owned(), config.display().to_string()];
+        let server = Server::start(options)?;
+        let stage = Self { client: server.client(), server, dir };
         for kind in kinds {
             stage.client.deploy(kind, &guest(kind)?)?.ok().with_context(|| format!("{kind} was not deployed"))?;
         }
@@ -68,7 +80,10 @@ impl Stage {
     /// The test runner shows what a test prints only when it fails.
     #[expect(clippy::print_stdout, reason = "the runner captures it")]
     fn show_log(&self) {
-        println!("--- log of the server {}\n{}", self.server.process_id(), self.server.log());
+        let log = self.server.log();
+        let lines: Vec<&str> = log.lines().collect();
+        let shown = lines.get(lines.len().saturating_sub(LOG_LINES_SHOWN)..).unwrap_or_default().join("\n");
+        println!("--- the last lines of the log of server {}\n{shown}", self.server.process_id());
     }
 }
 
