@@ -36,14 +36,12 @@ pub enum Fact {
     },
 }
 
+/// Dollars, and the fee in cents.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct WithdrawnV1 {
-    pub dollars: u64,
-    pub fee_cents: u64,
-}
+pub struct WithdrawnV1(pub u64, pub u64);
 
-fn withdrawn_v1(old: WithdrawnV1) -> Vec<Fact> {
-    let parts = [old.dollars.saturating_mul(100), old.fee_cents];
+fn withdrawn_v1(WithdrawnV1(dollars, fee_cents): WithdrawnV1) -> Vec<Fact> {
+    let parts = [dollars.saturating_mul(100), fee_cents];
     parts.into_iter().filter(|&cents| cents > 0).map(|cents| Fact::Withdrawn { cents }).collect()
 }
 
@@ -69,12 +67,10 @@ impl Actor for Account {
 
     fn handle(&self, command: Ask, turn: &mut Turn<Self>) -> Result<Answer<Self>, Refusal> {
         match command {
-            Ask::Deposit { cents } => {
-                self.cents.checked_add(cents).ok_or(Refusal::TooMuch)?;
-                turn.append(Fact::Deposited { cents });
-            }
+            Ask::Deposit { cents } if cents > u64::MAX - self.cents => Err(Refusal::TooMuch)?,
+            Ask::Deposit { cents } => turn.append(Fact::Deposited { cents }),
             Ask::Withdraw { cents } if cents > self.cents => {
-                return Err(Refusal::Overdrawn { missing_cents: cents - self.cents });
+                Err(Refusal::Overdrawn { missing_cents: cents - self.cents })?
             }
             Ask::Withdraw { cents } => turn.append(Fact::Withdrawn { cents }),
             Ask::Balance => {}

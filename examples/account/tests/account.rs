@@ -30,7 +30,7 @@ fn an_overdraft_is_rejected_and_leaves_nothing() {
 
 #[test]
 fn an_old_withdrawal_becomes_two_movements_in_order() {
-    let old = WithdrawnV1 { dollars: 3, fee_cents: 5 };
+    let old = WithdrawnV1(3, 5);
     Given::<Account>::new()
         .events([deposited(500)])
         .stored("withdrawn", 1, Codec::Bincode, &old)
@@ -44,7 +44,7 @@ fn an_old_withdrawal_becomes_two_movements_in_order() {
 #[test]
 fn an_old_withdrawal_of_nothing_becomes_no_movement() {
     Given::<Account>::new()
-        .stored("withdrawn", 1, Codec::Bincode, &WithdrawnV1 { dollars: 0, fee_cents: 0 })
+        .stored("withdrawn", 1, Codec::Bincode, &WithdrawnV1(0, 0))
         .when(Ask::Balance)
         .then_state(serde_json::json!({ "cents": 0, "movements": 0 }));
 }
@@ -69,7 +69,7 @@ fn it_is_deterministic() {
         "withdrawn",
         1,
         Codec::Bincode,
-        &WithdrawnV1 { dollars: 1, fee_cents: 1 },
+        &WithdrawnV1(1, 1),
     );
     history.replays_to_the_same_state();
     history.survives_a_snapshot();
