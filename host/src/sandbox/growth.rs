@@ -76,3 +76,34 @@ impl ResourceLimiter for Growth {
         usize::try_from(MEMORIES_MAX).unwrap_or(usize::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn growth() -> Growth {
+        let mut limits = Limits::default();
+        limits.guest_memory_bytes = 100;
+        limits.guest_table_elements = 10;
+        Growth::new(&limits)
+    }
+
+    #[test]
+    fn all_memories_of_an_instance_together_are_bounded() {
+        let mut growth = growth();
+        assert!(growth.memory_growing(0, 60, None).unwrap());
+        assert!(!growth.memory_growing(0, 60, None).unwrap());
+        assert!(growth.memory_growing(60, 100, None).unwrap());
+        assert!(growth.denied());
+    }
+
+    #[test]
+    fn all_tables_of_an_instance_together_are_bounded() {
+        let mut growth = growth();
+        assert!(growth.table_growing(0, 10, None).unwrap());
+        assert!(!growth.table_growing(10, 11, None).unwrap());
+        assert!(growth.denied());
+        growth.enter();
+        assert!(!growth.denied(), "a denial that the guest survived is forgotten");
+    }
+}
