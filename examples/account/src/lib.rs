@@ -70,7 +70,7 @@ impl Actor for Account {
             Ask::Deposit { cents } if cents > u64::MAX - self.cents => Err(Refusal::TooMuch)?,
             Ask::Deposit { cents } => turn.append(Fact::Deposited { cents }),
             Ask::Withdraw { cents } if cents > self.cents => {
-                Err(Refusal::Overdrawn { missing_cents: cents - self.cents })?
+                Err(Refusal::Overdrawn { missing_cents: cents - self.cents })?;
             }
             Ask::Withdraw { cents } => turn.append(Fact::Withdrawn { cents }),
             Ask::Balance => {}

@@ -14,65 +14,11 @@ const SDK_DIR: &str = "vendor/greenroom-sdk";
 /// The longest name, in bytes: it also serves as the name of a kind.
 const NAME_BYTES_MAX: usize = 64;
 /// Names that cargo, the compiler or the project's own dependencies have taken.
-const TAKEN: [&str; 57] = [
-    "abstract",
-    "alloc",
-    "as",
-    "async",
-    "await",
-    "become",
-    "bincode",
-    "box",
-    "break",
-    "const",
-    "continue",
-    "core",
-    "crate",
-    "do",
-    "dyn",
-    "else",
-    "enum",
-    "extern",
-    "final",
-    "fn",
-    "for",
-    "gen",
-    "greenroom",
-    "if",
-    "impl",
-    "in",
-    "let",
-    "loop",
-    "macro",
-    "match",
-    "mod",
-    "move",
-    "mut",
-    "override",
-    "priv",
-    "proc-macro",
-    "pub",
-    "ref",
-    "return",
-    "self",
-    "serde",
-    "static",
-    "std",
-    "struct",
-    "super",
-    "test",
-    "trait",
-    "try",
-    "type",
-    "typeof",
-    "unsafe",
-    "unsized",
-    "use",
-    "virtual",
-    "where",
-    "while",
-    "yield",
-];
+const TAKEN: &str = "\
+    abstract alloc as async await become bincode box break const continue core crate do dyn else enum extern \
+    final fn for gen greenroom if impl in let loop macro match mod move mut override priv proc-macro pub ref \
+    return self serde static std struct super test trait try type typeof unsafe unsized use virtual where \
+    while yield";
 
 /// Why no project was written.
 #[derive(Debug, thiserror::Error)]
@@ -136,7 +82,7 @@ pub fn write_project(parent: &Path, name: &str) -> Result<Vec<PathBuf>, NewProje
 fn check_name(name: &str) -> Result<(), NewProjectError> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
     let spelled = name.starts_with(|first: char| first.is_ascii_lowercase()) && name.bytes().all(allowed);
-    let taken = TAKEN.contains(&name.replace('_', "-").as_str()) || name.starts_with("greenroom-");
+    let taken = TAKEN.split(' ').any(|taken| taken == name.replace('_', "-")) || name.starts_with("greenroom-");
     if spelled && !taken && name.len() <= NAME_BYTES_MAX {
         Ok(())
     } else {

@@ -73,16 +73,19 @@ pub(crate) fn kebab_case(name: &str) -> String {
     kebab
 }
 
-/// Refuses a name that could not be a part of a path.
+/// Refuses a name that the host would refuse.
 pub(crate) fn check_name(name: &str, span: Span) -> Result<()> {
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
-    let starts_well = name.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit());
-    if starts_well && name.bytes().all(allowed) && name.len() <= NAME_BYTES_MAX {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let word = |word: &str| !word.is_empty() && word.bytes().all(allowed);
+    if name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.split('-').all(word)
+        && name.len() <= NAME_BYTES_MAX
+    {
         return Ok(());
     }
     let message = format!(
-        "`{name}` is not a name: use 1 to {NAME_BYTES_MAX} of a-z, 0-9, `-` and `_`, starting with a letter or \
-         digit"
+        "`{name}` is not a name in kebab case: use a-z, 0-9 and single hyphens, start with a letter, at most \
+         {NAME_BYTES_MAX} bytes, such as `money-moved`"
     );
     Err(Error::new(span, message))
 }
