@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{actors, call, check, deploy, events, explain, kinds, passivate, serve, snapshot, state, status};
+use super::{actors, call, check, deploy, events, explain, kinds, new, passivate, serve, snapshot, state, status};
 use crate::vocab::{AddressError, Key, Kind, Tenant};
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 the actor rejected the \
@@ -58,6 +58,8 @@ pub(super) enum Verb {
     Kinds(kinds::Arguments),
     /// Check a component as a deploy would, without a server
     Check(check::Arguments),
+    /// Write a new actor project into the current folder
+    New(new::Arguments),
     /// Explain an error code
     Explain(explain::Arguments),
 }
@@ -141,6 +143,7 @@ mod tests {
             "greenroom kinds",
             "greenroom kinds counter",
             "greenroom check counter.wasm",
+            "greenroom new my-actor",
             "greenroom explain GR0007",
             "greenroom explain",
         ] {

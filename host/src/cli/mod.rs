@@ -24,6 +24,7 @@ mod deploy;
 mod events;
 mod explain;
 mod kinds;
+mod new;
 mod passivate;
 mod serve;
 mod snapshot;
@@ -34,6 +35,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+pub use new::{NewProjectError, write_project};
 pub use settings::{ServeSettings, SettingsError};
 
 use arguments::{Arguments, Verb};
@@ -70,6 +72,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
         Verb::Passivate(arguments) => passivate::run(&arguments, &client()?, output),
         Verb::Kinds(arguments) => kinds::run(&arguments, &client()?, output),
         Verb::Check(arguments) => check::run(&arguments, output),
+        Verb::New(arguments) => new::run(&arguments, output),
         Verb::Explain(arguments) => explain::run(&arguments, output),
     }
 }

@@ -7,6 +7,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use clap::Args;
+use serde_json::json;
+
+use super::failure::Failure;
+use super::output::{Output, Tone};
+use crate::vocab::Code;
 use sources::{PROJECT, SDK, SDK_MANIFESTS};
 
 /// Where a project keeps the SDK that it was generated with.
@@ -47,6 +53,40 @@ pub enum NewProjectError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The project's name, and its folder's
+    name: String,
+}
+
+/// Writes the project into the current folder and says what to do next.
+pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
+    let name = &arguments.name;
+    let written = write_project(Path::new("."), name).map_err(|error| Failure::new(error.code(), error.to_string()))?;
+    if output.is_json() {
+        let files: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
+        return output.json(&json!({ "name": name, "files": files }));
+    }
+    output.note(&output.paint(Tone::Good, "written"));
+    output.line(&format!("{name}/"))?;
+    let component = format!("target/wasm32-wasip2/release/{}.wasm", name.replace('-', "_"));
+    output.note(&format!(
+        "next:\n  cd {name}\n  cargo test\n  cargo build --target wasm32-wasip2 --release\n  greenroom deploy {name} {component}"
+    ));
+    Ok(())
+}
+
+impl NewProjectError {
+    /// The stable code of this error.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Name { .. } => Code::InvalidAddress,
+            Self::Exists { .. } | Self::Write { .. } => Code::FileUnreadable,
+        }
+    }
 }
 
 /// Writes a project called `name` into `parent`, with the SDK's sources inside, and returns the files it wrote.

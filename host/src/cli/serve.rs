@@ -103,7 +103,7 @@ async fn serve(settings: ServeSettings, data: &Path, output: &Output) -> Result<
     let signals = Signals::listen()?;
     let metrics = Metrics::install().map_err(|error| machine(&format!("the metrics could not be set up: {error}")))?;
     let deadline = Duration::from_millis(settings.shutdown_deadline_ms);
-    let store = store::open(data, settings.host.durability).await?;
+    let store = store::open(data, settings.log, settings.host.durability).await?;
     let host = Host::builder().provider(store).compile_cache(data.join("cache")).settings(settings.host);
     let host = host.build().await.map_err(told)?;
     let (step, watched) = watch::channel(Step::Serving);

@@ -7,6 +7,7 @@ use toml::{Table, Value};
 
 use super::config_file::{self, check_keys, section};
 use crate::api::HttpSettings;
+use crate::provider::log::LogSettings;
 use crate::runtime::HostSettings;
 use crate::vocab::{Code, Kind, Tenant};
 
@@ -26,6 +27,8 @@ pub struct ServeSettings {
     pub shutdown_deadline_ms: u64,
     /// The bounds of the HTTP face.
     pub http: HttpSettings,
+    /// How the embedded store writes and reads; its directory and durability come from `data` and `host`.
+    pub log: LogSettings,
     /// The host's settings.
     pub host: HostSettings,
 }
@@ -77,6 +80,7 @@ impl Default for ServeSettings {
             data: None,
             shutdown_deadline_ms: SHUTDOWN_DEADLINE_MS,
             http: HttpSettings::default(),
+            log: LogSettings::default(),
             host: HostSettings::default(),
         }
     }
@@ -96,6 +100,7 @@ impl ServeSettings {
             data: section(&mut table, "data")?,
             shutdown_deadline_ms: section(&mut table, "shutdown_deadline_ms")?.unwrap_or(default.shutdown_deadline_ms),
             http: section(&mut table, "http")?.unwrap_or_default(),
+            log: section(&mut table, "log")?.unwrap_or_default(),
             host: config_file::host(table)?,
         };
         settings.check()?;
@@ -105,8 +110,13 @@ impl ServeSettings {
     /// Every setting with its default, as the configuration file writes it.
     #[must_use]
     pub fn defaults() -> Table {
-        let Self { listen, data: _, shutdown_deadline_ms, http, host } = Self::default();
+        let Self { listen, data: _, shutdown_deadline_ms, http, log, host } = Self::default();
         let mut table = Table::try_from(host).unwrap_or_default();
+        let mut log = Table::try_from(log).unwrap_or_default();
+        for elsewhere in ["dir", "durability"] {
+            log.remove(elsewhere);
+        }
+        table.insert("log".to_owned(), Value::Table(log));
         table.insert("listen".to_owned(), Value::String(listen.to_string()));
         table.insert("shutdown_deadline_ms".to_owned(), number(shutdown_deadline_ms));
         table.insert("http".to_owned(), Table::try_from(http).map_or(Value::Table(Table::new()), Value::Table));
@@ -135,42 +145,38 @@ impl ServeSettings {
         }
         positive("limits", &self.host.limits)?;
         positive("http", &self.http)?;
+        positive("log", &self.log)?;
+        self.check_kind_names()?;
+        self.check_records()?;
+        self.host.problem().map_or(Ok(()), |reason| Err(SettingsError::invalid("the settings", reason)))
+    }
+
+    fn check_kind_names(&self) -> Result<(), SettingsError> {
+        let refusal = |name: &String| {
+            let (tenant, kind) = name.split_once('/').unwrap_or(("default", name));
+            let error = Tenant::new(tenant).and_then(|_| Kind::new(kind)).err()?;
+            Some(SettingsError::invalid(format!("kinds.{name:?}"), error.to_string()))
+        };
+        self.host.kinds.keys().find_map(refusal).map_or(Ok(()), Err)
+    }
+
+    /// What an actor may produce must fit into the store, or its turns would fail for ever.
+    fn check_records(&self) -> Result<(), SettingsError> {
+        let record = u64::try_from(self.log.record_bytes_max).unwrap_or(u64::MAX);
         let limits = &self.host.limits;
-        at_most(("event_bytes", limits.event_bytes), ("frame_bytes", limits.frame_bytes))?;
-        at_most(("command_bytes", limits.command_bytes), ("turn_bytes", limits.turn_bytes))?;
-        if self.host.retention.keep_snapshots == 0 {
-            return Err(SettingsError::invalid("retention.keep_snapshots", "must be at least 1"));
-        }
-        budget("snapshots", self.host.snapshots.recovery_budget_ms)?;
-        self.check_kinds()
-    }
-
-    fn check_kinds(&self) -> Result<(), SettingsError> {
-        for (name, kind) in &self.host.kinds {
-            let path = format!("kinds.{name:?}");
-            check_kind_name(name).map_err(|reason| SettingsError::invalid(&path, reason))?;
-            if kind.retention.as_ref().is_some_and(|retention| retention.keep_snapshots == 0) {
-                return Err(SettingsError::invalid(format!("{path}.retention.keep_snapshots"), "must be at least 1"));
+        let sizes = [
+            ("limits.frame_bytes", u64::from(limits.frame_bytes)),
+            ("limits.snapshot_bytes", u64::from(limits.snapshot_bytes)),
+            ("limits.component_bytes", u64::from(limits.component_bytes)),
+        ];
+        match sizes.into_iter().find(|(_, bytes)| *bytes > record) {
+            Some((key, bytes)) => {
+                let reason = format!("{bytes} is more than log.record_bytes_max ({record}), which must hold it");
+                Err(SettingsError::invalid(key, reason))
             }
-            if let Some(snapshots) = &kind.snapshots {
-                budget(&format!("{path}.snapshots"), snapshots.recovery_budget_ms)?;
-            }
+            None => Ok(()),
         }
-        Ok(())
     }
-}
-
-fn check_kind_name(name: &str) -> Result<(), String> {
-    let (tenant, kind) = name.split_once('/').unwrap_or(("default", name));
-    Tenant::new(tenant).and_then(|_| Kind::new(kind)).map(|_| ()).map_err(|error| error.to_string())
-}
-
-fn budget(path: &str, recovery_budget_ms: f64) -> Result<(), SettingsError> {
-    if recovery_budget_ms.is_finite() && recovery_budget_ms >= 0.0 {
-        return Ok(());
-    }
-    let key = format!("{path}.recovery_budget_ms");
-    Err(SettingsError::invalid(key, format!("{recovery_budget_ms} is not a number of milliseconds; 0 switches it off")))
 }
 
 /// Every number of a section is a bound, and a bound of zero would stop everything.
@@ -180,14 +186,6 @@ fn positive(name: &str, section: &impl serde::Serialize) -> Result<(), SettingsE
         Some((key, _)) => Err(SettingsError::invalid(format!("{name}.{key}"), "must be at least 1")),
         None => Ok(()),
     }
-}
-
-fn at_most(small: (&str, u32), large: (&str, u32)) -> Result<(), SettingsError> {
-    if small.1 <= large.1 {
-        return Ok(());
-    }
-    let reason = format!("{} is more than limits.{} ({}), which must hold it", small.1, large.0, large.1);
-    Err(SettingsError::invalid(format!("limits.{}", small.0), reason))
 }
 
 fn number(value: u64) -> Value {
@@ -276,6 +274,8 @@ mod tests {
             ("[kinds.counter]\nsnapshot = 1", "kinds.counter.snapshot", "kinds.counter.snapshots"),
             ("[kinds.counter.retention]\nkeep = 1", "kinds.counter.retention.keep", ""),
             ("[limit]\nx = 1", "limit", "limits"),
+            ("[log]\ndurability = 'flush'", "log.durability", "durability"),
+            ("[log]\ndir = 'x'", "log.dir", ""),
         ] {
             let (code, message) = refusal(text);
             assert_eq!(code, Code::UnknownSetting, "{text}");
@@ -297,6 +297,8 @@ mod tests {
             ("limits.live_actors = 0", "limits.live_actors"),
             ("http.connections = 0", "http.connections"),
             ("limits.event_bytes = 100000000", "limits.event_bytes"),
+            ("limits.snapshot_bytes = 100000000", "limits.snapshot_bytes"),
+            ("log.batch_bytes = 0", "log.batch_bytes"),
             ("retention.keep_snapshots = 0", "retention.keep_snapshots"),
             ("snapshots.recovery_budget_ms = -1.0", "snapshots.recovery_budget_ms"),
             ("snapshots.recovery_budget_ms = nan", "snapshots.recovery_budget_ms"),

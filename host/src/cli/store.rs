@@ -3,21 +3,25 @@
 use std::path::Path;
 
 use super::failure::Failure;
+use crate::api::Problem;
 use crate::provider::SharedProvider;
 use crate::provider::log::{LogProvider, LogSettings};
-use crate::runtime::Durability;
+use crate::runtime::{AskError, Durability};
 use crate::vocab::Code;
 
 /// Beside the compiled code: the store wants a directory of its own.
 const STORE_DIR: &str = "store";
 
-/// Opens the store of a data directory, or makes a new one. Reads the whole log once.
-pub(super) async fn open(data: &Path, durability: Durability) -> Result<SharedProvider, Failure> {
-    let settings = LogSettings::new(data.join(STORE_DIR)).with_durability(durability);
+/// Opens the store below the data directory, off the threads that answer requests: it reads the whole log.
+///
+/// # Errors
+/// That the directory cannot be used, is in use, or holds what cannot be trusted.
+pub(super) async fn open(data: &Path, log: LogSettings, durability: Durability) -> Result<SharedProvider, Failure> {
+    let settings = LogSettings { dir: data.join(STORE_DIR), durability, ..log };
     let opened = tokio::task::spawn_blocking(move || LogProvider::open(settings)).await;
-    let opened = opened.map_err(|error| Failure::new(Code::StoreFailed, format!("opening the store: {error}")))?;
     match opened {
-        Ok(store) => Ok(store),
-        Err(error) => Err(Failure::new(error.code(), error.to_string())),
+        Ok(Ok(provider)) => Ok(provider),
+        Ok(Err(error)) => Err(Failure::from(Problem::from(AskError::from(error)))),
+        Err(panic) => Err(Failure::new(Code::StoreFailed, format!("the store could not be opened: {panic}"))),
     }
 }
