@@ -27,9 +27,11 @@ pub(crate) struct Guest {
 }
 
 impl Workspace {
-    /// Asks cargo about the workspace that this program was built in.
+    /// Asks cargo about the workspace that this program belongs to.
     pub(crate) fn load() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent folder")?;
+        // Cargo says it when it runs this program; two clones that share a target directory share the program.
+        let folder = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned());
+        let root = Path::new(&folder).parent().context("xtask has no parent folder")?;
         let output = Command::new(cargo())
             .args(["metadata", "--no-deps", "--format-version", "1"])
             .current_dir(root)
