@@ -1,3 +1,9 @@
 //! The log's tests.
 
 mod conformance;
+mod crash;
+mod faults;
+mod history;
+mod real;
+
+use super::LogProvider;

@@ -1,0 +1,311 @@
+//! Disks that fail, fill up, or change bits behind the log's back.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+
+use super::history::{settings, snapshot, turn};
+use crate::provider::log::disk::{Disk, SimDisk};
+use crate::provider::log::{LogProvider, LogSettings, batch, segment};
+use crate::provider::{AppendError, Catalog, Durability, EventStore, Provider, ReadRange, SnapshotStore, StoreError};
+use crate::vocab::{ActorId, Address, Sequence};
+
+fn open(disk: &SimDisk) -> Result<Arc<LogProvider>, StoreError> {
+    open_with(disk, settings(Durability::Sync))
+}
+
+fn open_with(disk: &SimDisk, settings: LogSettings) -> Result<Arc<LogProvider>, StoreError> {
+    LogProvider::open_on(Arc::new(disk.clone()), settings)
+}
+
+fn actor(key: &str) -> Arc<Address> {
+    Arc::new(Address::new("tenant", "kind", key).expect("legal"))
+}
+
+async fn read(log: &LogProvider, actor: ActorId) -> Result<u64, StoreError> {
+    let range = ReadRange { from: Sequence::FIRST, through: Sequence::MAX, batch_bytes: 100 };
+    let mut reader = log.read(actor, range);
+    let mut last = 0;
+    while let Some(frames) = reader.next().await? {
+        last = frames.last().map_or(last, |frame| frame.header().last().0);
+    }
+    Ok(last)
+}
+
+/// A log of three actors in several segments, closed.
+async fn filled() -> SimDisk {
+    let disk = SimDisk::new();
+    let log = open(&disk).expect("empty");
+    for round in 0..12 {
+        for key in ["one", "two", "three"] {
+            log.append(turn(&actor(key), round * 2, 2)).await.expect("stored");
+        }
+    }
+    log.save_snapshot(snapshot(&actor("one"), 10)).await.expect("stored");
+    log.save_snapshot(snapshot(&actor("one"), 20)).await.expect("stored");
+    log.put_record("key", Bytes::from_static(b"value")).await.expect("stored");
+    log.close().await.expect("closed");
+    disk
+}
+
+#[tokio::test]
+async fn p100_after_a_failed_sync_no_append_succeeds_until_the_log_is_reopened() {
+    let disk = SimDisk::new();
+    let log = open(&disk).expect("empty");
+    let (one, two) = (actor("one"), actor("two"));
+    log.append(turn(&one, 0, 2)).await.expect("stored");
+    disk.fail_syncs(1);
+    let unknown = log.append(turn(&one, 2, 2)).await;
+    assert!(matches!(unknown, Err(AppendError::Unknown(StoreError::Io { .. }))), "{unknown:?}");
+    for append in [turn(&one, 2, 2), turn(&one, 4, 2), turn(&two, 0, 1)] {
+        let refused = log.append(append).await;
+        assert!(
+            matches!(refused, Err(AppendError::Failed(StoreError::Poisoned { .. }) | AppendError::Conflict { .. })),
+            "{refused:?}"
+        );
+    }
+    let refused = log.put_record("key", Bytes::new()).await;
+    assert!(matches!(refused, Err(StoreError::Poisoned { .. })), "{refused:?}");
+    // What was durable before stays readable.
+    assert_eq!(read(&log, one.id()).await, Ok(2));
+    assert!(log.close().await.is_err(), "a poisoned log cannot be closed cleanly");
+    drop(log);
+    // The disk as a power cut leaves it: the unknown turn is there or not, whole or not at all.
+    for seed in 0..20 {
+        let left = disk.after_power_cut(seed);
+        let log = open(&left).expect("sound");
+        let head = log.head(one.id()).await.expect("known").sequence.0;
+        assert!(head == 2 || head == 4, "{head}");
+        assert_eq!(read(&log, one.id()).await, Ok(head));
+        log.append(turn(&one, head, 1)).await.expect("it goes on");
+    }
+}
+
+#[tokio::test]
+async fn p28_what_waits_behind_a_failed_write_is_certainly_not_stored() {
+    let disk = SimDisk::new();
+    // One record per batch, so that the second turn waits behind the first one's batch.
+    let log = open_with(&disk, LogSettings { batch_bytes: 1, ..settings(Durability::Sync) }).expect("empty");
+    let one = actor("one");
+    log.append(turn(&one, 0, 1)).await.expect("stored");
+    disk.fail_writes(1);
+    let results = join_all((1..6).map(|expected| log.append(turn(&one, expected, 1)))).await;
+    assert!(matches!(results[0], Err(AppendError::Unknown(_))), "{results:?}");
+    for behind in &results[1..] {
+        // Called before the failure: behind it. Called after it: refused at once.
+        assert!(matches!(behind, Err(AppendError::Failed(StoreError::Poisoned { .. }))), "{behind:?}");
+    }
+    drop(log);
+    let log = open(&disk.after_kill()).expect("the half-written batch is cut");
+    assert_eq!(log.head(one.id()).await.expect("known").sequence, Sequence(1));
+}
+
+#[tokio::test]
+async fn p101_a_full_disk_refuses_and_works_again_after_space_returns() {
+    let disk = SimDisk::new();
+    let log = open(&disk).expect("empty");
+    let one = actor("one");
+    disk.limit_capacity(Some(3 * 4_096));
+    let mut stored = 0;
+    let full = loop {
+        match log.append(turn(&one, stored, 2)).await {
+            Ok(last) => stored = last.0,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(full, AppendError::Failed(StoreError::DiskFull { .. })), "{full:?}");
+    assert!(stored > 10, "{stored}");
+    let again = log.append(turn(&one, stored, 2)).await;
+    assert!(matches!(again, Err(AppendError::Failed(StoreError::DiskFull { .. }))), "{again:?}");
+    assert_eq!(read(&log, one.id()).await, Ok(stored));
+    assert_eq!(log.head(one.id()).await.expect("known").sequence, Sequence(stored));
+    disk.limit_capacity(None);
+    log.append(turn(&one, stored, 2)).await.expect("space is back");
+    log.append(turn(&actor("two"), 0, 1)).await.expect("space is back");
+    log.close().await.expect("closed");
+    drop(log);
+    let log = open(&disk).expect("sound");
+    assert_eq!(read(&log, one.id()).await, Ok(stored + 2));
+}
+
+#[tokio::test]
+async fn a_full_disk_forgets_a_new_actor_completely() {
+    let disk = SimDisk::new();
+    let log = open(&disk).expect("empty");
+    disk.limit_capacity(Some(4_096));
+    let (large, one) = (turn(&actor("one"), 0, 60), actor("one"));
+    let refused = log.append(large.clone()).await;
+    assert!(matches!(refused, Err(AppendError::Failed(StoreError::DiskFull { .. }))), "{refused:?}");
+    assert_eq!(log.head(one.id()).await.expect("known").sequence, Sequence::ZERO);
+    assert!(log.actors(&one.tenant, &one.kind, None, 9).await.expect("known").is_empty());
+    disk.limit_capacity(None);
+    log.append(large).await.expect("space is back");
+    log.close().await.expect("closed");
+    drop(log);
+    // The address was introduced in the log, not only in memory.
+    let log = open(&disk).expect("sound");
+    assert_eq!(log.actors(&one.tenant, &one.kind, None, 9).await.expect("known").len(), 1);
+}
+
+/// After a clean close, no flipped bit anywhere loses anything unnoticed.
+#[tokio::test]
+async fn a_flipped_bit_is_corruption_or_harmless_and_never_a_loss() {
+    let disk = filled().await;
+    let names: Vec<String> = (1..).map(segment::name).take_while(|name| disk.content(name).is_some()).collect();
+    assert!(names.len() > 2, "{names:?}");
+    let (mut corrupt, mut harmless) = (0, 0);
+    for name in &names {
+        let content = disk.content(name).expect("there");
+        for at in (0..content.len()).step_by(5) {
+            let damaged = disk.after_kill();
+            damaged.flip(name, at, u8::try_from(at % 8).expect("small"));
+            let before = damaged.content(name);
+            match open(&damaged) {
+                Err(StoreError::Corrupt { place, .. }) => {
+                    assert!(place.contains(".log"), "{place}");
+                    assert_eq!(damaged.content(name), before, "{name} was modified");
+                    corrupt += 1;
+                }
+                Ok(log) => {
+                    for key in ["one", "two", "three"] {
+                        assert_eq!(read(&log, actor(key).id()).await, Ok(24), "bit {at} of {name}");
+                    }
+                    let newest = log.load_snapshot(actor("one").id(), Sequence::MAX).await;
+                    assert_eq!(newest, Ok(Some(snapshot(&actor("one"), 20))), "bit {at} of {name}");
+                    assert_eq!(log.record("key").await, Ok(Some(Bytes::from_static(b"value"))));
+                    harmless += 1;
+                }
+                Err(other) => panic!("bit {at} of {name}: {other}"),
+            }
+        }
+    }
+    assert!(corrupt > 100 && harmless > 100, "{corrupt} corrupt, {harmless} harmless");
+}
+
+#[tokio::test]
+async fn corruption_names_the_segment_the_actor_and_the_sequence() {
+    let disk = filled().await;
+    let name = segment::name(1);
+    let content = disk.content(&name).expect("there");
+    // The payload of the third actor's first event.
+    let at = content.windows(8).position(|bytes| bytes == b"three 1 ").expect("stored");
+    disk.flip(&name, at, 3);
+    let Err(StoreError::Corrupt { place, reason }) = open(&disk) else { panic!("it opened") };
+    assert!(place.contains(&name) && place.contains("byte"), "{place}");
+    assert!(reason.contains(&actor("three").id().to_string()) && reason.contains("sequence 1"), "{reason}");
+}
+
+#[tokio::test]
+async fn p55_p56_a_bit_that_flips_while_the_log_is_open_is_found_by_the_reader_of_that_actor_only() {
+    let disk = filled().await;
+    let log = open(&disk).expect("sound");
+    let name = segment::name(1);
+    let content = disk.content(&name).expect("there");
+    let at = content.windows(8).position(|bytes| bytes == b"three 1 ").expect("stored");
+    disk.flip(&name, at, 0);
+    let three = actor("three").id();
+    let Err(StoreError::Corrupt { place, .. }) = read(&log, three).await else { panic!("it was read") };
+    for part in [&name, &three.to_string(), "sequence 1", "byte"] {
+        assert!(place.contains(part), "{place} without {part}");
+    }
+    assert_eq!(read(&log, actor("one").id()).await, Ok(24));
+}
+
+#[tokio::test]
+async fn p90_a_corrupt_snapshot_is_an_error_and_the_older_one_can_be_asked_for() {
+    let disk = filled().await;
+    let log = open(&disk).expect("sound");
+    let one = actor("one").id();
+    for number in (1..).map(segment::name).take_while(|name| disk.content(name).is_some()) {
+        let content = disk.content(&number).expect("there");
+        if let Some(at) = content.windows(9).position(|bytes| bytes == b"one at 20") {
+            disk.flip(&number, at, 1);
+        }
+    }
+    let newest = log.load_snapshot(one, Sequence::MAX).await;
+    assert!(matches!(newest, Err(StoreError::Corrupt { .. })), "{newest:?}");
+    let older = log.load_snapshot(one, Sequence(19)).await;
+    assert_eq!(older, Ok(Some(snapshot(&actor("one"), 10))));
+}
+
+#[tokio::test]
+async fn p103_a_second_process_is_refused_and_opening_again_changes_nothing() {
+    let disk = filled().await;
+    let log = open(&disk).expect("sound");
+    assert!(matches!(open(&disk), Err(StoreError::Locked { .. })));
+    log.close().await.expect("closed");
+    let name = segment::name(1);
+    let before = disk.content(&name);
+    for _ in 0..3 {
+        let log = open(&disk).expect("sound");
+        log.close().await.expect("closed");
+    }
+    assert_eq!(disk.content(&name), before);
+}
+
+#[tokio::test]
+async fn p104_a_newer_format_is_refused_untouched() {
+    let disk = filled().await;
+    let name = segment::name(2);
+    let mut content = disk.content(&name).expect("there");
+    content[8] = 2;
+    let checksum = crc32c::crc32c(&content[..segment::HEADER_BYTES - 4]).to_le_bytes();
+    content[segment::HEADER_BYTES - 4..segment::HEADER_BYTES].copy_from_slice(&checksum);
+    disk.put(&name, content.clone());
+    let steps = disk.steps();
+    let refused = open(&disk);
+    assert!(matches!(refused, Err(StoreError::FormatTooNew { found: 2, supported: 1, .. })), "{refused:?}");
+    assert_eq!((disk.steps(), disk.content(&name)), (steps, Some(content)));
+}
+
+#[tokio::test]
+async fn a_missing_segment_is_corruption() {
+    let disk = filled().await;
+    for number in [1, 2] {
+        let damaged = SimDisk::new();
+        for other in (1..).take_while(|other| disk.content(&segment::name(*other)).is_some()) {
+            if other != number {
+                damaged.put(&segment::name(other), disk.content(&segment::name(other)).expect("there"));
+            }
+        }
+        let refused = open(&damaged);
+        assert!(matches!(&refused, Err(StoreError::Corrupt { place, .. }) if place.contains(".log")), "{refused:?}");
+    }
+}
+
+/// What the disk holds after the power went while a value full of batch headers with this tag was written.
+async fn torn_imitations(tag: u64) -> Vec<SimDisk> {
+    let (number, synced_through) = (u64::MAX, u64::MAX);
+    let forged = batch::BatchHeader { tag, number, synced_through, payload_bytes: 0, records: 0, checksum: 0 };
+    let disk = SimDisk::new();
+    let log = open(&disk).expect("empty");
+    log.append(turn(&actor("one"), 0, 1)).await.expect("stored");
+    disk.crash_at(disk.steps() + 1);
+    // The log's records begin at multiples of 8; "imitation" and the fields before it do not end at one.
+    let value = [&[0; 7], forged.encode().repeat(8).as_slice()].concat();
+    assert!(log.put_record("imitation", value.into()).await.is_err());
+    (0..40).map(|seed| disk.after_power_cut(seed)).collect()
+}
+
+/// A value may look like batches that call the torn one durable; without the store's tag they are not believed.
+#[tokio::test]
+async fn a_value_that_imitates_a_batch_cannot_keep_a_log_from_opening() {
+    for left in torn_imitations(0).await {
+        let log = open(&left).expect("a torn tail");
+        assert_eq!(read(&log, actor("one").id()).await, Ok(1));
+    }
+    // With the tag, which nobody outside can know, the imitation is good enough.
+    let tag = SimDisk::new().random();
+    assert!(torn_imitations(tag).await.iter().any(|left| matches!(open(left), Err(StoreError::Corrupt { .. }))));
+}
+
+#[tokio::test]
+async fn dropping_without_closing_does_not_hang_and_answers_everybody() {
+    let log = open(&SimDisk::new()).expect("empty");
+    let waiting: Vec<_> = (0..200).map(|index| log.append(turn(&actor(&format!("{index}")), 0, 1))).collect();
+    drop(log);
+    for outcome in join_all(waiting).await {
+        assert!(matches!(outcome, Ok(_) | Err(AppendError::Unknown(_))), "{outcome:?}");
+    }
+}
