@@ -82,9 +82,7 @@ mod tests {
     use super::*;
 
     fn growth() -> Growth {
-        let mut limits = Limits::default();
-        limits.guest_memory_bytes = 100;
-        limits.guest_table_elements = 10;
+        let limits = Limits { guest_memory_bytes: 100, guest_table_elements: 10, ..Limits::default() };
         Growth::new(&limits)
     }
 

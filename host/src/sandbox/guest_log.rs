@@ -184,9 +184,7 @@ mod tests {
 
     fn log() -> GuestLog {
         let address = Address::new("default", "counter", "c-1").unwrap();
-        let mut limits = Limits::default();
-        limits.guest_log_bytes_per_second = 100;
-        limits.guest_log_message_bytes = 10;
+        let limits = Limits { guest_log_bytes_per_second: 100, guest_log_message_bytes: 10, ..Limits::default() };
         GuestLog::new(Arc::new(address), false, &limits)
     }
 
