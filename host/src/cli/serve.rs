@@ -17,7 +17,7 @@ use super::settings::{ServeSettings, SettingsError};
 use super::store;
 use super::telemetry::LogArguments;
 use crate::api::{Metrics, Problem, Server};
-use crate::runtime::{AskError, Durability, Host};
+use crate::runtime::{AskError, Durability, Host, describe_metrics};
 use crate::vocab::Code;
 
 /// What a second interrupt ends with, as shells write "ended by SIGINT".
@@ -102,6 +102,7 @@ async fn serve(settings: ServeSettings, data: &Path, output: &Output) -> Result<
     let address = listener.local_addr().map_err(|error| machine(&error.to_string()))?;
     let signals = Signals::listen()?;
     let metrics = Metrics::install().map_err(|error| machine(&format!("the metrics could not be set up: {error}")))?;
+    describe_metrics();
     let deadline = Duration::from_millis(settings.shutdown_deadline_ms);
     let store = store::open(data, settings.log, settings.host.durability).await?;
     let host = Host::builder().provider(store).compile_cache(data.join("cache")).settings(settings.host);
@@ -115,6 +116,7 @@ async fn serve(settings: ServeSettings, data: &Path, output: &Output) -> Result<
     step.send_replace(Step::Drained);
     // A server that panicked has nothing left to drain.
     let _ = server.await;
+    tracing::info!("ended");
     end
 }
 
@@ -143,6 +145,7 @@ async fn bind(listen: SocketAddr) -> Result<TcpListener, Failure> {
 
 fn ready(address: SocketAddr, data: &Path, output: &Output) -> Result<(), Failure> {
     let url = format!("http://{address}");
+    tracing::info!(%url, data = %data.display(), "ready");
     if output.is_json() {
         return output
             .json(&json!({ "url": url, "data": data.display().to_string(), "process_id": std::process::id() }));
@@ -159,6 +162,7 @@ async fn end(
     output: &Output,
 ) -> Result<(), Failure> {
     signals.next().await;
+    tracing::info!(deadline_ms = %deadline.as_millis(), "shutting down");
     output.note("shutting down; a second signal forces it");
     step.send_replace(Step::Closing);
     tokio::select! {

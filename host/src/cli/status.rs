@@ -40,6 +40,9 @@ fn recovery(recovery: &views::Recovery) -> String {
     let views::Recovery { from_snapshot, events_done, events_total, events_per_second, elapsed_ms, remaining_ms } =
         recovery;
     let base = from_snapshot.map_or_else(String::new, |sequence| format!(" from the snapshot at {sequence}"));
+    if *events_total == 0 {
+        return format!("recovery  no events to replay{base}, {elapsed_ms:.1} ms");
+    }
     let left = remaining_ms.map_or_else(String::new, |ms| format!(", {ms:.1} ms left"));
     format!(
         "recovery  {events_done} of {events_total} events{base} in {elapsed_ms:.1} ms, {events_per_second:.0} per second{left}"
