@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask VERB`. One file per verb.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks to the person at the terminal")]
 
+mod bench;
 mod demo;
 mod guests;
 mod lint;
@@ -14,6 +15,8 @@ const HELP: &str = "\
 Usage: cargo xtask VERB
 
   demo [--smoke]  the whole way of an actor, with proofs: load, kill -9, recovery, exactly-once repeats
+  bench [--smoke] [--only NAME]... [--json FILE]
+                  what it does per second here, beside what the bare machine does; builds with optimisation first
   guests          build every guest component into target/guests
   test [NAME…]    build guests and server, then run every test (or those whose names match)
   lint            formatting, clippy, documentation, dependencies, layers
@@ -26,6 +29,7 @@ fn main() -> ExitCode {
         None => ("help", [].as_slice()),
     };
     let result = match verb {
+        "bench" => bench::run(rest),
         "demo" => demo::run(rest),
         "guests" => guests::run(rest),
         "test" => test::run(rest),

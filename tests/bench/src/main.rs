@@ -1,0 +1,59 @@
+//! What Greenroom does per second on this machine, beside what the bare machine does in the same minute.
+//!
+//! Every row checks by count that the work it measures was really done. No row has a target.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks to the person at the terminal")]
+
+mod bench;
+mod counts;
+mod cpu;
+mod http_client;
+mod load;
+mod machine;
+mod options;
+mod report;
+mod rows;
+mod sample;
+mod scene;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, ensure};
+
+use crate::bench::Bench;
+use crate::machine::Machine;
+use crate::options::Options;
+use crate::report::Report;
+
+fn main() -> ExitCode {
+    let done = Options::parse(std::env::args().skip(1)).and_then(|options| match options.probe_actors {
+        Some(actors) => rows::resident::probe(&options, actors),
+        None => run(&options),
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the chosen rows one after the other and prints the table.
+fn run(options: &Options) -> Result<()> {
+    let rows = rows::chosen(&options.only);
+    ensure!(!rows.is_empty(), "no row's name contains any of: {}", options.only.join(", "));
+    let bench = Bench::new(options)?;
+    let mut report = Report::new(Machine::look(&bench.data_dir()), options);
+    println!("{}", report.header());
+    for row in &rows {
+        eprintln!("measuring {}", row.name);
+        let samples = (row.run)(&bench).map_err(|error| error.context(format!("row {}", row.name)))?;
+        report.add(row, samples);
+    }
+    report.end();
+    println!("{}", report.table());
+    if let Some(path) = &options.json {
+        report.write_json(path)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! What the caller asked for.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+const HELP: &str = "\
+Usage: cargo xtask bench [--only NAME]... [--json FILE] [--smoke] [--data DIR]
+
+  --only NAME   only rows whose name contains NAME; may be given several times
+  --json FILE   writes the same figures as JSON
+  --smoke       the smallest loads, dev profile: proves that every row runs, its figures mean nothing
+  --data DIR    where stores are written (and removed); its disk is what is measured";
+
+/// The command line, taken apart.
+#[derive(Debug)]
+pub(crate) struct Options {
+    /// Names, or parts of names, of the wanted rows; empty: all.
+    pub(crate) only: Vec<String>,
+    /// Where the figures go as JSON.
+    pub(crate) json: Option<PathBuf>,
+    /// The smallest loads.
+    pub(crate) smoke: bool,
+    /// Where stores are written.
+    pub(crate) data: PathBuf,
+    /// This process only measures its own memory with so many actors; set by the row that starts it.
+    pub(crate) probe_actors: Option<u32>,
+}
+
+impl Options {
+    /// # Errors
+    /// What is wrong with the arguments.
+    pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
+        let mut options =
+            Self { only: Vec::new(), json: None, smoke: false, data: std::env::temp_dir(), probe_actors: None };
+        while let Some(argument) = arguments.next() {
+            let mut value = || arguments.next().with_context(|| format!("{argument} needs a value\n\n{HELP}"));
+            match argument.as_str() {
+                "--only" => options.only.push(value()?),
+                "--json" => options.json = Some(value()?.into()),
+                "--smoke" => options.smoke = true,
+                "--data" => options.data = value()?.into(),
+                "--probe-actors" => options.probe_actors = Some(value()?.parse().context("--probe-actors")?),
+                other => bail!("unknown argument {other}\n\n{HELP}"),
+            }
+        }
+        Ok(options)
+    }
+
+    /// The command that repeats this run.
+    pub(crate) fn command(&self) -> String {
+        let mut command = "cargo xtask bench".to_owned();
+        for name in &self.only {
+            command.push_str(&format!(" --only {name}"));
+        }
+        if self.smoke {
+            command.push_str(" --smoke");
+        }
+        command
+    }
+}

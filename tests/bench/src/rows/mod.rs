@@ -1,0 +1,136 @@
+//! The rows of the table, in their order; one file per kind of work.
+
+mod activation;
+mod durable;
+mod echo;
+mod http;
+mod journal;
+mod raw_disk;
+mod raw_log;
+mod read;
+mod replay;
+pub(crate) mod resident;
+
+use anyhow::Result;
+
+use crate::bench::{Bench, Round};
+use crate::cpu::Cpu;
+use crate::load::{Asker, Timing, drive};
+use crate::sample::Sample;
+use crate::scene::Store;
+
+/// How a row is measured: one sample per counted repetition.
+type Run = Box<dyn Fn(&Bench) -> Result<Vec<Sample>>>;
+
+/// One line of the table.
+pub(crate) struct Row {
+    /// How it is chosen and found again.
+    pub(crate) name: &'static str,
+    /// Of its figure.
+    pub(crate) unit: &'static str,
+    /// What it measures.
+    pub(crate) what: &'static str,
+    /// Measures it.
+    pub(crate) run: Run,
+}
+
+fn row(
+    name: &'static str,
+    unit: &'static str,
+    what: &'static str,
+    run: impl Fn(&Bench) -> Result<Vec<Sample>> + 'static,
+) -> Row {
+    Row { name, unit, what, run: Box::new(run) }
+}
+
+/// Every row, or those whose name contains one of the words.
+pub(crate) fn chosen(only: &[String]) -> Vec<Row> {
+    let mut rows = all();
+    rows.retain(|row| only.is_empty() || only.iter().any(|word| row.name.contains(word.as_str())));
+    rows
+}
+
+#[rustfmt::skip]
+fn all() -> Vec<Row> {
+    vec![
+        row("echo-ask-1-actor-1", "/s", "reference: bare tokio mpsc + oneshot echo, 1 task, 1 in flight", |b| echo::ask(b, 1, 1)),
+        row("read-ask-1-actor-1", "/s", "ask `get`, no event, 1 actor, 1 in flight", |b| read::ask(b, 1, 1)),
+        row("echo-ask-1-actor-64", "/s", "reference: bare echo, 1 task, 64 in flight", |b| echo::ask(b, 1, 64)),
+        row("read-ask-1-actor-64", "/s", "ask `get`, no event, 1 actor, 64 in flight", |b| read::ask(b, 1, 64)),
+        row("echo-ask-1000-actors-64", "/s", "reference: bare echo, 1,000 tasks, 64 in flight", |b| echo::ask(b, 1_000, 64)),
+        row("read-ask-1000-actors-1", "/s", "ask `get`, no event, 1,000 actors, 1 in flight", |b| read::ask(b, 1_000, 1)),
+        row("read-ask-1000-actors-64", "/s", "ask `get`, no event, 1,000 actors, 64 in flight", |b| read::ask(b, 1_000, 64)),
+        row("echo-tell", "/s", "reference: bare tokio mpsc, 1 sender, bounded to 4,096", echo::tell),
+        row("read-tell", "/s", "tell `get`, no event, 1 actor, 1 sender that waits for room", read::tell),
+        row("raw-sync", "µs", "reference: 4 KiB written into a pre-zeroed file + fdatasync", raw_disk::sync),
+        row("raw-log-1", "/s", "reference: one-event frames into a pre-zeroed file, one committer, 1 waiter", |b| raw_log::append(b, 1)),
+        row("raw-log-64", "/s", "reference: the same, 64 waiters", |b| raw_log::append(b, 64)),
+        row("raw-log-256", "/s", "reference: the same, 256 waiters", |b| raw_log::append(b, 256)),
+        row("raw-log-2048", "/s", "reference: the same, 2,048 waiters", |b| raw_log::append(b, 2_048)),
+        row("memory-ask-1-actor-64", "/s", "ask `increment`, memory provider, 1 actor, 64 in flight", |b| durable::ask(b, Store::Memory, 1, 64)),
+        row("memory-ask-1000-actors-256", "/s", "ask `increment`, memory provider, 1,000 actors, 256 in flight", |b| durable::ask(b, Store::Memory, 1_000, 256)),
+        row("memory-tell", "/s", "tell `increment`, memory provider, 1 actor, pipelined", |b| durable::tell(b, Store::Memory)),
+        row("raw-scan", "/s", "reference: sequential read of 100-byte records with CRC32C, page cache warm", raw_disk::scan),
+        row("memory-replay-large-frames", "/s", "recovery from the first event, memory provider, 256 events per frame", |b| replay::run(b, Store::Memory, 256)),
+        row("memory-replay-single-frames", "/s", "the same, one event per frame", |b| replay::run(b, Store::Memory, 1)),
+        row("memory-activation", "µs", "first `get` of a passive actor with a snapshot, memory provider", |b| activation::run(b, Store::Memory)),
+        row("resident-bytes-per-actor", "B", "resident memory that one more live counter takes, host included", resident::run),
+        row("memory-journal-one-by-one", "/s", "provider alone: 10,000 appends, each awaited; read back in order", |b| journal::run(b, Store::Memory, 1)),
+        row("memory-journal-pipelined", "/s", "provider alone: 10,000 appends queued, then awaited; read back in order", |b| journal::run(b, Store::Memory, 10_000)),
+        row("http-read-1-key-64", "/s", "HTTP `get`, 1 key, 64 keep-alive connections, own client on the same cores", http::read),
+        row("memory-http-increment-1-key-64", "/s", "HTTP `increment`, memory provider, 1 key, 64 connections", |b| http::increments(b, Store::Memory, 1)),
+    ]
+}
+
+/// Repeats a closed loop. `check` gets the number of all answered asks so far, after each repetition; `note` adds to
+/// a sample what the row wants to show beside its rate.
+async fn repeat<A: Asker>(
+    bench: &Bench,
+    mut askers: Vec<A>,
+    timing: Timing,
+    mut check: impl AsyncFnMut(u64) -> Result<()>,
+) -> Result<Vec<Sample>> {
+    let mut total = 0u64;
+    let mut samples = Vec::new();
+    for round in bench.pace.rounds() {
+        let cpu = Cpu::now();
+        let before = Syncs::now(bench);
+        let mut run;
+        (run, askers) = drive(askers, bench.pace.length, timing).await?;
+        let mut sample = Sample::rate(run.done, run.elapsed);
+        sample.note_percentiles(&mut run.nanos);
+        before.note_since(bench, run.done, &mut sample);
+        cpu.note_since(run.done, &mut sample);
+        total = total.saturating_add(run.done);
+        check(total).await?;
+        if round == Round::Counted {
+            samples.push(sample);
+        }
+    }
+    Ok(samples)
+}
+
+/// Turns of the host, and syncs of its log, until now.
+struct Syncs {
+    turns: u64,
+    syncs: u64,
+}
+
+impl Syncs {
+    fn now(bench: &Bench) -> Self {
+        let get = |name| bench.counts.get(name);
+        Self { turns: get("greenroom_turns_total"), syncs: get("greenroom_syncs_total") }
+    }
+
+    /// How well commands were batched, if there were turns, and appends, if there were syncs.
+    fn note_since(&self, bench: &Bench, operations: u64, sample: &mut Sample) {
+        let now = Self::now(bench);
+        let per = |after: u64, before: u64| operations as f64 / after.saturating_sub(before).max(1) as f64;
+        if now.turns > self.turns {
+            sample.note("commands per turn", per(now.turns, self.turns), "");
+        }
+        if now.syncs > self.syncs {
+            sample.note("answers per sync", per(now.syncs, self.syncs), "");
+        }
+    }
+}
