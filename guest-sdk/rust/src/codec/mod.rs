@@ -1,7 +1,7 @@
 //! How payloads and snapshots are encoded: the only module that knows bincode and JSON.
 //!
 //! An event's or command's type travels beside its payload, so a payload holds the fields of one enum variant
-//! and no tag. [`variant`] and [`untagged`] put serde's derived implementations to that use.
+//! and no tag. `variant` and `untagged` put serde's derived implementations to that use.
 
 mod bincode_reader;
 mod error;
