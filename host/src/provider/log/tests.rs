@@ -3,6 +3,7 @@
 mod conformance;
 mod crash;
 mod faults;
+mod golden;
 mod history;
 mod real;
 
