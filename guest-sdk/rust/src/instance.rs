@@ -106,12 +106,12 @@ impl<A: Actor> Instance<A> {
         }
         let state = &mut self.state;
         let mut begin = 0;
-        for (&index, &end) in events.types.iter().zip(events.ends) {
+        for ((event, &index), &end) in (0_u32..).zip(events.types).zip(events.ends) {
             let Some(payload) = events.data.get(begin..end as usize) else {
-                return Err(failed_at(events, begin, "its end lies outside the data"));
+                return Err(failed(event, "its end lies outside the data"));
             };
             if let Err(error) = A::Event::decode(index, payload, &mut |event| state.apply(&event)) {
-                return Err(failed_at(events, begin, &error.to_string()));
+                return Err(failed(event, &error.to_string()));
             }
             begin = end as usize;
         }
@@ -212,9 +212,7 @@ impl Outcome {
     }
 }
 
-/// Names the event whose payload begins at `begin`; off the hot loop, which therefore counts nothing.
 #[cold]
-fn failed_at(events: EventsView<'_>, begin: usize, reason: &str) -> ReplayError {
-    let event = events.ends.iter().take_while(|&&end| end as usize <= begin).count();
-    ReplayError { event: u32::try_from(event).unwrap_or(u32::MAX), reason: reason.to_owned() }
+fn failed(event: u32, reason: &str) -> ReplayError {
+    ReplayError { event, reason: reason.to_owned() }
 }

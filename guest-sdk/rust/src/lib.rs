@@ -80,7 +80,8 @@ pub mod instance;
 pub mod log;
 pub mod testing;
 mod time;
-mod turn;
+#[doc(hidden)]
+pub mod turn;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod wasm;

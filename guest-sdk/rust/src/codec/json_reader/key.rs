@@ -6,6 +6,7 @@ use serde::de::value::CowStrDeserializer;
 use serde::de::{Deserializer, Error, IntoDeserializer, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 
+use super::text::Text;
 use crate::codec::CodecError;
 
 /// A key; numbers and booleans are read from the string.
@@ -16,19 +17,24 @@ macro_rules! parse {
         $(
             fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CodecError> {
                 match self.0.parse() {
-                    Ok(parsed) => visitor.$visit(parsed),
-                    Err(_) => Err(CodecError::invalid_type(Unexpected::Str(&self.0), &visitor)),
+                    Ok(parsed) if is_number(&self.0) => visitor.$visit(parsed),
+                    _ => Err(CodecError::invalid_type(Unexpected::Str(&self.0), &visitor)),
                 }
             }
         )*
     };
 }
 
+/// Whether a key is spelled as JSON spells numbers; Rust's own parsing also takes `+5`, `05` and `inf`.
+fn is_number(key: &str) -> bool {
+    let mut text = Text::new(key);
+    text.number().is_ok() && text.at() == key.len() && key != "-0"
+}
+
 impl<'de> Deserializer<'de> for Key<'de> {
     type Error = CodecError;
 
     parse! {
-        deserialize_bool => visit_bool;
         deserialize_i8 => visit_i8;
         deserialize_i16 => visit_i16;
         deserialize_i32 => visit_i32;
@@ -41,6 +47,14 @@ impl<'de> Deserializer<'de> for Key<'de> {
         deserialize_u128 => visit_u128;
         deserialize_f32 => visit_f32;
         deserialize_f64 => visit_f64;
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CodecError> {
+        match &*self.0 {
+            "true" => visitor.visit_bool(true),
+            "false" => visitor.visit_bool(false),
+            other => Err(CodecError::invalid_type(Unexpected::Str(other), &visitor)),
+        }
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CodecError> {

@@ -71,8 +71,10 @@ impl<'de> Text<'de> {
 
     /// Before each item of an array or object: whether there is one.
     pub(super) fn next_item(&mut self, first: &mut bool, close: u8) -> Result<bool> {
-        if self.peek() == Some(close) {
-            return Ok(false);
+        match self.peek() {
+            Some(next) if next == close => return Ok(false),
+            Some(_) => {}
+            None => return Err(self.error("an array or object does not end")),
         }
         if !std::mem::take(first) {
             self.expect(b',', "a comma is missing")?;
@@ -93,7 +95,7 @@ impl<'de> Text<'de> {
         }
     }
 
-    /// A number's text, and whether it is an integer.
+    /// A number's text, and whether it is an integer. White space before it is not passed over.
     pub(super) fn number(&mut self) -> Result<(&'de str, bool)> {
         let begin = self.at;
         self.at += usize::from(self.byte() == Some(b'-'));
@@ -115,7 +117,9 @@ impl<'de> Text<'de> {
             self.at += usize::from(matches!(self.byte(), Some(b'+' | b'-')));
             self.some_digits()?;
         }
-        Ok((self.slice(begin), integer))
+        let text = self.slice(begin);
+        // Minus zero is no integer: its sign would be lost.
+        Ok((text, integer && text != "-0"))
     }
 
     fn digits(&mut self) -> usize {

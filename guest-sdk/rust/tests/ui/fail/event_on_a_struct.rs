@@ -1,0 +1,9 @@
+use greenroom::Event;
+use serde::{Deserialize, Serialize};
+
+#[derive(Event, Serialize, Deserialize)]
+struct Incremented {
+    by: u64,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use greenroom::Event;
+
+#[derive(Event)]
+enum Fact {
+    Incremented { by: u64 },
+}
+
+fn main() {}

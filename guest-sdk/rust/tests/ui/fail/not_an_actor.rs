@@ -1,0 +1,5 @@
+struct Account;
+
+greenroom::export!(Account);
+
+fn main() {}
