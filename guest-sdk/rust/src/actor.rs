@@ -5,14 +5,18 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
 
-use crate::codec::{self, Codec, CodecError};
+use crate::codec::{self, Codec, CodecError, Decodable, Encodable};
 use crate::{Answer, Command, Event, Turn};
 
 /// A state that only its events may change; the type itself is the state, its `Default` the initial one.
 ///
 /// Not promised: that an instance lives on between two commands. It may be dropped and brought back from a
 /// snapshot and events at any time, so everything that matters is in the state.
-pub trait Actor: Default + Serialize + DeserializeOwned + 'static {
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an actor",
+    note = "write `impl greenroom::Actor for {Self}` with `handle` and `apply`"
+)]
+pub trait Actor: Default + Encodable + Decodable + 'static {
     /// What it can be asked: an enum with `#[derive(Command, Deserialize)]`.
     type Command: Command;
     /// What can happen: an enum with `#[derive(Event, Serialize, Deserialize)]`.

@@ -1,6 +1,6 @@
 //! What an actor can be asked.
 
-use serde::de::DeserializeOwned;
+use crate::codec::Decodable;
 
 /// One command as the manifest lists it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct CommandType {
     message = "`{Self}` is not a set of commands",
     note = "write `#[derive(greenroom::Command, serde::Deserialize)]` above the enum"
 )]
-pub trait Command: DeserializeOwned + 'static {
+pub trait Command: Decodable + 'static {
     /// All commands, in the order of the variants.
     const TYPES: &'static [CommandType];
 

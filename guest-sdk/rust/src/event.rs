@@ -1,9 +1,6 @@
 //! What can happen to an actor.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
-use crate::codec::CodecError;
+use crate::codec::{CodecError, Decodable, Encodable};
 
 /// One version of an event as the manifest lists it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +50,7 @@ pub struct EventType {
     message = "`{Self}` is not a set of events",
     note = "write `#[derive(greenroom::Event, serde::Serialize, serde::Deserialize)]` above the enum"
 )]
-pub trait Event: Serialize + DeserializeOwned + 'static {
+pub trait Event: Encodable + Decodable + 'static {
     /// Every type and version that can be replayed: the variants in order, then the old ones.
     const TYPES: &'static [EventType];
 
@@ -90,18 +87,21 @@ pub trait Upcasted<E> {
     fn each(self, sink: &mut impl FnMut(E));
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: Event> Upcasted<E> for E {
     fn each(self, sink: &mut impl FnMut(E)) {
         sink(self);
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: Event> Upcasted<E> for Option<E> {
     fn each(self, sink: &mut impl FnMut(E)) {
         self.into_iter().for_each(sink);
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: Event> Upcasted<E> for Vec<E> {
     fn each(self, sink: &mut impl FnMut(E)) {
         self.into_iter().for_each(sink);

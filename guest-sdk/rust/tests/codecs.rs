@@ -1,5 +1,7 @@
 //! The SDK's own readers against the libraries whose formats they read.
 
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "the helpers of tests fail like tests")]
+
 use std::collections::BTreeMap;
 
 use greenroom::codec::{decode_event, encode_event};

@@ -1,9 +1,11 @@
 //! What a turn promises, whatever the actor does in it.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "the helpers of tests fail like tests")]
+
 use std::cell::Cell;
 use std::rc::Rc;
 
-use greenroom::instance::{CommandsView, EventsView, Instance, ReplayError};
+use greenroom::instance::{CommandsView, EventsView, Instance};
 use greenroom::testing::Given;
 use greenroom::{Actor, Address, Answer, Caller, Command, Effect, Event, Time, Turn};
 use serde::{Deserialize, Serialize};

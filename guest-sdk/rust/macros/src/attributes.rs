@@ -1,7 +1,7 @@
 //! Reading `#[command(..)]` and `#[event(..)]`.
 
 use syn::meta::ParseNestedMeta;
-use syn::{Attribute, LitInt, LitStr, Result};
+use syn::{Attribute, Lit, LitStr, Result};
 
 /// Calls `read` for each item of the attributes called `name`.
 pub(crate) fn each(
@@ -28,9 +28,12 @@ pub(crate) fn string(meta: &ParseNestedMeta<'_>) -> Result<LitStr> {
 }
 
 /// A version: a number from 1 to 65,535.
-pub(crate) fn version(literal: &LitInt) -> Result<u16> {
-    match literal.base10_parse::<u16>() {
-        Ok(version) if version > 0 => Ok(version),
-        _ => Err(syn::Error::new(literal.span(), "a version is a whole number from 1 to 65535, such as `version = 2`")),
-    }
+pub(crate) fn version(literal: &Lit) -> Result<u16> {
+    let version = match literal {
+        Lit::Int(number) => number.base10_parse::<u16>().ok(),
+        _ => None,
+    };
+    version.filter(|&version| version > 0).ok_or_else(|| {
+        syn::Error::new(literal.span(), "a version is a whole number from 1 to 65535, such as `version = 2`")
+    })
 }

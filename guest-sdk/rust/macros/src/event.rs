@@ -1,7 +1,8 @@
 //! `#[derive(Event)]`.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::{DeriveInput, Error, Ident, Path, Result, Variant, parenthesized};
 
 use crate::attributes;
@@ -136,9 +137,9 @@ fn old_version(upcast: Upcast, current: &Current<'_>, unique: &mut Unique<(Strin
             current.version,
             u32::from(upcast.version) + 1
         );
-        return Err(Error::new(upcast.literal.span(), message));
+        return Err(Error::new(upcast.span, message));
     }
-    insert(unique, &current.name, upcast.version, upcast.literal.span())?;
+    insert(unique, &current.name, upcast.version, upcast.span)?;
     Ok(Old {
         name: current.name.clone(),
         version: upcast.version,
@@ -156,14 +157,14 @@ fn retired_type(
     let Some(name) = upcast.name else {
         let message = "on the enum, an upcast names the retired type: `upcast(\"name\", 1 = function)`; for an older \
                        version of a variant, write it on the variant";
-        return Err(Error::new(upcast.literal.span(), message));
+        return Err(Error::new(upcast.span, message));
     };
     check_name(&name.value(), name.span())?;
     if let Some(current) = currents.iter().find(|current| current.name == name.value()) {
         let message = format!("`{}` is the variant `{}`: write the upcast there", current.name, current.ident);
         return Err(Error::new(name.span(), message));
     }
-    insert(unique, &name.value(), upcast.version, upcast.literal.span())?;
+    insert(unique, &name.value(), upcast.version, upcast.span)?;
     let codec = upcast.codec.unwrap_or(default_codec);
     Ok(Old { name: name.value(), version: upcast.version, function: upcast.function, codec })
 }
@@ -255,7 +256,8 @@ fn decode(currents: &[Current<'_>], olds: &[Old]) -> TokenStream {
     });
     let old_arms = indexed(currents, olds).map(|(index, old)| {
         let (function, codec) = (&old.function, old.codec.tokens());
-        quote! { #index => ::greenroom::codec::upcast(#function, #codec, payload, sink) }
+        let call = quote_spanned! { function.span() => ::greenroom::codec::upcast::<Self, _, _>(#function, #codec, payload, sink) };
+        quote! { #index => #call }
     });
     quote! {
         match index {

@@ -1,7 +1,8 @@
 //! `upcast(1 = function, codec)` and `upcast("name", 1 = function, codec)`.
 
+use proc_macro2::Span;
 use syn::parse::{Parse, ParseStream};
-use syn::{Ident, LitInt, LitStr, Path, Result, Token};
+use syn::{Ident, Lit, LitInt, LitStr, Path, Result, Token};
 
 use crate::attributes;
 use crate::event::Codec;
@@ -10,7 +11,8 @@ use crate::event::Codec;
 pub(crate) struct Upcast {
     /// The type's name; only for types that are no longer a variant.
     pub(crate) name: Option<LitStr>,
-    pub(crate) literal: LitInt,
+    /// Where its version is written.
+    pub(crate) span: Span,
     pub(crate) version: u16,
     pub(crate) function: Path,
     pub(crate) codec: Option<Codec>,
@@ -27,7 +29,7 @@ impl Parse for Upcast {
                 input.error("write `upcast(1 = function)`: the old version, and what turns its payload into events")
             );
         }
-        let literal: LitInt = input.parse()?;
+        let literal: Lit = input.parse()?;
         let version = attributes::version(&literal)?;
         input.parse::<Token![=]>()?;
         let function = input.parse()?;
@@ -35,7 +37,7 @@ impl Parse for Upcast {
         if !input.is_empty() {
             return Err(input.error("an upcast names one old version; write another `upcast(..)` for the next"));
         }
-        Ok(Self { name, literal, version, function, codec })
+        Ok(Self { name, span: literal.span(), version, function, codec })
     }
 }
 

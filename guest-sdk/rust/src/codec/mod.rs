@@ -45,6 +45,26 @@ pub enum Codec {
     Json,
 }
 
+/// What serde can decode; exists for its error message.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be decoded",
+    note = "write `#[derive(serde::Deserialize)]` above it"
+)]
+pub trait Decodable: DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned> Decodable for T {}
+
+/// What serde can encode; exists for its error message.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be encoded",
+    note = "write `#[derive(serde::Serialize)]` above it"
+)]
+pub trait Encodable: Serialize {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + ?Sized> Encodable for T {}
+
 /// JSON in a vector of its own.
 pub(crate) fn encode_json(value: &(impl Serialize + ?Sized)) -> Result<Vec<u8>, CodecError> {
     Ok(serde_json::to_vec(value)?)
