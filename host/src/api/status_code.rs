@@ -87,4 +87,15 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn the_page_on_http_lists_every_code_with_its_status() {
+        let page = include_str!("../../../docs/http.md");
+        let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| [GR")).collect();
+        let served = Code::ALL.iter().filter(|code| **code < Code::PortInUse);
+        let row = |code: &Code| {
+            format!("| [{code}](errors/{code}.md) | {} | {} |", http_status(*code).as_u16(), code.title())
+        };
+        assert_eq!(rows, served.map(row).collect::<Vec<_>>());
+    }
 }

@@ -43,3 +43,38 @@ fn entry(code: Code) -> serde_json::Value {
         "page": code.page(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_page_says_cause_fix_and_common_mistakes_in_short() {
+        for code in Code::ALL {
+            let page = code.page();
+            let sections: Vec<&str> = page.split("\n## ").skip(1).collect();
+            let names: Vec<&str> = sections.iter().filter_map(|section| section.lines().next()).collect();
+            assert_eq!(names, ["Cause", "Fix", "Common mistakes"], "{code}");
+            assert!(sections.iter().all(|section| section.len() > 60), "{code} has a section without content");
+            assert!(page.lines().count() <= 25, "{code} is too long to be read in a hurry");
+        }
+    }
+
+    #[test]
+    fn pages_name_only_settings_and_codes_that_exist() {
+        let settings = crate::cli::ServeSettings::defaults();
+        for code in Code::ALL {
+            for word in code.page().split(|c: char| !c.is_alphanumeric() && !"_.".contains(c)) {
+                let word = word.trim_end_matches('.');
+                if word.starts_with("GR0") {
+                    assert!(Code::parse(word).is_some(), "{code} names {word}");
+                }
+                if let Some((section, name)) = word.split_once('.')
+                    && let Some(section) = settings.get(section).and_then(toml::Value::as_table)
+                {
+                    assert!(section.contains_key(name), "{code} names the setting {word}");
+                }
+            }
+        }
+    }
+}
