@@ -164,3 +164,114 @@ async fn connection(stream: TcpStream, context: Context, permit: OwnedSemaphoreP
     }
     drop(permit);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::HostSettings;
+    use crate::vocab::Limits;
+    use std::io::{Read, Write};
+    use std::net::{SocketAddr, TcpStream as Client};
+    use std::time::Instant;
+
+    /// A server on a host that keeps everything in memory, and the switch that ends it.
+    async fn start(settings: HttpSettings) -> (SocketAddr, watch::Sender<bool>, tokio::task::JoinHandle<()>) {
+        let limits = Limits { live_actors: 4, ..Limits::default() };
+        let small = HostSettings { limits, ..HostSettings::default() };
+        let host = Host::builder().settings(small).build().await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (end, mut ended) = watch::channel(false);
+        let closing = async move { drop(ended.wait_for(|end| *end).await) };
+        let server = Server::new(host).settings(settings).serve(listener, closing, async {});
+        (address, end, tokio::spawn(server))
+    }
+
+    fn connect(address: SocketAddr) -> Client {
+        let client = Client::connect(address).unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        client
+    }
+
+    /// Sends a request and reads what comes first; empty when the connection was closed instead.
+    fn ask(client: &mut Client, path: &str) -> String {
+        write!(client, "GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        let mut answer = vec![0; 4_096];
+        let bytes = client.read(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer[..bytes]).into_owned()
+    }
+
+    async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+        tokio::task::spawn_blocking(work).await.unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_connection_is_kept_until_the_server_ends() {
+        let (address, end, server) = start(HttpSettings::default()).await;
+        let mut client = blocking(move || {
+            let mut client = connect(address);
+            assert!(ask(&mut client, "/healthz").starts_with("HTTP/1.1 200"));
+            assert!(ask(&mut client, "/nowhere").contains("GR0016"));
+            client
+        })
+        .await;
+        end.send_replace(true);
+        server.await.unwrap();
+        assert_eq!(blocking(move || client.read(&mut [0; 1]).unwrap()).await, 0, "the idle connection was closed");
+        assert!(blocking(move || Client::connect(address)).await.is_err(), "nobody listens any longer");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn connections_beyond_the_bound_wait_for_one_to_close() {
+        let settings = HttpSettings { connections: 1, ..HttpSettings::default() };
+        let (address, _end, _server) = start(settings).await;
+        blocking(move || {
+            let mut first = connect(address);
+            assert!(ask(&mut first, "/healthz").contains("200"));
+            let mut second = connect(address);
+            second.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+            second.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+            assert!(second.read(&mut [0; 16]).is_err(), "the second was served beside the first");
+            drop(first);
+            second.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            assert!(second.read(&mut [0; 16]).unwrap() > 0);
+        })
+        .await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_client_that_trickles_its_request_is_cut_off() {
+        let settings = HttpSettings { header_read_timeout_ms: 200, ..HttpSettings::default() };
+        let (address, _end, _server) = start(settings).await;
+        blocking(move || {
+            let mut client = connect(address);
+            client.write_all(b"GET /healthz HTTP/1.1\r\nhost:").unwrap();
+            let began = Instant::now();
+            let mut rest = Vec::new();
+            // A reset counts as closed too.
+            let _ = client.read_to_end(&mut rest);
+            assert!(began.elapsed() < Duration::from_secs(5), "the connection stayed open");
+            assert!(!String::from_utf8_lossy(&rest).contains("200 OK"));
+        })
+        .await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_client_that_never_finishes_does_not_hold_up_the_end() {
+        let settings = HttpSettings { drain_timeout_ms: 200, ..HttpSettings::default() };
+        let (address, end, server) = start(settings).await;
+        let _client = blocking(move || {
+            let mut client = connect(address);
+            let head = "PUT /v1/default/kinds/counter HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nhalf";
+            client.write_all(head.as_bytes()).unwrap();
+            std::thread::sleep(Duration::from_millis(100));
+            client
+        })
+        .await;
+        let began = Instant::now();
+        end.send_replace(true);
+        server.await.unwrap();
+        let took = began.elapsed();
+        assert!(took >= Duration::from_millis(150) && took < Duration::from_secs(5), "{took:?}");
+    }
+}
