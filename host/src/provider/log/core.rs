@@ -76,6 +76,13 @@ impl Shared {
         answer
     }
 
+    /// Ends the life of the log under the lock that `core` holds; the committer notices.
+    pub(super) fn end(&self, core: &mut Core, life: Life) {
+        core.life = life;
+        core.idle = false;
+        self.work.notify_one();
+    }
+
     /// Queues an operation and waits for its answer.
     pub(super) async fn write(
         &self,

@@ -31,7 +31,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 
 use self::committer::Committer;
 use self::core::{Life, Shared, settled};
-use self::disk::{Disk, DiskLock, RealDisk};
+use self::disk::{Disk, RealDisk};
 use self::files::Files;
 use self::queue::Op;
 pub use self::settings::LogSettings;
@@ -45,14 +45,8 @@ use super::{Provider, StoreError};
 #[derive(Debug)]
 pub struct LogProvider {
     shared: Arc<Shared>,
-    /// The committer's thread and the claim on the directory; gone once the log is closed.
-    running: Mutex<Option<Running>>,
-}
-
-#[derive(Debug)]
-struct Running {
-    thread: JoinHandle<()>,
-    _lock: Box<dyn DiskLock>,
+    /// The committer's thread, which holds the claim on the directory; gone once the log is closed.
+    committer: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl LogProvider {
@@ -81,39 +75,33 @@ impl LogProvider {
         let place = disk.place();
         let writer = Writer::new(disk, settings, opened.end);
         let committer = Committer::new(Arc::clone(&shared), writer, opened.marked);
-        let thread = Builder::new().name("greenroom-log".to_owned()).spawn(move || committer.run());
+        let lock = opened.lock;
+        let thread = Builder::new().name("greenroom-log".to_owned()).spawn(move || {
+            committer.run();
+            // As long as the thread can write, no other process may.
+            drop(lock);
+        });
         let thread = thread.map_err(|error| io_error("starting the committer", &place, &error))?;
-        let running = Mutex::new(Some(Running { thread, _lock: opened.lock }));
-        Ok(Arc::new(Self { shared, running }))
+        Ok(Arc::new(Self { shared, committer: Mutex::new(Some(thread)) }))
     }
 
-    /// Ends the life of the log; the committer notices.
-    fn end(&self, life: Life) {
-        let mut core = self.shared.lock();
-        core.life = life;
-        core.idle = false;
-        self.shared.work.notify_one();
-    }
-
-    fn take_running(&self) -> Option<Running> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).take()
+    fn take_committer(&self) -> Option<JoinHandle<()>> {
+        self.committer.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     async fn close_log(&self) -> Result<(), StoreError> {
+        let Some(committer) = self.take_committer() else { return Ok(()) };
         let marked = {
             let mut core = self.shared.lock();
-            match core.check_writable() {
-                Ok(()) => Ok(self.shared.queue(&mut core, Op::Close)),
-                Err(error) => Err(error),
-            }
+            let marked = core.check_writable().map(|()| self.shared.queue(&mut core, Op::Close));
+            self.shared.end(&mut core, Life::Closed);
+            marked
         };
-        let Some(running) = self.take_running() else { return Ok(()) };
-        self.end(Life::Closed);
         let closed = match marked {
             Ok(answer) => settled(answer).await.map_err(StoreError::from),
             Err(error) => Err(error),
         };
-        let joined = tokio::task::spawn_blocking(move || running.thread.join().is_ok()).await;
+        let joined = tokio::task::spawn_blocking(move || committer.join().is_ok()).await;
         if matches!(joined, Ok(true)) { closed } else { Err(StoreError::Closed) }
     }
 }
@@ -126,10 +114,10 @@ impl Provider for LogProvider {
 
 impl Drop for LogProvider {
     fn drop(&mut self) {
-        if let Some(running) = self.take_running() {
-            self.end(Life::Abandoned);
+        if let Some(committer) = self.take_committer() {
+            self.shared.end(&mut self.shared.lock(), Life::Abandoned);
             // The batch that is being written is finished, what is queued behind it is not.
-            let _panicked = running.thread.join();
+            let _panicked = committer.join();
         }
     }
 }

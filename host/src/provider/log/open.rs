@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::LogSettings;
 use super::disk::{Disk, DiskFile, DiskLock};
 use super::index::Index;
-use super::scan::{Scan, SegmentBytes};
+use super::scan::{Scan, SegmentBytes, not_zero};
 use super::segment::{self, SegmentHeader, SegmentStart};
 use super::writer::{LogEnd, Segment, begin, io_error, prepare};
 use crate::provider::StoreError;
@@ -102,15 +102,16 @@ fn look(disk: &dyn Disk, number: u64) -> Result<Found, StoreError> {
 
 /// A header is synced before the first batch is written, so a file without one holds nothing, unless it is damaged.
 fn is_unused(disk: &dyn Disk, found: &Found) -> Result<bool, StoreError> {
-    let bytes = content(disk, found)?;
-    Ok(bytes.iter().skip(segment::HEADER_BYTES).all(|byte| *byte == 0))
+    let mut bytes = Vec::new();
+    read_whole(disk, found, &mut bytes)?;
+    Ok(not_zero(&bytes).len() <= segment::HEADER_BYTES)
 }
 
-fn content(disk: &dyn Disk, found: &Found) -> Result<Vec<u8>, StoreError> {
-    let read = || -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; usize::try_from(found.file.length()?).unwrap_or(usize::MAX)];
-        found.file.read_at(0, &mut bytes)?;
-        Ok(bytes)
+/// Reads a whole segment into `bytes`, whose memory is used again for the next one.
+fn read_whole(disk: &dyn Disk, found: &Found, bytes: &mut Vec<u8>) -> Result<(), StoreError> {
+    let mut read = || -> io::Result<()> {
+        bytes.resize(usize::try_from(found.file.length()?).unwrap_or(usize::MAX), 0);
+        found.file.read_at(0, bytes)
     };
     read().map_err(|error| io_error("reading", &file_place(disk, &found.name), &error))
 }
@@ -133,6 +134,7 @@ struct ScannedSegment {
 fn scan(disk: &dyn Disk, used: &[Found]) -> Result<Option<Scanned>, StoreError> {
     let mut scan = Scan::default();
     let mut last: Option<ScannedSegment> = None;
+    let mut bytes = Vec::new();
     for (position, found) in used.iter().enumerate() {
         let place = file_place(disk, &found.name);
         let header = match &found.start {
@@ -145,7 +147,7 @@ fn scan(disk: &dyn Disk, used: &[Found]) -> Result<Option<Scanned>, StoreError> 
             SegmentStart::Used(header) => Some(header.first_batch),
             _ => None,
         });
-        let bytes = content(disk, found)?;
+        read_whole(disk, found, &mut bytes)?;
         let end = scan.segment(SegmentBytes { header, bytes: &bytes, place: &place }, next_first, next.is_none())?;
         let (file, length) = (Arc::clone(&found.file), bytes.len() as u64);
         let segment = Segment { number: found.number, file, length, used: end as u64 };
@@ -158,10 +160,9 @@ fn scan(disk: &dyn Disk, used: &[Found]) -> Result<Option<Scanned>, StoreError> 
 
 /// The first and the last byte behind `end` that is not zero.
 fn tail(bytes: &[u8], end: usize) -> Option<(usize, usize)> {
-    let rest = bytes.get(end..).unwrap_or_default();
+    let rest = not_zero(bytes.get(end..).unwrap_or_default());
     let first = rest.iter().position(|byte| *byte != 0)?;
-    let last = rest.iter().rposition(|byte| *byte != 0)?;
-    Some((end + first, end + last))
+    Some((end + first, end + rest.len() - 1))
 }
 
 /// Checks that a segment continues the one before it.

@@ -9,6 +9,9 @@ use super::segment::{self, SegmentHeader};
 use crate::frame::{Frame, FrameHeader};
 use crate::provider::StoreError;
 
+/// How much is looked at together for being all zeros.
+const ZEROS_CHUNK_BYTES: usize = /* 4 KiB */ 4 * 1_024;
+
 /// What a scan has found so far.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
@@ -59,8 +62,8 @@ impl Scan {
             };
             let torn = match next_first {
                 Some(next) => next == expected,
-                None if is_last => !is_witnessed(rest, segment.header.tag, expected),
-                None => rest.iter().all(|byte| *byte == 0),
+                None if is_last => !is_witnessed(not_zero(rest), segment.header.tag, expected),
+                None => not_zero(rest).is_empty(),
             };
             return if torn { Ok(at) } else { Err(corrupt(segment, at, damage)) };
         }
@@ -114,6 +117,17 @@ impl Scan {
         }
         self.index
     }
+}
+
+/// The bytes without the zeros at their end. Most of a segment's end was never written: this keeps the search short.
+pub(super) fn not_zero(bytes: &[u8]) -> &[u8] {
+    let blocks = bytes.chunks(ZEROS_CHUNK_BYTES);
+    // Joining all bytes of a chunk, instead of stopping at the first, runs at the speed of memory.
+    let zeros = blocks.rev().take_while(|block| block.iter().fold(0, |joined, byte| joined | byte) == 0);
+    let near = bytes.len() - zeros.map(<[u8]>::len).sum::<usize>();
+    let near = bytes.get(..near).unwrap_or_default();
+    let length = near.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    near.get(..length).unwrap_or_default()
 }
 
 /// Whether any batch header behind a damaged place says that batch `number` was durable.
