@@ -5,9 +5,10 @@
 //! finds a closed mailbox waits for that end before it looks again.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use tokio::sync::{mpsc, watch};
+use tokio::task::AbortHandle;
 
 use super::deploy::Deployments;
 use super::{AskError, OnFull};
@@ -28,6 +29,8 @@ pub(super) struct Handle {
     last_used: AtomicU64,
     /// It was told to leave.
     leaving: AtomicBool,
+    /// Its task; set right after it is spawned, so that a shutdown can force it.
+    task: OnceLock<AbortHandle>,
     /// Ends when the activation has ended.
     gone: watch::Receiver<()>,
 }
@@ -147,6 +150,7 @@ impl Directory {
             progress: Arc::default(),
             last_used: AtomicU64::new(self.stamp.fetch_add(1, Ordering::Relaxed)),
             leaving: AtomicBool::new(false),
+            task: OnceLock::new(),
             gone,
         });
         let pinned = self.live.pin();
@@ -162,10 +166,11 @@ impl Directory {
             progress: Arc::clone(&handle.progress),
         };
         let leave = Leave { directory: self.me.clone(), id, _gone: gone_tx };
-        self.runtime.spawn(async move {
+        let task = self.runtime.spawn(async move {
             actor.run().await;
             drop(leave);
         });
+        let _only_here = handle.task.set(task.abort_handle());
         self.count();
         Ok(handle)
     }
@@ -203,6 +208,13 @@ impl Directory {
             for handle in leaving {
                 handle.gone().await;
             }
+        }
+    }
+
+    /// Stops everyone who is still on stage where they are. Those who wait for an answer learn that none will come.
+    pub(super) fn force(&self) {
+        for task in self.live.pin().values().filter_map(|handle| handle.task.get()) {
+            task.abort();
         }
     }
 

@@ -185,6 +185,7 @@ impl Host {
         self.inner.closing.send_replace(true);
         if tokio::time::timeout(deadline, self.inner.directory.close()).await.is_err() {
             tracing::warn!(?deadline, "some actors did not finish in time; they are stopped where they are");
+            self.inner.directory.force();
         }
         Ok(self.inner.stage.provider.close().await?)
     }
