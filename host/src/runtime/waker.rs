@@ -14,6 +14,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// An actor that could not be brought on stage is tried again after this long, milliseconds.
 const RETRY_AFTER_MS: u64 = 5_000;
 
+/// An actor that is just leaving is woken after this long, milliseconds.
+const LEAVING_MS: u64 = 20;
+
 /// Passive actors by the time they must be awake.
 #[derive(Default)]
 pub(super) struct Waker {
@@ -34,8 +37,14 @@ impl Waker {
             let now = clock.now();
             for address in self.take_due(now) {
                 let Some(directory) = directory.upgrade() else { return };
-                if directory.is_open() && directory.bring_on(&address, address.id()).is_err() {
-                    self.wake_later(&address, Timestamp(now.0.saturating_add(RETRY_AFTER_MS)));
+                if !directory.is_open() {
+                    continue;
+                }
+                match directory.bring_on(&address, address.id()) {
+                    Ok(handle) if !handle.mailbox.is_closed() => {}
+                    // Its next activation must find what is due.
+                    Ok(_leaving) => self.wake_later(&address, Timestamp(now.0.saturating_add(LEAVING_MS))),
+                    Err(_) => self.wake_later(&address, Timestamp(now.0.saturating_add(RETRY_AFTER_MS))),
                 }
             }
             if directory.strong_count() == 0 {
