@@ -160,14 +160,20 @@ impl Recovery<'_> {
         }
     }
 
-    /// `None`: this code does not read the snapshot's layout.
+    /// `None`: this code does not read the snapshot's layout, or the host not what it kept beside it.
     fn start_from(
         &self,
         revision: &Arc<Revision>,
         snapshot: &Snapshot,
     ) -> Result<Option<(Instance, Ledger)>, RecoveryError> {
         let sequence = snapshot.meta.sequence;
-        let ledger = Ledger::decode(&snapshot.ledger).map_err(|reason| RecoveryError::Ledger { sequence, reason })?;
+        let ledger = match Ledger::decode(&snapshot.ledger) {
+            Ok(ledger) => ledger,
+            Err(error) => {
+                tracing::warn!(actor = %self.address, %sequence, %error, "snapshot unusable; trying an older one");
+                return Ok(None);
+            }
+        };
         let began = Instant::now();
         let mut instance = self.instantiate(revision)?;
         let base = GuestSnapshot { state_version: snapshot.meta.state_version, state: snapshot.state.to_vec() };

@@ -31,20 +31,26 @@ pub(crate) enum EventTypeOf {
 
 /// Translates type indices that another revision wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Remap(Option<Vec<EventTypeOf>>);
+pub(crate) enum Remap {
+    /// The first so many indices stay as they are; there are no others.
+    Identity(u16),
+    /// What each index reads as.
+    Table(Vec<EventTypeOf>),
+}
 
 impl Remap {
     /// How a stored index reads here. Events of the host are never asked for.
     pub(crate) fn get(&self, index: u16) -> EventTypeOf {
-        match &self.0 {
-            None => EventTypeOf::Known(index),
-            Some(table) => table.get(usize::from(index)).copied().unwrap_or(EventTypeOf::Unknown),
+        match self {
+            Self::Identity(count) if index < *count => EventTypeOf::Known(index),
+            Self::Identity(_) => EventTypeOf::Unknown,
+            Self::Table(table) => table.get(usize::from(index)).copied().unwrap_or(EventTypeOf::Unknown),
         }
     }
 
-    /// Whether every index stays as it is.
-    pub(crate) const fn is_identity(&self) -> bool {
-        self.0.is_none()
+    /// Whether all of these indices stay as they are.
+    pub(crate) fn keeps(&self, indices: &[u16]) -> bool {
+        matches!(self, Self::Identity(count) if indices.iter().all(|index| index < count))
     }
 }
 
@@ -76,13 +82,13 @@ impl Revision {
     /// How indices of a revision with these event types read in this one.
     pub(crate) fn remap(&self, written_by: RevisionId, types: &Arc<[EventType]>) -> Remap {
         if written_by == self.id {
-            return Remap(None);
+            return Remap::Identity(index_of(types.len()));
         }
         let read =
             |event: &EventType| self.events.get(event).map_or(EventTypeOf::Unknown, |at| EventTypeOf::Known(*at));
         let table: Vec<_> = types.iter().map(read).collect();
         let identity = table.iter().enumerate().all(|(at, to)| *to == EventTypeOf::Known(index_of(at)));
-        Remap((!identity).then_some(table))
+        if identity { Remap::Identity(index_of(types.len())) } else { Remap::Table(table) }
     }
 }
 

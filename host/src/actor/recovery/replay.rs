@@ -65,12 +65,16 @@ impl<'a> Replay<'a> {
             self.hand_over()?;
             self.taken = header.last().min(through);
         } else {
-            self.make_room(header.time)?;
-            self.batch_time = header.time;
-            let before = self.batch.len();
-            frame.append_events(expected, through, &mut self.batch);
-            self.taken = header.last().min(through);
-            self.translate(header.revision, before)?;
+            let last = header.last().min(through);
+            while self.taken < last {
+                self.make_room(header.time)?;
+                self.batch_time = header.time;
+                let before = self.batch.len();
+                let stop = self.taken.plus(self.room()).min(last);
+                frame.append_events(self.taken.next(), stop, &mut self.batch);
+                self.taken = stop;
+                self.translate(header.revision, before)?;
+            }
         }
         if header.first == expected && header.last() <= through {
             self.take_ledger(frame)?;
@@ -108,6 +112,12 @@ impl<'a> Replay<'a> {
         if full || other_time { self.hand_over() } else { Ok(()) }
     }
 
+    /// How many events the batch may still take; at least one.
+    fn room(&self) -> u64 {
+        let taken = u64::try_from(self.batch.len()).unwrap_or(u64::MAX);
+        u64::from(self.recovery.stage.limits.replay_batch_events).saturating_sub(taken).max(1)
+    }
+
     fn hand_over(&mut self) -> Result<(), RecoveryError> {
         if self.batch.is_empty() {
             return Ok(());
@@ -135,18 +145,19 @@ impl<'a> Replay<'a> {
 
     /// Rewrites the type indices from `before` on as this revision reads them.
     fn translate(&mut self, written_by: RevisionId, before: usize) -> Result<(), RecoveryError> {
-        let remap = self.remap_of(written_by)?;
         let end = self.batch.types.len();
         let first =
             Sequence(self.taken.0.saturating_sub(u64::try_from(end.saturating_sub(before)).unwrap_or(0))).next();
+        let remap = self.remap_of(written_by, first)?;
+        if self.key_types.is_empty() && remap.keeps(self.batch.types.get(before..).unwrap_or_default()) {
+            return Ok(());
+        }
         for (at, index) in self.batch.types.iter_mut().skip(before).enumerate() {
-            if !remap.is_identity() {
-                match remap.get(*index) {
-                    EventTypeOf::Known(to) => *index = to,
-                    EventTypeOf::Unknown => {
-                        let sequence = first.plus(u64::try_from(at).unwrap_or(0));
-                        return Err(self.recovery.unknown_type(self.revision, written_by, *index, sequence));
-                    }
+            match remap.get(*index) {
+                EventTypeOf::Known(to) => *index = to,
+                EventTypeOf::Unknown => {
+                    let sequence = first.plus(u64::try_from(at).unwrap_or(0));
+                    return Err(self.recovery.unknown_type(self.revision, written_by, *index, sequence));
                 }
             }
             self.key_event |= self.key_types.contains(index);
@@ -154,17 +165,13 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    fn remap_of(&mut self, written_by: RevisionId) -> Result<Remap, RecoveryError> {
+    fn remap_of(&mut self, written_by: RevisionId, sequence: Sequence) -> Result<Remap, RecoveryError> {
         if let Some((of, remap)) = &self.remap
             && *of == written_by
         {
             return Ok(remap.clone());
         }
-        let types = self
-            .recovery
-            .code
-            .event_types(written_by)
-            .ok_or(RecoveryError::UnknownRevision { sequence: self.taken })?;
+        let types = self.recovery.code.event_types(written_by).ok_or(RecoveryError::UnknownRevision { sequence })?;
         let remap = self.revision.remap(written_by, &types);
         self.remap = Some((written_by, remap.clone()));
         Ok(remap)
