@@ -169,6 +169,11 @@ impl Ledger {
         self.timers.values().map(|timer| Timestamp(timer.at.max(AT_ONCE.0))).min()
     }
 
+    /// A timer that is set.
+    pub(crate) fn timer(&self, name: &str) -> Option<&Timer> {
+        self.timers.get(name)
+    }
+
     /// The timers that are due, the earliest first.
     pub(crate) fn due_timers(&self, now: Timestamp) -> Vec<(String, Timer)> {
         let mut due: Vec<_> = self.timers.iter().filter(|(_, timer)| timer.at <= now.0).collect();

@@ -95,7 +95,10 @@ impl Live {
         let bytes_max = usize::try_from(self.stage.limits.turn_bytes).unwrap_or(usize::MAX);
         while batch.envelopes.len() < commands_max && batch.columns.payloads.data.len() <= bytes_max {
             let Some(envelope) = backlog.mail.pop_front() else { break };
-            if envelope.key.as_ref().is_some_and(|key| keys.contains(key)) {
+            // A timer begins a turn, so that a command handled before it can still cancel it.
+            let is_timer = matches!(envelope.context.caller, Caller::Timer(_));
+            let is_repeated = envelope.key.as_ref().is_some_and(|key| keys.contains(key));
+            if is_repeated || (is_timer && !batch.envelopes.is_empty()) {
                 backlog.mail.push_front(envelope);
                 break;
             }
@@ -110,8 +113,20 @@ impl Live {
         batch
     }
 
-    /// Answers a command that this revision does not have, or that was handled before under its key.
+    /// Whether a timer that was queued is still set as it was then.
+    fn is_cancelled(&self, envelope: &Envelope) -> bool {
+        let Caller::Timer(name) = &envelope.context.caller else { return false };
+        self.ledger.timer(name).is_none_or(|set| {
+            set.at > self.stage.clock.now().0 || set.name != envelope.name || set.payload != envelope.payload
+        })
+    }
+
+    /// Answers a command that this revision does not have, or that was handled before under its key; forgets the
+    /// command of a timer that was cancelled or replaced since it was queued.
     fn needs_handling(&mut self, envelope: Envelope, backlog: &mut Backlog) -> Option<(u16, Envelope)> {
+        if self.is_cancelled(&envelope) {
+            return None;
+        }
         let Some(index) = self.revision.command(&envelope.name) else {
             backlog.changes.extend(fired(&envelope));
             let known = self.revision.command_names();
@@ -176,14 +191,16 @@ impl Live {
     /// Moves the outcome's effects into `changes`; returns which commands had any.
     fn take_effects(&self, outcome: &mut Outcome, changes: &mut Vec<Change>) -> Result<HashSet<u32>, GuestFailure> {
         let mut acting = HashSet::new();
+        let mut asked: usize = 0;
         for (index, effect) in std::mem::take(&mut outcome.effects).into_iter().enumerate() {
             let (command, change) = self.change_of(index, effect)?;
             acting.insert(command);
+            asked = asked.saturating_add(usize::from(matches!(change, Change::Tell { .. } | Change::Schedule { .. })));
             changes.push(change);
         }
-        let pending = self.ledger.timer_count().saturating_add(self.ledger.outbox_len()).saturating_add(acting.len());
+        let pending = self.ledger.timer_count().saturating_add(self.ledger.outbox_len()).saturating_add(asked);
         let limit = self.stage.limits.pending_effects;
-        if !acting.is_empty() && pending > usize::try_from(limit).unwrap_or(usize::MAX) {
+        if asked > 0 && pending > usize::try_from(limit).unwrap_or(usize::MAX) {
             let found = u64::try_from(pending).unwrap_or(u64::MAX);
             return Err(GuestFailure::Limit { what: "pending timers and tells", found, limit: u64::from(limit) });
         }
