@@ -119,12 +119,11 @@ impl Gate {
         })
     }
 
-    /// After a lost turn: tells every asker behind it what became of its own turn. Waits for the store's word on each.
-    pub(super) async fn abandon(&mut self) {
-        let mut lost = AppendError::Rejected { reason: "an earlier turn of this actor was not stored".to_owned() };
+    /// After a turn was lost: tells every asker behind it what became of its own turn. Waits for the store's word on
+    /// each; what stored nothing saw state that may be lost, and shares the fate of the turn before it.
+    pub(super) async fn abandon(&mut self, mut lost: AppendError) {
         while let Some(waiting) = self.waiting.pop_front() {
             match waiting.append {
-                // It saw state that may be lost: it may not be told that it succeeded.
                 None => refuse(waiting.output.answers, &lost),
                 Some((append, _)) => match append.await {
                     Ok(_) => send(waiting.output.answers),

@@ -17,18 +17,25 @@ use super::gate::{Gate, Settled};
 use super::ledger::{Change, Ledger};
 use super::mail::{Envelope, Order};
 use super::recovery::{Recovered, Recovery, RecoveryError};
-use super::snapshotting::Snapshotting;
+use super::snapshotting::{SnapshotAsker, Snapshotting};
 use super::turn::{FailedTurn, Wishes, fired};
 use super::{Code, Phase, Progress, Revision, Stage};
-use crate::decide::{SinceSnapshot, TurnSize, snapshot_due_on_passivation};
+use crate::decide::{SinceSnapshot, SnapshotReason, TurnSize, snapshot_due_on_passivation};
+use crate::provider::AppendError;
 use crate::sandbox::{Instance, Moment};
 use crate::vocab::{ActorId, Address, Sequence, Timestamp};
 
 /// An actor that cannot be recovered refuses for this long before the next command may try again, so that a
 /// broken one does not spend the host's time on recoveries.
 const RECOVERY_RETRY_AFTER: Duration = Duration::from_millis(500);
+/// An actor that must be awake and could not be recovered is tried again after this long, milliseconds.
+const RECOVERY_WAKE_AFTER_MS: u64 = 5_000;
 /// After this much guest time without a pause, other actors of the same thread get their turn, nanoseconds.
 const BUSY_NS_MAX: f64 = 1e6;
+/// The pause before the recovery after a second lost append in a row; it doubles with every further one.
+const LOST_PAUSE: Duration = Duration::from_millis(10);
+/// The pause doubles at most this often: to 640 ms.
+const LOST_DOUBLINGS_MAX: u32 = 6;
 /// With nothing else to wait for, the alarm is looked at this often.
 const ALARM_FAR: Duration = Duration::from_secs(24 * 60 * 60);
 /// An undelivered tell of a passive actor is tried again after this long, milliseconds.
@@ -52,6 +59,10 @@ pub(super) struct Backlog {
     pub(super) alone: usize,
     /// Changes of the ledger for the next frame.
     pub(super) changes: Vec<Change>,
+    /// Who waits for a snapshot that the last instance could not take any more.
+    askers: Vec<SnapshotAsker>,
+    /// Appends that were not stored since the last one that was.
+    lost_in_a_row: u32,
     /// What this actor's commands cost, learned: a turn that ran out of time is not made as large again.
     pub(super) turn_size: TurnSize,
 }
@@ -59,7 +70,22 @@ pub(super) struct Backlog {
 impl Backlog {
     fn new(commands_max: u32) -> Self {
         let turn_size = TurnSize::new(usize::try_from(commands_max).unwrap_or(usize::MAX));
-        Self { mail: VecDeque::new(), alone: 0, changes: Vec::new(), turn_size }
+        Self { mail: VecDeque::new(), alone: 0, changes: Vec::new(), askers: Vec::new(), lost_in_a_row: 0, turn_size }
+    }
+
+    /// An append was not stored: the instance that made it must be replaced.
+    fn lost(&mut self) -> Exit {
+        self.lost_in_a_row = self.lost_in_a_row.saturating_add(1);
+        Exit::Recover
+    }
+
+    /// How long to wait before the next recovery: nothing after a first lost append, then longer and longer, so that
+    /// a store that can be read but not written does not keep the host busy with recoveries.
+    fn pause(&self) -> Duration {
+        match self.lost_in_a_row {
+            0 | 1 => Duration::ZERO,
+            lost => LOST_PAUSE.saturating_mul(1 << (lost - 2).min(LOST_DOUBLINGS_MAX)),
+        }
     }
 }
 
@@ -106,6 +132,7 @@ impl Actor {
                     if Box::pin(self.perform(live, &mut backlog)).await == Exit::Left {
                         break;
                     }
+                    tokio::time::sleep(backlog.pause()).await;
                 }
                 Err(error) => {
                     self.refuse_all(backlog, &error).await;
@@ -165,9 +192,16 @@ impl Actor {
     /// Handles turns until there is a reason to stop.
     async fn perform(&mut self, mut live: Live, backlog: &mut Backlog) -> Exit {
         self.progress.enter(if self.mailbox.is_closed() { Phase::Passivating } else { Phase::Running });
+        // A turn whose outcome was unknown may be in the journal without having been published.
+        self.stage.crew.published(live.id, live.head);
         live.store_changes(backlog);
         for (id, tell) in live.ledger.outbox() {
             self.stage.crew.deliver(&self.address, id, tell.clone());
+        }
+        for asker in std::mem::take(&mut backlog.askers) {
+            if live.snapshot_for(asker).is_err() {
+                return live.end(Exit::Recover, backlog).await;
+            }
         }
         let turns_max = usize::try_from(self.stage.limits.pipelined_turns).unwrap_or(1).max(1);
         let mut alarm = Box::pin(tokio::time::sleep(live.alarm_in(self.stage.clock.now())));
@@ -177,8 +211,17 @@ impl Actor {
             let take = backlog.turn_size.commands();
             let step = tokio::select! {
                 biased;
-                settled = live.gate.settle(), if !live.gate.is_empty() => live.note_settled(settled),
-                Some(saved) = live.snapshots.saved(), if live.snapshots.is_saving() => { live.note_saved(saved); Step::Go }
+                settled = live.gate.settle(), if !live.gate.is_empty() => match live.note_settled(settled) {
+                    Ok(()) => {
+                        backlog.lost_in_a_row = 0;
+                        Step::Go
+                    }
+                    Err(lost) => Step::Lost(lost),
+                },
+                Some(saved) = live.snapshots.saved(), if live.snapshots.is_saving() => {
+                    live.note_saved(saved);
+                    live.snapshot_after_saving(self.stage.clock.now()).map_or(Step::Recover, |()| Step::Go)
+                }
                 Some(order) = self.orders.recv() => self.obey(order, &mut live, backlog),
                 () = ready(()), if room && !backlog.mail.is_empty() => Step::Turn,
                 count = self.mailbox.recv_many(&mut inbox, take), if room && backlog.mail.is_empty() => {
@@ -186,17 +229,21 @@ impl Actor {
                     backlog.mail.extend(inbox.drain(..));
                     if count == 0 { Step::Leave } else { Step::Turn }
                 }
-                () = alarm.as_mut() => self.alarm_rings(&mut live, backlog, alarm.as_mut()),
+                () = alarm.as_mut(), if room => self.alarm_rings(&mut live, backlog, alarm.as_mut()),
             };
             match step {
                 Step::Go => {}
                 Step::Turn => {
                     if self.take_turn(&mut live, backlog, alarm.as_mut()).is_err() {
-                        return live.end(Exit::Recover).await;
+                        return live.end(Exit::Recover, backlog).await;
                     }
                     live.pause().await;
                 }
-                Step::Recover => return live.end(Exit::Recover).await,
+                Step::Recover => return live.end(Exit::Recover, backlog).await,
+                Step::Lost(lost) => {
+                    live.gate.abandon(lost).await;
+                    return live.end(backlog.lost(), backlog).await;
+                }
                 Step::Leave => return self.leave(live, backlog).await,
             }
         }
@@ -215,7 +262,7 @@ impl Actor {
     }
 
     fn grant(&mut self, wishes: Wishes, live: &mut Live, alarm: Pin<&mut Sleep>) -> Result<(), Exit> {
-        live.since.requested |= wishes.snapshot;
+        live.since.requested |= wishes.snapshot && live.snapshots.newest.unwrap_or_default() < live.head;
         let now = self.stage.clock.now();
         live.consider_snapshot(now).map_err(|_| Exit::Recover)?;
         if wishes.passivation {
@@ -290,28 +337,34 @@ impl Actor {
     /// Everything is handled: save, let the last output out, end.
     async fn leave(&mut self, mut live: Live, backlog: &mut Backlog) -> Exit {
         live.store_changes(backlog);
+        if !live.settle_all().await {
+            return live.end(backlog.lost(), backlog).await;
+        }
         let now = self.stage.clock.now();
         let dirty = live.snapshots.newest.unwrap_or_default() < live.head;
         let since = SinceSnapshot { events: u64::from(dirty), ..live.since };
-        if !live.snapshots.is_busy()
-            && snapshot_due_on_passivation(&self.code.policy().snapshots, &since)
-            && live.capture(crate::decide::SnapshotReason::Passivation, now).is_err()
-        {
-            return live.end(Exit::Left).await;
-        }
         if let Some(at) = live.ledger.wake_at() {
             let at =
                 if live.ledger.outbox_len() > 0 { Timestamp(now.0.saturating_add(TELL_RETRY_AFTER_MS)) } else { at };
             self.stage.crew.wake_later(&self.address, at);
         }
-        live.end(Exit::Left).await
+        if snapshot_due_on_passivation(&self.code.policy().snapshots, &since)
+            && live.capture(SnapshotReason::Passivation, now).is_err()
+        {
+            tracing::warn!(actor = %self.address, "the actor leaves without a snapshot");
+        }
+        live.end(Exit::Left, backlog).await
     }
 
     /// Tells everybody who waits that the actor cannot be brought back, for a while, then lets the next try begin.
+    /// An actor with a timer or an undelivered tell (or of which that is not known) is tried again without a call.
     async fn refuse_all(&mut self, backlog: Backlog, error: &RecoveryError) {
         let refusal = AskError::Recovery { reason: error.to_string(), code: error.code() };
         for envelope in backlog.mail {
             envelope.answer(Err(refusal.clone()));
+        }
+        for asker in backlog.askers {
+            let _left = asker.send(Err(refusal.clone()));
         }
         let until = Instant::now() + RECOVERY_RETRY_AFTER;
         loop {
@@ -328,6 +381,10 @@ impl Actor {
                 () = tokio::time::sleep_until(until), if !self.mailbox.is_closed() => self.close(),
             }
         }
+        if !self.stage.provider.head(self.address.id()).await.is_ok_and(|head| head.wake_at.is_none()) {
+            let at = self.stage.clock.now().0.saturating_add(RECOVERY_WAKE_AFTER_MS);
+            self.stage.crew.wake_later(&self.address, Timestamp(at));
+        }
     }
 }
 
@@ -336,6 +393,8 @@ enum Step {
     Go,
     Turn,
     Recover,
+    /// The oldest turn was not stored.
+    Lost(AppendError),
     Leave,
 }
 
@@ -365,7 +424,10 @@ impl Live {
     }
 
     /// The oldest turn settled: lets its tells out, or gives this instance up.
-    fn note_settled(&mut self, settled: Settled) -> Step {
+    ///
+    /// # Errors
+    /// Why it was not stored: what ran ahead of it must be dropped.
+    fn note_settled(&mut self, settled: Settled) -> Result<(), AppendError> {
         match settled {
             Settled::Durable { through, seconds, tells } => {
                 if let Some(through) = through {
@@ -377,23 +439,33 @@ impl Live {
                     self.stage.crew.deliver(&self.address, id, tell);
                 }
                 self.save_when_durable();
-                Step::Go
+                Ok(())
             }
             Settled::Lost(error) => {
                 tracing::error!(actor = %self.address, code = %error.code(), %error, "turn not stored; recovering from the journal");
-                Step::Recover
+                Err(error)
             }
         }
     }
 
     /// Ends this instance: what is on its way to the store is waited for and answered, never dropped.
-    async fn end(mut self, exit: Exit) -> Exit {
-        let mut lost = false;
+    async fn end(mut self, exit: Exit, backlog: &mut Backlog) -> Exit {
+        let sound = self.settle_all().await;
+        let exit = if sound { exit } else { backlog.lost() };
+        if exit == Exit::Recover {
+            backlog.askers.extend(self.snapshots.take_askers());
+        }
+        exit
+    }
+
+    /// Waits for everything that is on its way to the store; false when a turn was not stored and this state is void.
+    async fn settle_all(&mut self) -> bool {
+        let mut sound = true;
         while !self.gate.is_empty() {
             let settled = self.gate.settle().await;
-            if matches!(self.note_settled(settled), Step::Recover) {
-                lost = true;
-                self.gate.abandon().await;
+            if let Err(error) = self.note_settled(settled) {
+                sound = false;
+                self.gate.abandon(error).await;
             }
         }
         if self.snapshots.is_saving()
@@ -401,7 +473,7 @@ impl Live {
         {
             self.note_saved(saved);
         }
-        if lost { Exit::Recover } else { exit }
+        sound
     }
 
     fn is_idle(&self) -> bool {

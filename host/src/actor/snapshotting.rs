@@ -27,8 +27,8 @@ pub(super) struct Snapshotting {
     captured: Option<(Snapshot, SnapshotReason)>,
     /// Being saved.
     saving: Option<BoxFuture<'static, Saved>>,
-    /// Who waits for the one that is on its way.
-    askers: Vec<SnapshotAsker>,
+    /// Who waits for a snapshot, and the number that it must have at least.
+    askers: Vec<(Sequence, SnapshotAsker)>,
     /// The newest durable one.
     pub(super) newest: Option<Sequence>,
     /// When it was taken, or the actor came on stage without one.
@@ -54,6 +54,18 @@ impl Snapshotting {
     /// Whether one is on its way.
     pub(super) const fn is_busy(&self) -> bool {
         self.captured.is_some() || self.saving.is_some()
+    }
+
+    /// Takes out those who still wait, for the instance that comes next.
+    pub(super) fn take_askers(&mut self) -> impl Iterator<Item = SnapshotAsker> {
+        std::mem::take(&mut self.askers).into_iter().map(|(_, asker)| asker)
+    }
+
+    /// Answers those who wait for a snapshot at or below a number.
+    fn answer(&mut self, through: Sequence, result: &Result<Sequence, AskError>) {
+        for (_, asker) in self.askers.extract_if(.., |(at, _)| *at <= through) {
+            let _left = asker.send(result.clone());
+        }
     }
 
     pub(super) const fn is_saving(&self) -> bool {
@@ -94,7 +106,7 @@ impl Live {
             let _left = asker.send(Ok(self.head));
             return Ok(());
         }
-        self.snapshots.askers.push(asker);
+        self.snapshots.askers.push((self.head, asker));
         if self.snapshots.is_busy() {
             return Ok(());
         }
@@ -113,7 +125,7 @@ impl Live {
                 let ledger = match self.ledger.encode() {
                     Ok(ledger) => Bytes::from(ledger),
                     Err(error) => {
-                        self.snapshot_failed(reason, &AskError::Snapshot(error.to_string()));
+                        self.snapshot_failed(self.head, reason, AskError::Snapshot(error.to_string()));
                         return Ok(());
                     }
                 };
@@ -128,11 +140,11 @@ impl Live {
                 Ok(())
             }
             Err(failure @ (GuestFailure::Refused { .. } | GuestFailure::Limit { .. })) => {
-                self.snapshot_failed(reason, &AskError::Snapshot(failure.to_string()));
+                self.snapshot_failed(self.head, reason, AskError::Snapshot(failure.to_string()));
                 Ok(())
             }
             Err(failure) => {
-                self.snapshot_failed(reason, &AskError::Snapshot(failure.to_string()));
+                self.snapshot_failed(self.head, reason, AskError::Snapshot(failure.to_string()));
                 Err(failure)
             }
         }
@@ -160,20 +172,27 @@ impl Live {
                 metrics.snapshot_bytes.record(saved.bytes as f64);
                 self.snapshots.newest = Some(saved.sequence);
                 self.snapshots.newest_time = saved.time;
-                for asker in self.snapshots.askers.drain(..) {
-                    let _left = asker.send(Ok(saved.sequence));
-                }
+                self.snapshots.answer(saved.sequence, &Ok(saved.sequence));
             }
-            Err(error) => self.snapshot_failed(saved.reason, &AskError::Store(error)),
+            Err(error) => self.snapshot_failed(saved.sequence, saved.reason, AskError::Store(error)),
         }
     }
 
-    fn snapshot_failed(&mut self, reason: SnapshotReason, error: &AskError) {
-        tracing::warn!(actor = %self.address, sequence = %self.head, reason = reason.label(), %error, "snapshot failed; the actor goes on from its events");
-        self.code.metrics().snapshot("failed", reason);
-        for asker in self.snapshots.askers.drain(..) {
-            let _left = asker.send(Err(error.clone()));
+    /// Takes the next snapshot if somebody waits for a newer one, or one became due while the last was being saved.
+    ///
+    /// # Errors
+    /// When the guest failed and its instance is dead.
+    pub(super) fn snapshot_after_saving(&mut self, now: Timestamp) -> Result<(), GuestFailure> {
+        if self.snapshots.askers.is_empty() || self.snapshots.is_busy() {
+            return self.consider_snapshot(now);
         }
+        self.capture(SnapshotReason::Operator, now)
+    }
+
+    fn snapshot_failed(&mut self, at: Sequence, reason: SnapshotReason, error: AskError) {
+        tracing::warn!(actor = %self.address, sequence = %at, reason = reason.label(), %error, "snapshot failed; the actor goes on from its events");
+        self.code.metrics().snapshot("failed", reason);
+        self.snapshots.answer(at, &Err(error));
     }
 }
 
