@@ -1,5 +1,6 @@
 //! One property per file; the file's name is the sentence.
 
+mod actor;
 mod setting;
 
 mod a_command_that_traps_takes_nothing_with_it;

@@ -1,0 +1,15 @@
+//! The life of one actor, in a host inside the test: one property per file; `docs/lifecycle-tests.md` lists them.
+
+mod scene;
+
+mod a_command_without_events_never_calls_the_store;
+mod a_guest_over_its_bounds_harms_only_itself;
+mod a_poison_command_fails_alone;
+mod a_read_behind_a_failed_append_is_not_told_of_lost_state;
+mod a_rejected_command_leaves_nothing;
+mod an_unknown_outcome_repeated_under_its_key_is_applied_once;
+mod another_writer_is_a_conflict_and_the_actor_recovers;
+mod appends_of_one_actor_overlap_up_to_the_limit;
+mod events_of_one_command_are_stored_all_or_none;
+mod no_reply_leaves_before_its_turn_is_durable;
+mod turns_behind_an_unknown_one_learn_what_became_of_theirs;
