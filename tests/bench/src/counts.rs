@@ -4,8 +4,25 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context, Result};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+
+/// Commands that were handled.
+pub(crate) const COMMANDS: &str = "greenroom_commands_total";
+/// Calls of guests that handled commands.
+pub(crate) const TURNS: &str = "greenroom_turns_total";
+/// Syncs of the log.
+pub(crate) const SYNCS: &str = "greenroom_syncs_total";
+/// Actors brought on stage.
+pub(crate) const ACTIVATIONS: &str = "greenroom_activations_total";
+/// Actors that left the stage.
+pub(crate) const PASSIVATIONS: &str = "greenroom_passivations_total";
+/// Events handed to guests in recoveries.
+pub(crate) const REPLAYED_EVENTS: &str = "greenroom_replayed_events_total";
+/// How long to wait for a counter that follows an answer.
+const COUNTED_WITHIN: Duration = Duration::from_secs(2);
 
 /// Every counter of the process by name, labels added up. Gauges and histograms are not kept.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +43,20 @@ impl Counts {
     pub(crate) fn get(&self, name: &str) -> u64 {
         let counters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         counters.get(name).map_or(0, |counter| counter.load(Ordering::SeqCst))
+    }
+
+    /// Fails unless a counter shows exactly `expected`. Waits a moment for it: answers leave before they are counted.
+    ///
+    /// # Errors
+    /// When it shows more, or less after the moment.
+    pub(crate) async fn ensure(&self, name: &str, expected: u64) -> Result<()> {
+        let until = Instant::now() + COUNTED_WITHIN;
+        while self.get(name) < expected && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let found = self.get(name);
+        ensure!(found == expected, "{name} is {found}, it should be {expected}");
+        Ok(())
     }
 }
 

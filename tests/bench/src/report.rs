@@ -61,8 +61,8 @@ impl Report {
                 "| {} | {} | {} – {} | {} | {} |\n",
                 row.name,
                 show(middle, row.unit),
-                show(low, ""),
-                show(high, ""),
+                show(low, row.unit),
+                show(high, row.unit),
                 notes.join("; "),
                 row.what
             ));
@@ -126,12 +126,17 @@ impl Measured {
 
 /// A figure with three or four significant digits.
 fn show(value: f64, unit: &str) -> String {
+    let (value, unit) = if unit == "µs" && value >= 10_000.0 { (value / 1e3, "ms") } else { (value, unit) };
     let text = match value {
+        v if v >= 1e9 => format!("{:.2} G", v / 1e9),
         v if v >= 1e6 => format!("{:.2} M", v / 1e6),
         v if v >= 1e4 => format!("{:.1} k", v / 1e3),
         v if v >= 100.0 => format!("{v:.0}"),
         v if v >= 10.0 => format!("{v:.1}"),
         v => format!("{v:.2}"),
     };
-    format!("{text}{}{unit}", if unit.is_empty() || unit.starts_with('/') { "" } else { " " })
+    format!(
+        "{text}{}{unit}",
+        if unit.is_empty() || unit.starts_with('/') || text.ends_with(['k', 'M', 'G']) { "" } else { " " }
+    )
 }

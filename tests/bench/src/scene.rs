@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
-use greenroom_host::provider::SharedProvider;
+use greenroom_host::provider::log::{LogProvider, LogSettings};
 use greenroom_host::provider::memory::MemoryProvider;
+use greenroom_host::provider::{Durability, SharedProvider};
 use greenroom_host::runtime::{ActorRef, Command, Host, HostSettings, OnFull, Reply};
 use greenroom_host::vocab::{Address, Kind, Tenant};
 use tempfile::TempDir;
@@ -23,6 +24,8 @@ const REPLY_PREFIX: &[u8] = br#"{"value":"#;
 pub(crate) enum Store {
     /// The memory provider: no disk at all.
     Memory,
+    /// The embedded log on the disk of `--data`, durability sync: an answer waits for fdatasync.
+    Log,
 }
 
 /// A host with the counter deployed.
@@ -37,9 +40,13 @@ impl Store {
     ///
     /// # Errors
     /// When it cannot be opened.
-    pub(crate) fn open(self, _dir: &TempDir) -> Result<SharedProvider> {
+    pub(crate) fn open(self, dir: &TempDir) -> Result<SharedProvider> {
         Ok(match self {
             Self::Memory => MemoryProvider::new(),
+            Self::Log => {
+                let settings = LogSettings::new(dir.path().join("log")).with_durability(Durability::Sync);
+                LogProvider::open(settings).context("opening the log")?
+            }
         })
     }
 }

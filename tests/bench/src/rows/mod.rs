@@ -14,6 +14,7 @@ pub(crate) mod resident;
 use anyhow::Result;
 
 use crate::bench::{Bench, Round};
+use crate::counts::{SYNCS, TURNS};
 use crate::cpu::Cpu;
 use crate::load::{Asker, Timing, drive};
 use crate::sample::Sample;
@@ -62,23 +63,35 @@ fn all() -> Vec<Row> {
         row("read-ask-1000-actors-64", "/s", "ask `get`, no event, 1,000 actors, 64 in flight", |b| read::ask(b, 1_000, 64)),
         row("echo-tell", "/s", "reference: bare tokio mpsc, 1 sender, bounded to 4,096", echo::tell),
         row("read-tell", "/s", "tell `get`, no event, 1 actor, 1 sender that waits for room", read::tell),
-        row("raw-sync", "µs", "reference: 4 KiB written into a pre-zeroed file + fdatasync", raw_disk::sync),
-        row("raw-log-1", "/s", "reference: one-event frames into a pre-zeroed file, one committer, 1 waiter", |b| raw_log::append(b, 1)),
-        row("raw-log-64", "/s", "reference: the same, 64 waiters", |b| raw_log::append(b, 64)),
-        row("raw-log-256", "/s", "reference: the same, 256 waiters", |b| raw_log::append(b, 256)),
-        row("raw-log-2048", "/s", "reference: the same, 2,048 waiters", |b| raw_log::append(b, 2_048)),
-        row("memory-ask-1-actor-64", "/s", "ask `increment`, memory provider, 1 actor, 64 in flight", |b| durable::ask(b, Store::Memory, 1, 64)),
+        row("memory-ask-1-actor-64", "/s", "ask `increment` (1 event), memory provider, 1 actor, 64 in flight", |b| durable::ask(b, Store::Memory, 1, 64)),
         row("memory-ask-1000-actors-256", "/s", "ask `increment`, memory provider, 1,000 actors, 256 in flight", |b| durable::ask(b, Store::Memory, 1_000, 256)),
         row("memory-tell", "/s", "tell `increment`, memory provider, 1 actor, pipelined", |b| durable::tell(b, Store::Memory)),
+        row("raw-sync", "µs", "reference: 4 KiB written into a pre-zeroed file + fdatasync, median", raw_disk::sync),
+        row("raw-log-1", "/s", "reference: one-event frames into a pre-zeroed file, one committer, synced, 1 waiter", |b| raw_log::append(b, 1)),
+        row("log-ask-1-actor-1", "/s", "ask `increment`, log, synced, 1 actor, 1 in flight", |b| durable::ask(b, Store::Log, 1, 1)),
+        row("raw-log-64", "/s", "reference: the committer, 64 waiters", |b| raw_log::append(b, 64)),
+        row("log-ask-1-actor-64", "/s", "ask `increment`, log, synced, 1 actor, 64 in flight", |b| durable::ask(b, Store::Log, 1, 64)),
+        row("log-ask-1000-actors-64", "/s", "ask `increment`, log, synced, 1,000 actors, 64 in flight", |b| durable::ask(b, Store::Log, 1_000, 64)),
+        row("raw-log-256", "/s", "reference: the committer, 256 waiters", |b| raw_log::append(b, 256)),
+        row("log-ask-1000-actors-256", "/s", "ask `increment`, log, synced, 1,000 actors, 256 in flight", |b| durable::ask(b, Store::Log, 1_000, 256)),
+        row("raw-log-2048", "/s", "reference: the committer, 2,048 waiters", |b| raw_log::append(b, 2_048)),
+        row("log-ask-1000-actors-2048", "/s", "ask `increment`, log, synced, 1,000 actors, 2,048 in flight", |b| durable::ask(b, Store::Log, 1_000, 2_048)),
+        row("log-tell", "/s", "tell `increment`, log, synced, 1 actor, pipelined", |b| durable::tell(b, Store::Log)),
         row("raw-scan", "/s", "reference: sequential read of 100-byte records with CRC32C, page cache warm", raw_disk::scan),
-        row("memory-replay-large-frames", "/s", "recovery from the first event, memory provider, 256 events per frame", |b| replay::run(b, Store::Memory, 256)),
+        row("memory-replay-large-frames", "/s", "recovery from the first event, memory provider, 256 events of 9 bytes per frame", |b| replay::run(b, Store::Memory, 256)),
         row("memory-replay-single-frames", "/s", "the same, one event per frame", |b| replay::run(b, Store::Memory, 1)),
-        row("memory-activation", "µs", "first `get` of a passive actor with a snapshot, memory provider", |b| activation::run(b, Store::Memory)),
-        row("resident-bytes-per-actor", "B", "resident memory that one more live counter takes, host included", resident::run),
-        row("memory-journal-one-by-one", "/s", "provider alone: 10,000 appends, each awaited; read back in order", |b| journal::run(b, Store::Memory, 1)),
-        row("memory-journal-pipelined", "/s", "provider alone: 10,000 appends queued, then awaited; read back in order", |b| journal::run(b, Store::Memory, 10_000)),
+        row("log-replay-large-frames", "/s", "recovery from the first event, log, page cache warm, 256 events of 9 bytes per frame", |b| replay::run(b, Store::Log, 256)),
+        row("log-replay-single-frames", "/s", "the same, one event per frame", |b| replay::run(b, Store::Log, 1)),
+        row("memory-activation", "µs", "first `get` of a passive actor with a snapshot, memory provider, median", |b| activation::run(b, Store::Memory)),
+        row("log-activation", "µs", "first `get` of a passive actor with a snapshot, log, median", |b| activation::run(b, Store::Log)),
+        row("resident-bytes-per-actor", "B", "resident memory that one more live counter takes: host, guest, index", resident::run),
+        row("memory-journal-one-by-one", "/s", "memory provider alone: 10,000 appends, each awaited; read back in order", |b| journal::run(b, Store::Memory, 1)),
+        row("memory-journal-pipelined", "/s", "memory provider alone: 10,000 appends queued, then awaited; read back in order", |b| journal::run(b, Store::Memory, 10_000)),
+        row("log-journal-one-by-one", "/s", "log alone, synced: 10,000 appends, each awaited; read back in order", |b| journal::run(b, Store::Log, 1)),
+        row("log-journal-pipelined", "/s", "log alone, synced: 10,000 appends queued, then awaited; read back in order", |b| journal::run(b, Store::Log, 10_000)),
         row("http-read-1-key-64", "/s", "HTTP `get`, 1 key, 64 keep-alive connections, own client on the same cores", http::read),
-        row("memory-http-increment-1-key-64", "/s", "HTTP `increment`, memory provider, 1 key, 64 connections", |b| http::increments(b, Store::Memory, 1)),
+        row("http-log-increment-1-key-64", "/s", "HTTP `increment`, log, synced, 1 key, 64 connections", |b| http::increments(b, Store::Log, 1)),
+        row("http-log-increment-1000-keys-64", "/s", "HTTP `increment`, log, synced, 1,000 keys, 64 connections", |b| http::increments(b, Store::Log, 1_000)),
     ]
 }
 
@@ -119,7 +132,7 @@ struct Syncs {
 impl Syncs {
     fn now(bench: &Bench) -> Self {
         let get = |name| bench.counts.get(name);
-        Self { turns: get("greenroom_turns_total"), syncs: get("greenroom_syncs_total") }
+        Self { turns: get(TURNS), syncs: get(SYNCS) }
     }
 
     /// How well commands were batched, if there were turns, and appends, if there were syncs.

@@ -75,7 +75,7 @@ pub(super) fn scan(bench: &Bench) -> Result<Vec<Sample>> {
         let began = Instant::now();
         let found = scan_once(&path)?;
         let mut sample = Sample::rate(records, began.elapsed());
-        sample.note("bytes per second", sample.figure * (PREFIX_BYTES + PAYLOAD_BYTES) as f64, "B/s");
+        sample.note("is", sample.figure * (PREFIX_BYTES + PAYLOAD_BYTES) as f64, "B/s");
         ensure!(found == records, "{records} records were written, {found} were read");
         if round == Round::Counted {
             samples.push(sample);

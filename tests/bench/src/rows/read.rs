@@ -8,6 +8,7 @@ use greenroom_host::runtime::ActorRef;
 
 use super::repeat;
 use crate::bench::{Bench, Round};
+use crate::counts::COMMANDS;
 use crate::cpu::Cpu;
 use crate::load::{Asker, Timing, choose};
 use crate::sample::Sample;
@@ -35,11 +36,9 @@ pub(super) fn ask(bench: &Bench, actors: usize, in_flight: usize) -> Result<Vec<
             actor.ask(increment()).await?;
         }
         let askers = (0..in_flight).map(|_| Reader(Arc::clone(&actors))).collect();
-        let handled_before = bench.counts.get("greenroom_commands_total");
+        let handled_before = bench.counts.get(COMMANDS);
         let samples = repeat(bench, askers, Timing::Total, async |total| {
-            let handled = bench.counts.get("greenroom_commands_total").saturating_sub(handled_before);
-            ensure!(handled == total, "{total} asks were answered, {handled} were handled");
-            Ok(())
+            bench.counts.ensure(COMMANDS, handled_before.saturating_add(total)).await
         })
         .await?;
         scene.close().await?;
@@ -56,7 +55,7 @@ pub(super) fn tell(bench: &Bench) -> Result<Vec<Sample>> {
         let tells = bench.pace.tells;
         let mut samples = Vec::new();
         for round in bench.pace.rounds() {
-            let handled_before = bench.counts.get("greenroom_commands_total");
+            let handled_before = bench.counts.get(COMMANDS);
             let teller = counter.clone();
             let cpu = Cpu::now();
             let began = Instant::now();
@@ -70,8 +69,7 @@ pub(super) fn tell(bench: &Bench) -> Result<Vec<Sample>> {
             let mut sample = Sample::rate(tells, began.elapsed());
             cpu.note_since(tells, &mut sample);
             ensure!(value_of(&reply)? == VALUE, "a read changed the counter");
-            let handled = bench.counts.get("greenroom_commands_total").saturating_sub(handled_before);
-            ensure!(handled == tells.saturating_add(1), "{tells} tells and an ask were sent, {handled} were handled");
+            bench.counts.ensure(COMMANDS, handled_before.saturating_add(tells).saturating_add(1)).await?;
             if round == Round::Counted {
                 samples.push(sample);
             }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use crate::bench::Bench;
+use crate::counts::{ACTIVATIONS, PASSIVATIONS};
 use crate::options::Options;
 use crate::sample::Sample;
 use crate::scene::{Scene, Store, get, increment, value_of};
@@ -41,7 +42,7 @@ fn probe_in_a_child(bench: &Bench) -> Result<Sample> {
 pub(crate) fn probe(options: &Options, actors: u32) -> Result<()> {
     let bench = Bench::new(options)?;
     bench.block_on(async {
-        let scene = Scene::open(&bench, Store::Memory, |settings| settings.limits.live_actors = actors + 1).await?;
+        let scene = Scene::open(&bench, Store::Log, |settings| settings.limits.live_actors = actors + 1).await?;
         let first = scene.counter("first")?;
         first.ask(increment()).await?;
         tokio::time::sleep(SETTLE).await;
@@ -51,7 +52,7 @@ pub(crate) fn probe(options: &Options, actors: u32) -> Result<()> {
         tokio::time::sleep(SETTLE).await;
         let after = Memory::now()?;
         let get_count = |name| bench.counts.get(name);
-        let live = get_count("greenroom_activations_total").saturating_sub(get_count("greenroom_passivations_total"));
+        let live = get_count(ACTIVATIONS).saturating_sub(get_count(PASSIVATIONS));
         ensure!(live == u64::from(actors) + 1, "{actors} actors and one were asked, {live} are live");
         let per_actor = |after: u64, before: u64| after.saturating_sub(before) as f64 / f64::from(actors);
         let resident = per_actor(after.resident_bytes, before.resident_bytes);
