@@ -20,7 +20,7 @@ use crate::api::{Metrics, Problem, Server};
 use crate::runtime::{AskError, Durability, Host, describe_metrics};
 use crate::vocab::Code;
 
-/// What a second interrupt ends with, as shells write "ended by SIGINT".
+/// What a forced end answers with, as shells write "ended by SIGINT".
 const FORCED: i32 = 130;
 
 #[derive(Debug, Args)]
@@ -153,7 +153,9 @@ fn ready(address: SocketAddr, data: &Path, output: &Output) -> Result<(), Failur
     output.line(&format!("{} {url}  data in {}", output.paint(Tone::Good, "greenroom serves"), data.display()))
 }
 
-/// Waits for a signal, then shuts the host down while the server still answers; a second signal forces the end.
+/// Waits for a signal, then shuts the host down while the server still answers. An interrupt then forces the end.
+///
+/// A repeated SIGTERM does not: supervisors and wrappers pass it on twice, and nobody means "lose the rest" by that.
 async fn end(
     mut signals: Signals,
     host: &Host,
@@ -163,13 +165,13 @@ async fn end(
 ) -> Result<(), Failure> {
     signals.next().await;
     tracing::info!(deadline_ms = %deadline.as_millis(), "shutting down");
-    output.note("shutting down; a second signal forces it");
+    output.note("shutting down; ctrl-c forces it");
     step.send_replace(Step::Closing);
     tokio::select! {
         closed = host.shutdown(deadline) => closed.map_err(told),
-        () = signals.next() => {
+        _ = signals.interrupt.recv() => {
             output.note("forced: what was not acknowledged may be lost, what was acknowledged is not");
-            // The process ends here on purpose: waiting for anything is what the second signal forbids.
+            // The process ends here on purpose: waiting for anything is what the interrupt forbids.
             std::process::exit(FORCED)
         }
     }
