@@ -3,7 +3,6 @@
 //! One task runs it, so at most one turn, one recovery or one capture of an actor happens at a time. Guest calls
 //! run on the task's own thread; the sandbox bounds them. Everything else waits here, in one place: `perform`.
 
-use std::collections::VecDeque;
 use std::future::ready;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,31 +12,23 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
 
 use super::ask::AskError;
-use super::gate::{Gate, Settled};
-use super::ledger::{Change, Ledger};
+use super::backlog::Backlog;
+use super::ledger::Change;
+use super::live::{Exit, Live};
 use super::mail::{Envelope, Order};
-use super::recovery::{Recovered, Recovery, RecoveryError};
-use super::snapshotting::{SnapshotAsker, Snapshotting};
+use super::recovery::{Recovery, RecoveryError};
 use super::turn::{FailedTurn, Wishes, fired};
-use super::{Code, Phase, Progress, Revision, Stage};
-use crate::decide::{SinceSnapshot, SnapshotReason, TurnSize, snapshot_due_on_passivation};
+use super::{Code, Phase, Progress, Stage};
+use crate::decide::{SinceSnapshot, SnapshotReason, snapshot_due_on_passivation};
 use crate::provider::AppendError;
-use crate::sandbox::{Instance, Moment};
-use crate::vocab::{ActorId, Address, Sequence, Timestamp};
+use crate::sandbox::Moment;
+use crate::vocab::{Address, Sequence, Timestamp};
 
 /// An actor that cannot be recovered refuses for this long before the next command may try again, so that a
 /// broken one does not spend the host's time on recoveries.
 const RECOVERY_RETRY_AFTER: Duration = Duration::from_millis(500);
 /// An actor that must be awake and could not be recovered is tried again after this long, milliseconds.
 const RECOVERY_WAKE_AFTER_MS: u64 = 5_000;
-/// After this much guest time without a pause, other actors of the same thread get their turn, nanoseconds.
-const BUSY_NS_MAX: f64 = 1e6;
-/// The pause before the recovery after a second lost append in a row; it doubles with every further one.
-const LOST_PAUSE: Duration = Duration::from_millis(10);
-/// The pause doubles at most this often: to 640 ms.
-const LOST_DOUBLINGS_MAX: u32 = 6;
-/// With nothing else to wait for, the alarm is looked at this often.
-const ALARM_FAR: Duration = Duration::from_secs(24 * 60 * 60);
 /// An undelivered tell of a passive actor is tried again after this long, milliseconds.
 const TELL_RETRY_AFTER_MS: u64 = 5_000;
 
@@ -49,74 +40,6 @@ pub(crate) struct Actor {
     pub(crate) mailbox: mpsc::Receiver<Envelope>,
     pub(crate) orders: mpsc::Receiver<Order>,
     pub(crate) progress: Arc<Progress>,
-}
-
-/// What outlives an instance while the actor stays on stage.
-pub(super) struct Backlog {
-    /// Commands taken from the mailbox and not handled yet, in order.
-    pub(super) mail: VecDeque<Envelope>,
-    /// So many of the first are handled one at a time: the turn they were in failed.
-    pub(super) alone: usize,
-    /// Changes of the ledger for the next frame.
-    pub(super) changes: Vec<Change>,
-    /// Who waits for a snapshot that the last instance could not take any more.
-    askers: Vec<SnapshotAsker>,
-    /// Appends that were not stored since the last one that was.
-    lost_in_a_row: u32,
-    /// What this actor's commands cost, learned: a turn that ran out of time is not made as large again.
-    pub(super) turn_size: TurnSize,
-}
-
-impl Backlog {
-    fn new(commands_max: u32) -> Self {
-        let turn_size = TurnSize::new(usize::try_from(commands_max).unwrap_or(usize::MAX));
-        Self { mail: VecDeque::new(), alone: 0, changes: Vec::new(), askers: Vec::new(), lost_in_a_row: 0, turn_size }
-    }
-
-    /// An append was not stored: the instance that made it must be replaced.
-    fn lost(&mut self) -> Exit {
-        self.lost_in_a_row = self.lost_in_a_row.saturating_add(1);
-        Exit::Recover
-    }
-
-    /// How long to wait before the next recovery: nothing after a first lost append, then longer and longer, so that
-    /// a store that can be read but not written does not keep the host busy with recoveries.
-    fn pause(&self) -> Duration {
-        match self.lost_in_a_row {
-            0 | 1 => Duration::ZERO,
-            lost => LOST_PAUSE.saturating_mul(1 << (lost - 2).min(LOST_DOUBLINGS_MAX)),
-        }
-    }
-}
-
-/// A live instance and all that belongs to it.
-pub(super) struct Live {
-    pub(super) stage: Arc<Stage>,
-    pub(super) code: Arc<dyn Code>,
-    pub(super) address: Arc<Address>,
-    pub(super) id: ActorId,
-    pub(super) progress: Arc<Progress>,
-    pub(super) revision: Arc<Revision>,
-    pub(super) instance: Instance,
-    pub(super) ledger: Ledger,
-    /// The last event in the instance's state, durable or on its way.
-    pub(super) head: Sequence,
-    pub(super) gate: Gate,
-    pub(super) since: SinceSnapshot,
-    pub(super) snapshots: Snapshotting,
-    pub(super) key_types: Vec<u16>,
-    /// Guest time since this task last let others run.
-    pub(super) busy_ns: f64,
-    last_active: Instant,
-}
-
-/// Why an instance ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exit {
-    /// Everything is done; the actor leaves the stage.
-    Left,
-    /// The instance cannot be used any more: recover from the journal and go on.
-    Recover,
 }
 
 impl Actor {
@@ -396,133 +319,6 @@ enum Step {
     /// The oldest turn was not stored.
     Lost(AppendError),
     Leave,
-}
-
-impl Live {
-    fn new(actor: &Actor, recovered: Recovered, now: Timestamp) -> Self {
-        let Recovered { revision, instance, ledger, sequence, base, replayed, key_event } = recovered;
-        let (events, bytes) = replayed;
-        let key_types = revision.event_indices(&actor.code.policy().snapshots.on_events);
-        let newest_time = base.map_or(now, |(_, time)| time);
-        Self {
-            stage: Arc::clone(&actor.stage),
-            code: Arc::clone(&actor.code),
-            address: Arc::clone(&actor.address),
-            id: actor.address.id(),
-            progress: Arc::clone(&actor.progress),
-            revision,
-            instance,
-            ledger,
-            head: sequence,
-            gate: Gate::default(),
-            since: SinceSnapshot { events, bytes, elapsed_ms: 0, key_event, requested: false },
-            snapshots: Snapshotting::after(base.map(|(at, _)| at), newest_time),
-            key_types,
-            busy_ns: 0.0,
-            last_active: Instant::now(),
-        }
-    }
-
-    /// The oldest turn settled: lets its tells out, or gives this instance up.
-    ///
-    /// # Errors
-    /// Why it was not stored: what ran ahead of it must be dropped.
-    fn note_settled(&mut self, settled: Settled) -> Result<(), AppendError> {
-        match settled {
-            Settled::Durable { through, seconds, tells } => {
-                if let Some(through) = through {
-                    self.progress.became_durable(through);
-                    self.code.metrics().append_seconds.record(seconds);
-                    self.stage.crew.published(self.id, through);
-                }
-                for (id, tell) in tells {
-                    self.stage.crew.deliver(&self.address, id, tell);
-                }
-                self.save_when_durable();
-                Ok(())
-            }
-            Settled::Lost(error) => {
-                tracing::error!(actor = %self.address, code = %error.code(), %error, "turn not stored; recovering from the journal");
-                Err(error)
-            }
-        }
-    }
-
-    /// Ends this instance: what is on its way to the store is waited for and answered, never dropped.
-    async fn end(mut self, exit: Exit, backlog: &mut Backlog) -> Exit {
-        let sound = self.settle_all().await;
-        let exit = if sound { exit } else { backlog.lost() };
-        if exit == Exit::Recover {
-            backlog.askers.extend(self.snapshots.take_askers());
-        }
-        exit
-    }
-
-    /// Waits for everything that is on its way to the store; false when a turn was not stored and this state is void.
-    async fn settle_all(&mut self) -> bool {
-        let mut sound = true;
-        while !self.gate.is_empty() {
-            let settled = self.gate.settle().await;
-            if let Err(error) = self.note_settled(settled) {
-                sound = false;
-                self.gate.abandon(error).await;
-            }
-        }
-        if self.snapshots.is_saving()
-            && let Some(saved) = self.snapshots.saved().await
-        {
-            self.note_saved(saved);
-        }
-        sound
-    }
-
-    fn is_idle(&self) -> bool {
-        let idle_after_ms = self.code.policy().passivation.idle_after_ms;
-        idle_after_ms > 0
-            && self.last_active.elapsed() >= Duration::from_millis(idle_after_ms)
-            && self.gate.is_empty()
-            && !self.snapshots.is_busy()
-            && self.ledger.outbox_len() == 0
-    }
-
-    /// How long until something may be due.
-    fn alarm_in(&self, now: Timestamp) -> Duration {
-        let mut wait = self.due_in(now);
-        let idle_after_ms = self.code.policy().passivation.idle_after_ms;
-        if idle_after_ms > 0 {
-            let idle_in = Duration::from_millis(idle_after_ms).saturating_sub(self.last_active.elapsed());
-            wait = wait.min(idle_in.max(Duration::from_millis(1)));
-        }
-        wait
-    }
-
-    /// How long until a timer or a timed snapshot is due.
-    fn due_in(&self, now: Timestamp) -> Duration {
-        let timer = self.ledger.next_timer_at();
-        let every_ms = self.code.policy().snapshots.every_ms;
-        let snapshot = (every_ms > 0 && self.since.events > 0 && !self.snapshots.is_busy())
-            .then(|| Timestamp(self.snapshots.newest_time.0.saturating_add(every_ms)));
-        let next = [timer, snapshot].into_iter().flatten().min();
-        next.map_or(ALARM_FAR, |at| Duration::from_millis(at.since_ms(now).max(1)))
-    }
-
-    /// Rings earlier if the last turn made something due earlier.
-    fn bring_forward(&self, alarm: Pin<&mut Sleep>, now: Timestamp) {
-        if self.ledger.timer_count() > 0 || self.code.policy().snapshots.every_ms > 0 {
-            let at = Instant::now() + self.due_in(now);
-            if at < alarm.deadline() {
-                alarm.reset(at);
-            }
-        }
-    }
-
-    /// Lets other actors of this thread run after a while of guest time.
-    async fn pause(&mut self) {
-        if self.busy_ns > BUSY_NS_MAX {
-            self.busy_ns = 0.0;
-            tokio::task::yield_now().await;
-        }
-    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a figure for people")]

@@ -1,12 +1,14 @@
 //! One actor: its mail, its turns, its recovery, its snapshots, and how it leaves the stage.
 //!
-//! `life` is the task that runs it; the other files are what that task does. What an actor needs from above
+//! `life` is the task that runs it, over a `live` instance and the `backlog` that outlives it; the other files are what that task does. What an actor needs from above
 //! (the code of its kind, a way to reach other actors) comes through the traits of `stage`.
 
 mod ask;
+mod backlog;
 mod gate;
 mod ledger;
 mod life;
+mod live;
 mod mail;
 mod metric;
 mod progress;

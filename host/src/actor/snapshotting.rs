@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use super::ask::AskError;
-use super::life::Live;
+use super::live::Live;
 use super::{Code, Stage};
 use crate::decide::{SinceSnapshot, SnapshotReason, plan_retention, snapshot_due};
 use crate::provider::{DeleteGuard, Snapshot, SnapshotMeta, StoreError};

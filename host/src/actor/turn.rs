@@ -7,9 +7,10 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::ask::{AskError, Reply, RequestError};
+use super::backlog::Backlog;
 use super::gate::{Answer, Output};
 use super::ledger::{self, Change, KeyRecord, Tell, TellId, Timer};
-use super::life::{Backlog, Live};
+use super::live::Live;
 use super::mail::Envelope;
 use crate::frame::{EventColumns, Frame, FrameParts};
 use crate::provider::Append;
