@@ -3,6 +3,7 @@
 mod activation;
 mod durable;
 mod echo;
+mod frame;
 mod http;
 mod journal;
 mod raw_disk;
@@ -13,6 +14,7 @@ pub(crate) mod resident;
 
 use anyhow::Result;
 
+use self::frame::Work;
 use crate::bench::{Bench, Round};
 use crate::counts::{SYNCS, TURNS};
 use crate::cpu::Cpu;
@@ -85,6 +87,12 @@ fn all() -> Vec<Row> {
         row("memory-activation", "µs", "first `get` of a passive actor with a snapshot, memory provider, median", |b| activation::run(b, Store::Memory)),
         row("log-activation", "µs", "first `get` of a passive actor with a snapshot, log, median", |b| activation::run(b, Store::Log)),
         row("resident-bytes-per-actor", "B", "resident memory that one more live counter takes: host, guest, index", resident::run),
+        row("frame-encode-256", "/s", "a frame of 256 events of 9 bytes encoded, events per second of one thread", |b| frame::run(b, Work::Encode, 256)),
+        row("frame-encode-1", "/s", "a frame of one event encoded", |b| frame::run(b, Work::Encode, 1)),
+        row("frame-decode-256", "/s", "a frame of 256 events decoded and verified, events per second of one thread", |b| frame::run(b, Work::Decode, 256)),
+        row("frame-decode-1", "/s", "a frame of one event decoded and verified", |b| frame::run(b, Work::Decode, 1)),
+        row("frame-append-256", "/s", "the events of frames of 256 put behind each other for a replay, events per second of one thread", |b| frame::run(b, Work::Append, 256)),
+        row("frame-append-1", "/s", "the same, frames of one event", |b| frame::run(b, Work::Append, 1)),
         row("memory-journal-one-by-one", "/s", "memory provider alone: 10,000 appends, each awaited; read back in order", |b| journal::run(b, Store::Memory, 1)),
         row("memory-journal-pipelined", "/s", "memory provider alone: 10,000 appends queued, then awaited; read back in order", |b| journal::run(b, Store::Memory, 10_000)),
         row("log-journal-one-by-one", "/s", "log alone, synced: 10,000 appends, each awaited; read back in order", |b| journal::run(b, Store::Log, 1)),
