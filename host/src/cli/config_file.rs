@@ -45,10 +45,17 @@ fn check(prefix: &str, table: &Table, known: &Table, everywhere: &[String]) -> R
 
 /// The same name in another section is what was meant more often than a similar name in this one.
 fn unknown(prefix: &str, key: &str, known: &Table, everywhere: &[String]) -> SettingsError {
-    let elsewhere = everywhere.iter().find(|path| path.rsplit('.').next() == Some(key)).cloned();
+    let named = |name: &str| everywhere.iter().find(|path| last(path) == name).cloned();
     let here = || nearest(key, known.keys().map(String::as_str)).map(|name| format!("{prefix}{name}"));
-    let hint = elsewhere.or_else(here).map_or_else(String::new, |path| format!("; is {path} meant?"));
+    let elsewhere = || nearest(key, everywhere.iter().map(|path| last(path))).and_then(named);
+    let meant = named(key).or_else(here).or_else(elsewhere);
+    let hint = meant.map_or_else(String::new, |path| format!("; is {path} meant?"));
     SettingsError::Unknown { key: format!("{prefix}{key}"), hint }
+}
+
+/// The name of a setting without its sections.
+fn last(path: &str) -> &str {
+    path.rsplit_once('.').map_or(path, |(_, name)| name)
 }
 
 /// The full names of all values.

@@ -270,6 +270,7 @@ mod tests {
             ("lisen = 'x'", "lisen", "listen"),
             ("[limits]\nmailbox_comands = 1", "limits.mailbox_comands", "limits.mailbox_commands"),
             ("mailbox_commands = 1", "mailbox_commands", "limits.mailbox_commands"),
+            ("mailbox_comands = 1", "mailbox_comands", "limits.mailbox_commands"),
             ("[http]\nconnection = 1", "http.connection", "http.connections"),
             ("[kinds.counter]\nsnapshot = 1", "kinds.counter.snapshot", "kinds.counter.snapshots"),
             ("[kinds.counter.retention]\nkeep = 1", "kinds.counter.retention.keep", ""),
