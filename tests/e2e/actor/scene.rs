@@ -1,7 +1,7 @@
 //! Short ways to say what most of these tests say.
 
 use anyhow::{Context, Result, bail};
-use greenroom_host::runtime::{AskError, Command, Host, HostSettings, Reply};
+use greenroom_host::runtime::{AskError, Command, HostSettings, Reply};
 use greenroom_host::vocab::{Code, Sequence};
 use greenroom_kit::{Call, TestHost, settings};
 use serde_json::{Value, json};
@@ -128,9 +128,4 @@ pub(crate) fn appends(host: &TestHost, key: &str) -> Result<Vec<u64>> {
 /// Makes an actor passive and waits until it is.
 pub(crate) async fn passivate(host: &TestHost, key: &str) -> Result<()> {
     Ok(host.actor(key)?.passivate().await?)
-}
-
-/// Whether the host still takes commands.
-pub(crate) fn takes_commands(host: &Host) -> bool {
-    host.is_ready()
 }

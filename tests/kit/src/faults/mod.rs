@@ -66,6 +66,11 @@ impl FaultyProvider {
         self.plan().appends.extend(faults);
     }
 
+    /// Every append from now on goes well.
+    pub fn forget_faults(&self) {
+        self.plan().appends.clear();
+    }
+
     /// So many of the next reads of journals fail.
     pub fn fail_reads(&self, count: u32) {
         self.plan().reads_to_fail = count;

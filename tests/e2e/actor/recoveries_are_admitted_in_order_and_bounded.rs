@@ -1,0 +1,37 @@
+use std::time::Duration;
+
+use anyhow::Result;
+use greenroom_kit::Call;
+use serde_json::Value;
+
+use super::scene::{command, eventually, probe_with};
+
+/// L39, L40: never more than the limit at once; who waits is served in the order of arrival.
+#[tokio::test]
+async fn recoveries_are_admitted_in_order_and_bounded() -> Result<()> {
+    let host = probe_with(|settings| settings.limits.concurrent_recoveries = 2).await?;
+    host.store.hold_heads();
+    let keys = ["a", "b", "c", "d", "e"];
+    let mut asking = Vec::new();
+    for key in keys {
+        asking.push(host.start_asking(key, command("get", &Value::Null))?);
+        // Arrival is what is ordered: the next one begins when this one has surely arrived.
+        tokio::time::sleep(Duration::from_millis(60)).await;
+    }
+    assert_eq!(host.store.held_heads(), 2, "more recoveries than the limit allows");
+    for done in 1..=3 {
+        host.store.release_heads(1);
+        eventually("the next in line", async || Ok(host.store.calls().len() == 2 + done)).await?;
+        assert_eq!(host.store.held_heads(), 2);
+    }
+    host.store.release_all_heads();
+    for answer in asking {
+        answer.await??;
+    }
+    let mut expected = Vec::new();
+    for key in keys {
+        expected.push(Call::Head(host.id(key)?));
+    }
+    assert_eq!(host.store.calls(), expected);
+    Ok(())
+}
