@@ -106,6 +106,7 @@ impl Reading {
     }
 
     async fn read_to_end(&mut self, out: &mpsc::Sender<Result<EventView, AskError>>) -> Result<(), AskError> {
+        self.renderer.refresh().await?;
         let range = ReadRange { from: self.next, through: Sequence::MAX, batch_bytes: FEED_BATCH_BYTES };
         let mut reader = self.provider.read(self.actor, range);
         while let Some(frames) = reader.next().await? {

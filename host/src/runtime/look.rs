@@ -69,6 +69,19 @@ impl Renderer {
         Ok(Self { code, revision, address, instance: None })
     }
 
+    /// Goes on with the code that is active now: it knows every event type that was written before it.
+    ///
+    /// # Errors
+    /// When the code cannot be loaded.
+    pub(super) async fn refresh(&mut self) -> Result<(), AskError> {
+        let current = self.code.current().await?;
+        if current.id != self.revision.id {
+            self.revision = current;
+            self.instance = None;
+        }
+        Ok(())
+    }
+
     /// The frame's events from number `from` on.
     ///
     /// # Errors
