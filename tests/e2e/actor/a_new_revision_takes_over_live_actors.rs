@@ -1,8 +1,8 @@
 use anyhow::Result;
-use greenroom_host::vocab::Code;
+use greenroom_host::vocab::{Code, Sequence};
 use greenroom_kit::guest;
 
-use super::scene::{add, eventually, get, probe, refusal, snapshots};
+use super::scene::{add, eventually, get, passivate, probe, refusal, snapshots};
 
 /// The same code in other bytes: a custom section `note` at the end changes the digest and nothing else.
 fn with_note(mut component: Vec<u8>) -> Vec<u8> {
@@ -31,6 +31,20 @@ async fn a_new_revision_takes_over_live_actors() -> Result<()> {
     let host = host.crash().await?;
     assert_eq!((get(&host, "a").await?, host.actor("a")?.status().await?.revision), (4, 2));
     assert_eq!(snapshots(&host, "a").await?, [0; 0]);
+    Ok(())
+}
+
+/// Followers stay when the code changes under them.
+#[tokio::test]
+async fn followers_stay_through_a_deploy() -> Result<()> {
+    let host = probe().await?;
+    add(&host, "a", 1).await?;
+    let mut feed = host.actor("a")?.events(Sequence::FIRST, 10, true).await?;
+    assert_eq!(feed.next().await?.map(|event| (event.sequence.0, event.revision)), Some((1, 1)));
+    host.deploy("probe", &with_note(guest("probe")?)).await?;
+    passivate(&host, "a").await?; // the old code still handles what reaches it before it leaves
+    add(&host, "a", 1).await?;
+    assert_eq!(feed.next().await?.map(|event| (event.sequence.0, event.revision)), Some((2, 2)));
     Ok(())
 }
 

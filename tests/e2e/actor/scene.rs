@@ -18,9 +18,18 @@ pub(crate) async fn probe_with(change: impl FnOnce(&mut HostSettings)) -> Result
     TestHost::start("probe", settings_with(change)).await
 }
 
-/// A host with the guest that misbehaves.
+/// A host with the guest that misbehaves, and bounds that it passes soon.
 pub(crate) async fn hostile() -> Result<TestHost> {
-    TestHost::start("hostile", settings()).await
+    TestHost::start("hostile", hostile_settings()).await
+}
+
+/// Little memory and time for each call.
+pub(crate) fn hostile_settings() -> HostSettings {
+    settings_with(|settings| {
+        settings.limits.guest_memory_bytes = 16 * 1_024 * 1_024;
+        settings.limits.guest_call_ms = 800;
+        settings.limits.guest_replay_ms = 800;
+    })
 }
 
 pub(crate) fn settings_with(change: impl FnOnce(&mut HostSettings)) -> HostSettings {

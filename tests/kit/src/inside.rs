@@ -162,7 +162,7 @@ impl TestHost {
 pub fn settings() -> HostSettings {
     let mut settings = HostSettings::default();
     settings.limits.live_actors = 64;
-    settings.limits.guest_call_ms = 500;
+    settings.limits.guest_call_ms = 5_000;
     settings.snapshots.every_events = 0;
     settings.snapshots.every_bytes = 0;
     settings.snapshots.on_passivation = false;
