@@ -24,7 +24,7 @@ fn a_server_that_is_ending_refuses_new_commands() -> Result<()> {
         assert_eq!(finished.code()?, "GR0041", "what was taken before is finished: {}", finished.text());
         anyhow::Ok(())
     })?;
-    let status = stage.stop_and_restart()?;
+    let status = stage.restart_once_ended()?;
     assert!(status.success(), "{status}");
     assert_eq!(value(stage.client.call("counter", "a", "get", "{}")?)?, 1, "what was refused was not stored");
     Ok(())

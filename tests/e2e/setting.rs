@@ -60,8 +60,14 @@ impl Stage {
 
     /// Ends the server as an operator would, and starts it again; how it ended.
     pub(crate) fn stop_and_restart(&mut self) -> Result<ExitStatus> {
+        self.server.ask_to_stop()?;
+        self.restart_once_ended()
+    }
+
+    /// Waits until the server has ended, and starts it again; how it ended.
+    pub(crate) fn restart_once_ended(&mut self) -> Result<ExitStatus> {
+        let status = self.server.wait()?;
         self.show_log();
-        let status = self.server.stop()?;
         self.server = Server::start(self.server.options().clone())?;
         self.client = self.server.client();
         Ok(status)

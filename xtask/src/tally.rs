@@ -13,15 +13,24 @@ pub(crate) struct Tally {
     pub(crate) skipped: u64,
 }
 
+/// Whose summaries are read. What tests themselves print may look like the other one's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Runner {
+    /// `cargo nextest run`
+    Nextest,
+    /// `cargo test`
+    Cargo,
+}
+
 impl Tally {
-    /// Adds the figures of a line, if it is the summary of nextest or of cargo's own runner.
-    pub(crate) fn read_line(&mut self, line: &str) {
+    /// Adds the figures of a line, if it is the runner's summary.
+    pub(crate) fn read_line(&mut self, runner: Runner, line: &str) {
         let line = without_colours(line);
-        let summary = match line.split_once("Summary [") {
-            Some((_, rest)) => rest.split_once("tests run:").or_else(|| rest.split_once("test run:")),
-            None => line.split_once("test result:"),
+        let figures = match runner {
+            Runner::Nextest => line.trim_start().strip_prefix("Summary [").and_then(|rest| rest.split_once(" run:")),
+            Runner::Cargo => line.strip_prefix("test result:").map(|figures| ("", figures)),
         };
-        if let Some((_, figures)) = summary {
+        if let Some((_, figures)) = figures {
             *self += read_figures(figures);
         }
     }
@@ -69,9 +78,9 @@ fn without_colours(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn tally_of(lines: &[&str]) -> Tally {
+    fn tally_of(runner: Runner, lines: &[&str]) -> Tally {
         let mut tally = Tally::default();
-        lines.iter().for_each(|line| tally.read_line(line));
+        lines.iter().for_each(|line| tally.read_line(runner, line));
         tally
     }
 
@@ -79,9 +88,9 @@ mod tests {
     fn summaries_of_nextest_are_read_with_colours_and_without() {
         let plain =
             "     Summary [   1.003s] 12 tests run: 9 passed (1 slow, 2 flaky), 2 failed, 1 timed out, 4 skipped";
-        assert_eq!(tally_of(&[plain]), Tally { passed: 9, failed: 3, skipped: 4 });
+        assert_eq!(tally_of(Runner::Nextest, &[plain]), Tally { passed: 9, failed: 3, skipped: 4 });
         let one = "\u{1b}[32;1m     Summary\u{1b}[0m [   0.006s] \u{1b}[1m1\u{1b}[0m test run: \u{1b}[1m1\u{1b}[0m \u{1b}[32;1mpassed\u{1b}[0m, \u{1b}[1m0\u{1b}[0m skipped";
-        assert_eq!(tally_of(&[one]), Tally { passed: 1, failed: 0, skipped: 0 });
+        assert_eq!(tally_of(Runner::Nextest, &[one]), Tally { passed: 1, failed: 0, skipped: 0 });
     }
 
     #[test]
@@ -90,11 +99,15 @@ mod tests {
             "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.00s",
             "test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s",
         ];
-        assert_eq!(tally_of(&lines), Tally { passed: 4, failed: 1, skipped: 3 });
+        assert_eq!(tally_of(Runner::Cargo, &lines), Tally { passed: 4, failed: 1, skipped: 3 });
     }
 
     #[test]
     fn other_lines_count_nothing() {
-        assert_eq!(tally_of(&["        PASS [   0.005s] 3 passed", "running 7 tests", ""]), Tally::default());
+        let of_nextest =
+            ["        PASS [   0.005s] 3 passed", "    test result: FAILED. 0 passed; 1 failed; 0 ignored", ""];
+        assert_eq!(tally_of(Runner::Nextest, &of_nextest), Tally::default());
+        let of_cargo = ["running 7 tests", "     Summary [   0.006s] 1 test run: 1 passed, 0 skipped"];
+        assert_eq!(tally_of(Runner::Cargo, &of_cargo), Tally::default());
     }
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use crate::guests;
-use crate::tally::Tally;
+use crate::tally::{Runner, Tally};
 use crate::workspace::Workspace;
 
 /// Runs every test, or those whose names contain one of the arguments.
@@ -20,10 +20,10 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
 
     let mut tally = Tally::default();
     let mut is_success = true;
-    for mut command in runners(&workspace, filters) {
+    for (runner, mut command) in runners(&workspace, filters) {
         command.env("GREENROOM_GUESTS", workspace.guests_dir());
         command.env("GREENROOM_BIN", workspace.server_binary());
-        is_success &= run_counting(&mut command, &mut tally)?;
+        is_success &= run_counting(runner, &mut command, &mut tally)?;
     }
     println!("{} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.skipped);
     if !is_success {
@@ -33,29 +33,21 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
 }
 
 /// The runs that together cover every test.
-fn runners(workspace: &Workspace, filters: &[String]) -> Vec<Command> {
+fn runners(workspace: &Workspace, filters: &[String]) -> Vec<(Runner, Command)> {
     let colour = if std::io::stderr().is_terminal() { "always" } else { "never" };
-    let mut unit = if has_nextest(workspace) {
+    let (runner, mut unit) = if has_nextest(workspace) {
         let mut nextest = workspace.cargo(["nextest", "run", "--workspace", "--no-fail-fast", "--no-tests", "pass"]);
         nextest.args(["--color", colour]);
-        nextest
+        (Runner::Nextest, nextest)
     } else {
-        workspace.cargo([
-            "test",
-            "--workspace",
-            "--lib",
-            "--bins",
-            "--tests",
-            "--no-fail-fast",
-            "--color",
-            colour,
-            "--",
-        ])
+        let mut cargo = workspace.cargo(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]);
+        cargo.args(["--color", colour, "--"]);
+        (Runner::Cargo, cargo)
     };
     unit.args(filters);
     let mut doc = workspace.cargo(["test", "--workspace", "--doc", "--no-fail-fast", "--color", colour, "--"]);
     doc.args(filters);
-    vec![unit, doc]
+    vec![(runner, unit), (Runner::Cargo, doc)]
 }
 
 fn has_nextest(workspace: &Workspace) -> bool {
@@ -64,7 +56,7 @@ fn has_nextest(workspace: &Workspace) -> bool {
 }
 
 /// Runs a test runner, passes its output on as it comes and adds its summaries; whether it succeeded.
-fn run_counting(command: &mut Command, tally: &mut Tally) -> Result<bool> {
+fn run_counting(runner: Runner, command: &mut Command, tally: &mut Tally) -> Result<bool> {
     let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -72,8 +64,8 @@ fn run_counting(command: &mut Command, tally: &mut Tally) -> Result<bool> {
         .context("the test runner could not be started")?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let (from_stdout, from_stderr) = std::thread::scope(|scope| {
-        let stdout = scope.spawn(|| pass_on(stdout, std::io::stdout()));
-        let stderr = scope.spawn(|| pass_on(stderr, std::io::stderr()));
+        let stdout = scope.spawn(|| pass_on(runner, stdout, std::io::stdout()));
+        let stderr = scope.spawn(|| pass_on(runner, stderr, std::io::stderr()));
         (stdout.join(), stderr.join())
     });
     let status = child.wait().context("the test runner was lost")?;
@@ -84,13 +76,13 @@ fn run_counting(command: &mut Command, tally: &mut Tally) -> Result<bool> {
 }
 
 /// Copies lines from a test runner to the terminal and adds up the summaries among them.
-fn pass_on(from: Option<impl Read>, mut to: impl Write) -> Result<Tally> {
+fn pass_on(runner: Runner, from: Option<impl Read>, mut to: impl Write) -> Result<Tally> {
     let mut tally = Tally::default();
     let Some(from) = from else { return Ok(tally) };
     let mut reader = BufReader::new(from);
     let mut line = Vec::new();
     while reader.read_until(b'\n', &mut line).context("the test runner's output could not be read")? > 0 {
-        tally.read_line(&String::from_utf8_lossy(&line));
+        tally.read_line(runner, &String::from_utf8_lossy(&line));
         to.write_all(&line).context("the output could not be written")?;
         line.clear();
     }

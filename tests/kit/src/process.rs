@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{Builder, sleep};
+use std::thread::{Builder, JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -25,6 +25,8 @@ pub(crate) struct Process {
     lines: Lines,
     /// Lines of standard output while somebody waits for them.
     stdout: Receiver<String>,
+    /// The threads that read both streams; they end when the process has.
+    readers: Vec<JoinHandle<()>>,
 }
 
 impl Process {
@@ -39,9 +41,8 @@ impl Process {
         let lines = Lines::default();
         // More than the start-up lines: a full channel is not waited for, its lines are in the log.
         let (sender, stdout) = sync_channel(64);
-        keep(child.stdout.take(), &lines, Some(sender))?;
-        keep(child.stderr.take(), &lines, None)?;
-        Ok(Self { child, lines, stdout })
+        let readers = vec![keep(child.stdout.take(), &lines, Some(sender))?, keep(child.stderr.take(), &lines, None)?];
+        Ok(Self { child, lines, stdout, readers })
     }
 
     /// The process id.
@@ -61,7 +62,11 @@ impl Process {
     /// What became of the process, for people.
     fn describe_end(&mut self) -> String {
         match self.wait(Duration::from_millis(500)) {
-            Ok(status) => format!("the process ended ({status})"),
+            Ok(status) => {
+                // The last lines may still be in the pipes; a reader that panicked has nothing more to give.
+                self.readers.drain(..).for_each(|reader| drop(reader.join()));
+                format!("the process ended ({status})")
+            }
             Err(_) => "the process said nothing in time".to_owned(),
         }
     }
@@ -103,7 +108,11 @@ impl Drop for Process {
 }
 
 /// Reads a stream to its end in a thread of its own.
-fn keep(stream: Option<impl Read + Send + 'static>, lines: &Lines, waiting: Option<SyncSender<String>>) -> Result<()> {
+fn keep(
+    stream: Option<impl Read + Send + 'static>,
+    lines: &Lines,
+    waiting: Option<SyncSender<String>>,
+) -> Result<JoinHandle<()>> {
     let stream = stream.context("a stream of the process is missing")?;
     let lines = Arc::clone(lines);
     let read = move || {
@@ -118,6 +127,5 @@ fn keep(stream: Option<impl Read + Send + 'static>, lines: &Lines, waiting: Opti
             lines.push_back(line);
         }
     };
-    Builder::new().name("process-output".to_owned()).spawn(read).context("no thread for the output")?;
-    Ok(())
+    Builder::new().name("process-output".to_owned()).spawn(read).context("no thread for the output")
 }

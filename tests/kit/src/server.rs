@@ -119,6 +119,14 @@ impl Server {
     /// When it does not end in time.
     pub fn stop(&mut self) -> Result<ExitStatus> {
         self.ask_to_stop()?;
+        self.wait()
+    }
+
+    /// Waits until it has ended, without asking it to: a second signal would force it.
+    ///
+    /// # Errors
+    /// When it does not end in time.
+    pub fn wait(&mut self) -> Result<ExitStatus> {
         self.process.wait(END_WITHIN)
     }
 
