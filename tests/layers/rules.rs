@@ -139,15 +139,18 @@ pub(crate) fn silenced_lints(source: &Source) -> Vec<String> {
     found.map(|(at, _)| format!("{}: #[allow]; write #[expect(…, reason = \"…\")]", source.place(at))).collect()
 }
 
-/// Files beside a `main.rs` that it has no `mod` line for.
-pub(crate) fn unnamed_modules<'a>(main: &str, paths: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let names: Vec<&str> =
-        main.lines().filter_map(|line| line.trim().strip_prefix("mod ")?.strip_suffix(';')).collect();
-    let is_unnamed = |path: &&str| {
-        let name = path.rsplit('/').next().and_then(|file| file.strip_suffix(".rs")).unwrap_or_default();
-        name != "main" && !names.contains(&name)
+/// Files that no `main.rs` or `mod.rs` of their folder has a `mod` line for.
+pub(crate) fn unnamed_modules(sources: &[Source]) -> Vec<String> {
+    let is_named = |source: &&Source| {
+        let module = source.path.trim_end_matches(".rs").trim_end_matches("/mod");
+        let Some((folder, name)) = module.rsplit_once('/') else { return false };
+        let parents = [format!("{folder}/main.rs"), format!("{folder}/mod.rs")];
+        let line = format!("mod {name};");
+        let names = |parent: &Source| parent.code.lines().any(|found| found.trim() == line);
+        name == "main" || sources.iter().any(|parent| parents.contains(&parent.path) && names(parent))
     };
-    paths.filter(is_unnamed).map(|path| format!("{path}: main.rs has no `mod` line for it")).collect()
+    let unnamed = sources.iter().filter(|source| !is_named(source));
+    unnamed.map(|source| format!("{}: nothing has a `mod` line for it", source.path)).collect()
 }
 
 #[cfg(test)]
@@ -219,7 +222,17 @@ mod tests {
 
     #[test]
     fn a_test_file_that_is_not_compiled_is_caught() {
-        let paths = ["e2e/main.rs", "e2e/one.rs", "e2e/two.rs"];
-        assert_eq!(unnamed_modules("mod one;\n", paths.into_iter()), ["e2e/two.rs: main.rs has no `mod` line for it"]);
+        let source = |path: &str, text: &str| Source::new(path, text);
+        let mut sources = vec![
+            source("e2e/main.rs", "mod one;\nmod room;\n"),
+            source("e2e/one.rs", ""),
+            source("e2e/room/mod.rs", "mod two;"),
+            source("e2e/room/two.rs", ""),
+        ];
+        assert_eq!(unnamed_modules(&sources), [""; 0]);
+        sources.push(source("e2e/two.rs", ""));
+        sources.push(source("e2e/room/one.rs", ""));
+        sources.push(source("e2e/hall/mod.rs", ""));
+        assert_eq!(unnamed_modules(&sources).len(), 3);
     }
 }
