@@ -37,6 +37,8 @@ pub(crate) struct Pace {
     pub(crate) tells: u64,
     /// Events of the journals that are replayed.
     pub(crate) replay_events: u64,
+    /// Appends of one repetition to a provider alone.
+    pub(crate) appends: u64,
     /// Activations of one repetition.
     pub(crate) activations: usize,
     /// Live actors whose memory is measured.
@@ -51,6 +53,7 @@ impl Pace {
         length: Duration::from_secs(1),
         tells: 1_000_000,
         replay_events: 1_000_000,
+        appends: 10_000,
         activations: 500,
         live_actors: 5_000,
         raw_file_bytes: /* 64 MiB */ 64 * 1_024 * 1_024,
@@ -60,6 +63,7 @@ impl Pace {
         length: Duration::from_millis(20),
         tells: 5_000,
         replay_events: 10_000,
+        appends: 200,
         activations: 10,
         live_actors: 50,
         raw_file_bytes: /* 4 MiB */ 4 * 1_024 * 1_024,

@@ -12,26 +12,35 @@ use crate::bench::{Bench, Round};
 use crate::sample::Sample;
 use crate::scene::Store;
 
-/// Appends of one repetition.
-const APPENDS: u64 = 10_000;
 /// What is read at once.
 const BATCH_BYTES: usize = /* 1 MiB */ 1_024 * 1_024;
 
-/// Appends to a new journal, `queued` at a time, and reads it back.
-pub(super) fn run(bench: &Bench, store: Store, queued: u64) -> Result<Vec<Sample>> {
+/// When an append is awaited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Before the next one.
+    OneByOne,
+    /// After the last one was queued.
+    Pipelined,
+}
+
+/// Appends to a new journal and reads it back.
+pub(super) fn run(bench: &Bench, store: Store, order: Order) -> Result<Vec<Sample>> {
+    let appends = bench.pace.appends;
+    let queued = if order == Order::OneByOne { 1 } else { appends };
     bench.block_on(async {
         let dir = bench.dir()?;
         let provider = store.open(&dir)?;
         let mut samples = Vec::new();
         for (round, number) in bench.pace.rounds().zip(0u32..) {
             let address = Arc::new(Address::new("default", "journal", format!("j-{number}"))?);
-            let frames = (1..=APPENDS).map(|sequence| numbered(&address, sequence)).collect::<Result<Vec<_>>>()?;
+            let frames = (1..=appends).map(|sequence| numbered(&address, sequence)).collect::<Result<Vec<_>>>()?;
             let began = Instant::now();
             append_all(&provider, &address, frames, queued).await?;
-            let mut sample = Sample::rate(APPENDS, began.elapsed());
+            let mut sample = Sample::rate(appends, began.elapsed());
             let began = Instant::now();
-            read_back(&provider, &address).await?;
-            sample.note("read back", Sample::rate(APPENDS, began.elapsed()).figure, "/s");
+            read_back(&provider, &address, appends).await?;
+            sample.note("read back", Sample::rate(appends, began.elapsed()).figure, "/s");
             if round == Round::Counted {
                 samples.push(sample);
             }
@@ -73,7 +82,7 @@ async fn append_all(provider: &SharedProvider, address: &Arc<Address>, frames: V
     Ok(())
 }
 
-async fn read_back(provider: &SharedProvider, address: &Address) -> Result<()> {
+async fn read_back(provider: &SharedProvider, address: &Address, appends: u64) -> Result<()> {
     let range = ReadRange { from: Sequence(1), through: Sequence::MAX, batch_bytes: BATCH_BYTES };
     let mut reader = provider.read(address.id(), range);
     let mut before = 0u64;
@@ -85,6 +94,6 @@ async fn read_back(provider: &SharedProvider, address: &Address) -> Result<()> {
             }
         }
     }
-    ensure!(before == APPENDS, "{APPENDS} events were appended, {before} were read");
+    ensure!(before == appends, "{appends} events were appended, {before} were read");
     Ok(())
 }

@@ -15,6 +15,7 @@ pub(crate) mod resident;
 use anyhow::Result;
 
 use self::frame::Work;
+use self::journal::Order;
 use crate::bench::{Bench, Round};
 use crate::counts::{SYNCS, TURNS};
 use crate::cpu::Cpu;
@@ -93,10 +94,10 @@ fn all() -> Vec<Row> {
         row("frame-decode-1", "/s", "a frame of one event decoded and verified", |b| frame::run(b, Work::Decode, 1)),
         row("frame-append-256", "/s", "the events of frames of 256 put behind each other for a replay, events per second of one thread", |b| frame::run(b, Work::Append, 256)),
         row("frame-append-1", "/s", "the same, frames of one event", |b| frame::run(b, Work::Append, 1)),
-        row("memory-journal-one-by-one", "/s", "memory provider alone: 10,000 appends, each awaited; read back in order", |b| journal::run(b, Store::Memory, 1)),
-        row("memory-journal-pipelined", "/s", "memory provider alone: 10,000 appends queued, then awaited; read back in order", |b| journal::run(b, Store::Memory, 10_000)),
-        row("log-journal-one-by-one", "/s", "log alone, synced: 10,000 appends, each awaited; read back in order", |b| journal::run(b, Store::Log, 1)),
-        row("log-journal-pipelined", "/s", "log alone, synced: 10,000 appends queued, then awaited; read back in order", |b| journal::run(b, Store::Log, 10_000)),
+        row("memory-journal-one-by-one", "/s", "memory provider alone: 10,000 appends, each awaited; read back in order", |b| journal::run(b, Store::Memory, Order::OneByOne)),
+        row("memory-journal-pipelined", "/s", "memory provider alone: 10,000 appends queued, then awaited; read back in order", |b| journal::run(b, Store::Memory, Order::Pipelined)),
+        row("log-journal-one-by-one", "/s", "log alone, synced: 10,000 appends, each awaited; read back in order", |b| journal::run(b, Store::Log, Order::OneByOne)),
+        row("log-journal-pipelined", "/s", "log alone, synced: 10,000 appends queued, then awaited; read back in order", |b| journal::run(b, Store::Log, Order::Pipelined)),
         row("http-read-1-key-64", "/s", "HTTP `get`, 1 key, 64 keep-alive connections, own client on the same cores", http::read),
         row("http-log-increment-1-key-64", "/s", "HTTP `increment`, log, synced, 1 key, 64 connections", |b| http::increments(b, Store::Log, 1)),
         row("http-log-increment-1000-keys-64", "/s", "HTTP `increment`, log, synced, 1,000 keys, 64 connections", |b| http::increments(b, Store::Log, 1_000)),
