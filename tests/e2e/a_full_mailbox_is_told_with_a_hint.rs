@@ -5,6 +5,8 @@ use anyhow::{Context, Result};
 
 use crate::setting::Stage;
 
+const COUNTED: &str = r#"greenroom_refused_commands_total{tenant="default",kind="hostile",code="GR0008"}"#;
+
 #[test]
 fn a_full_mailbox_is_told_with_a_hint() -> Result<()> {
     let stage = Stage::with_settings(&["hostile"], "limits.mailbox_commands = 2\n")?;
@@ -25,5 +27,7 @@ fn a_full_mailbox_is_told_with_a_hint() -> Result<()> {
         assert_eq!((answer.status, answer.code()?.as_str()), (429, "GR0008"), "{}", answer.text());
         assert!(answer.retry_after.is_some(), "no hint when to come back");
     }
+    let metrics = client.get("/metrics")?.ok()?.text();
+    assert!(metrics.lines().any(|line| line.starts_with(COUNTED)), "refusals are not counted:\n{metrics}");
     Ok(())
 }

@@ -113,15 +113,21 @@ pub(crate) fn guest(name: &str) -> Result<Vec<u8>> {
     read(&file).with_context(|| format!("{} is missing; `cargo xtask guests` builds it", file.display()))
 }
 
-#[expect(clippy::disallowed_methods, reason = "a component, not one of the host's durable files")]
-fn read(file: &Path) -> std::io::Result<Vec<u8>> {
+/// Reads a file whole.
+#[expect(clippy::disallowed_methods, reason = "a file that a test looks at from outside the server")]
+pub(crate) fn read(file: &Path) -> std::io::Result<Vec<u8>> {
     std::fs::read(file)
 }
 
 /// Writes a file that a test hands to the server.
-#[expect(clippy::disallowed_methods, reason = "a file of the test, not one of the host's durable files")]
 pub(crate) fn write(file: &Path, text: &str) -> std::io::Result<()> {
-    std::fs::write(file, text)
+    write_bytes(file, text.as_bytes())
+}
+
+/// The same with bytes.
+#[expect(clippy::disallowed_methods, reason = "a file of the test, not one of the host's durable files")]
+pub(crate) fn write_bytes(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    std::fs::write(file, bytes)
 }
 
 /// The number in a reply of the counter, `{"value": n}`.

@@ -103,6 +103,7 @@ async fn serve(settings: ServeSettings, data: &Path, output: &Output) -> Result<
     let signals = Signals::listen()?;
     let metrics = Metrics::install().map_err(|error| machine(&format!("the metrics could not be set up: {error}")))?;
     describe_metrics();
+    crate::provider::log::describe_metrics();
     let deadline = Duration::from_millis(settings.shutdown_deadline_ms);
     let store = store::open(data, settings.log, settings.host.durability).await?;
     let host = Host::builder().provider(store).compile_cache(data.join("cache")).settings(settings.host);

@@ -13,7 +13,7 @@ use super::feed::{EventFeed, Followers, Reading};
 use super::look::{Renderer, state_at};
 use super::waker::Waker;
 use super::{ActorStatus, AskError, Command, DeployedRevision, HostBuilder, Phase, Reply, RequestError, StateView};
-use crate::actor::{Envelope, Order, Stage};
+use crate::actor::{Code as _, Envelope, Order, Stage};
 use crate::provider::ActorListing;
 use crate::sandbox::{Caller, CommandContext, Manifest};
 use crate::vocab::{ActorId, Address, Code, Digest, Kind, Limits, Sequence, Tenant};
@@ -215,6 +215,20 @@ impl ActorRef {
     }
 
     async fn send(
+        &self,
+        command: Command,
+        reply_to: Option<oneshot::Sender<Result<Reply, AskError>>>,
+    ) -> Result<(), AskError> {
+        let sent = self.put_into_mailbox(command, reply_to).await;
+        if let Err(refusal) = &sent
+            && let Ok(deployment) = self.deployment()
+        {
+            deployment.metrics().refused(refusal.code());
+        }
+        sent
+    }
+
+    async fn put_into_mailbox(
         &self,
         command: Command,
         reply_to: Option<oneshot::Sender<Result<Reply, AskError>>>,

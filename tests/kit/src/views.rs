@@ -27,8 +27,12 @@ pub struct Recovery {
     pub events_done: u64,
     /// Events to replay in all.
     pub events_total: u64,
+    /// Events replayed per second so far.
+    pub events_per_second: f64,
     /// Milliseconds since the recovery began.
     pub elapsed_ms: f64,
+    /// Milliseconds until it is done, as far as the host can say.
+    pub remaining_ms: Option<f64>,
 }
 
 /// One event of a journal, rendered for people.
@@ -67,7 +71,12 @@ impl Recovery {
             from_snapshot: value.get("from_snapshot").and_then(Value::as_u64),
             events_done: number(value, "events_done")?,
             events_total: number(value, "events_total")?,
+            events_per_second: value
+                .get("events_per_second")
+                .and_then(Value::as_f64)
+                .context("no rate in the recovery")?,
             elapsed_ms: value.get("elapsed_ms").and_then(Value::as_f64).context("no time in the recovery")?,
+            remaining_ms: value.get("remaining_ms").and_then(Value::as_f64),
         })
     }
 }

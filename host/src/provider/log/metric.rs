@@ -2,18 +2,24 @@
 
 use std::time::Duration;
 
-/// Group commits written.
+use metrics::{Unit, describe_counter, describe_histogram};
+
 const COMMITS: &str = "greenroom_commits_total";
-/// Time from taking a batch to its acknowledgement, seconds.
 const COMMIT_SECONDS: &str = "greenroom_commit_seconds";
-/// Bytes of a batch.
 const COMMIT_BYTES: &str = "greenroom_commit_bytes";
-/// Records of a batch.
 const COMMIT_RECORDS: &str = "greenroom_commit_records";
-/// Syncs asked of the disk for batches.
 const SYNCS: &str = "greenroom_syncs_total";
-/// Bytes written to the log.
 const LOG_BYTES: &str = "greenroom_log_written_bytes_total";
+
+/// Gives every metric of the log its help text; call once after the recorder is installed.
+pub fn describe_metrics() {
+    describe_counter!(COMMITS, "Group commits written");
+    describe_histogram!(COMMIT_SECONDS, Unit::Seconds, "Time from taking a batch to its acknowledgement");
+    describe_histogram!(COMMIT_BYTES, Unit::Bytes, "Bytes of a group commit");
+    describe_histogram!(COMMIT_RECORDS, Unit::Count, "Records of a group commit");
+    describe_counter!(SYNCS, "Syncs asked of the disk for group commits");
+    describe_counter!(LOG_BYTES, Unit::Bytes, "Bytes written to the log");
+}
 
 /// A batch was written and, if the durability asks for it, synced.
 pub(super) fn commit(took: Duration, bytes: usize, records: u32) {

@@ -33,6 +33,7 @@ use self::committer::Committer;
 use self::core::{Life, Shared, settled};
 use self::disk::{Disk, RealDisk};
 use self::files::Files;
+pub use self::metric::describe_metrics;
 use self::queue::Op;
 pub use self::settings::LogSettings;
 use self::writer::{Writer, io_error};
