@@ -48,6 +48,21 @@ async fn a_missed_timer_fires_at_the_next_start() -> Result<()> {
     fires(&host, &["missed by timer missed"]).await
 }
 
+/// L94: it comes due while its actor is leaving, held up by the save of a snapshot: the next instance handles it.
+#[tokio::test]
+async fn a_timer_that_comes_due_while_its_actor_leaves_is_not_lost() -> Result<()> {
+    let host = probe_with(|settings| settings.snapshots.on_passivation = true).await?;
+    set(&host, "late", 60).await?;
+    host.store.hold_saves();
+    let actor = host.actor("a")?;
+    let leaving = tokio::spawn(async move { actor.passivate().await });
+    tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+    assert!(!leaving.is_finished(), "it must still be saving");
+    host.store.release_all_saves();
+    leaving.await??;
+    fires(&host, &["late by timer late"]).await
+}
+
 /// L94: cancelling is durable, replacing moves it.
 #[tokio::test]
 async fn a_cancelled_timer_stays_cancelled() -> Result<()> {
