@@ -20,7 +20,8 @@ async fn a_read_behind_a_failed_append_is_not_told_of_lost_state() -> Result<()>
         eventually("the append", async || Ok(host.store.held_appends() == 1)).await?;
         let reading = host.start_asking("a", command("get", &Value::Null))?;
         let repeated = host.start_asking("a", command("nothing", &Value::Null))?;
-        tokio::task::yield_now().await;
+        // Time for both to reach the gate; the outcome is the same if they do not.
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         host.store.release_all_appends();
 
         assert_eq!(code(adding.await?.map_err(Into::into))?, expected, "{fault:?}");
