@@ -10,6 +10,7 @@ mod a_file_that_is_no_component_is_refused;
 mod a_forbidden_import_is_named;
 mod a_full_mailbox_is_told_with_a_hint;
 mod a_memory_bomb_ends_in_an_error_for_its_caller_only;
+mod a_new_project_builds_and_passes_its_own_tests;
 mod a_passivated_actor_comes_back_when_it_is_called;
 mod a_payload_over_the_limit_is_refused;
 mod a_payload_that_cannot_be_decoded_is_the_callers_fault;

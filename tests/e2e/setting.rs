@@ -105,11 +105,15 @@ pub(crate) fn server_binary() -> PathBuf {
     std::env::var_os("GREENROOM_BIN").map(PathBuf::from).or_else(beside).unwrap_or_default()
 }
 
+/// Where `cargo xtask guests` puts the components: a folder of the target directory.
+pub(crate) fn guests_dir() -> PathBuf {
+    let beside = || Some(std::env::current_exe().ok()?.parent()?.parent()?.parent()?.join("guests"));
+    std::env::var_os("GREENROOM_GUESTS").map(PathBuf::from).or_else(beside).unwrap_or_default()
+}
+
 /// The component of a guest, by the name of its folder.
 pub(crate) fn guest(name: &str) -> Result<Vec<u8>> {
-    let beside = || Some(std::env::current_exe().ok()?.parent()?.parent()?.parent()?.join("guests"));
-    let dir = std::env::var_os("GREENROOM_GUESTS").map(PathBuf::from).or_else(beside).unwrap_or_default();
-    let file = dir.join(format!("{name}.wasm"));
+    let file = guests_dir().join(format!("{name}.wasm"));
     read(&file).with_context(|| format!("{} is missing; `cargo xtask guests` builds it", file.display()))
 }
 
