@@ -64,6 +64,10 @@ impl Committer {
                 _ => {}
             }
             let now = Instant::now();
+            // Before more is written: a queue that is never empty must not put the sync off.
+            if self.sync_at.is_some_and(|at| at <= now) {
+                return Work::Sync;
+            }
             let mut wake_at = self.sync_at;
             if !core.queue.is_empty() {
                 let due = self.due_at(&core.queue).filter(|due| *due > now);
@@ -72,9 +76,6 @@ impl Committer {
                     return Work::Commit;
                 };
                 wake_at = Some(wake_at.map_or(due, |at| at.min(due)));
-            }
-            if self.sync_at.is_some_and(|at| at <= now) {
-                return Work::Sync;
             }
             core.idle = true;
             core = match wake_at {

@@ -309,3 +309,25 @@ async fn dropping_without_closing_does_not_hang_and_answers_everybody() {
         assert!(matches!(outcome, Ok(_) | Err(AppendError::Unknown(_))), "{outcome:?}");
     }
 }
+
+#[tokio::test]
+async fn flush_syncs_on_time_though_the_queue_is_never_empty() {
+    let disk = SimDisk::new();
+    let room = 1_024 * 1_024;
+    let settings = LogSettings {
+        flush_every_ms: 0,
+        batch_bytes: 1,
+        segment_bytes: room,
+        first_segment_bytes: room,
+        ..settings(Durability::Flush)
+    };
+    let log = open_with(&disk, settings).expect("empty");
+    let before = disk.steps();
+    let turns: Vec<_> = (0..300).map(|number| turn(&actor("one"), number, 1)).collect();
+    let appending: Vec<_> = turns.into_iter().map(|turn| log.append(turn)).collect();
+    for appended in join_all(appending).await {
+        appended.expect("stored");
+    }
+    let steps = disk.steps() - before;
+    assert!(steps >= 599, "{steps} steps: the 300 writes were not synced one by one");
+}
