@@ -170,6 +170,9 @@ pub(super) fn read_snapshot(shared: &Shared, address: Arc<Address>, place: Place
     let about = || format!("snapshot of {address}");
     let payload = read_record(shared, place, RecordKind::Snapshot, &about)?;
     let fields = record::snapshot(&payload).map_err(|error| corrupt(shared, place, &about, &error.to_string()))?;
+    if fields.actor != address.id() {
+        return Err(corrupt(shared, place, &about, "the snapshot of another actor is in its place"));
+    }
     let state_at = record::SNAPSHOT_FIELDS_BYTES;
     let ledger_at = state_at + fields.state_bytes;
     let (state, ledger) =
