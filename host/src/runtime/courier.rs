@@ -110,6 +110,9 @@ async fn attempt(directory: &Arc<Directory>, from: &Arc<Address>, id: TellId, te
     match result {
         Ok(_) => Try::Done,
         Err(AskError::ShuttingDown) => Try::HostCloses,
+        // A receiver that cannot be brought back has not seen the tell: that is not the tell's fault, and a roll-back
+        // or a repair of its code ends it.
+        Err(AskError::Recovery { .. }) => Try::Again,
         Err(error) => match error.kind() {
             ErrorKind::Request | ErrorKind::NotFound | ErrorKind::TooLarge | ErrorKind::Rejected => Try::GiveUp(error),
             ErrorKind::Guest => Try::GuestFailed(error),
