@@ -1,6 +1,6 @@
 //! Wakes passive actors whose timer is due or whose tells are undelivered.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -20,14 +20,40 @@ const LEAVING_MS: u64 = 20;
 /// Passive actors by the time they must be awake.
 #[derive(Default)]
 pub(super) struct Waker {
-    due: Mutex<BTreeSet<(Timestamp, Arc<Address>)>>,
+    due: Mutex<Due>,
     changed: Notify,
 }
 
+/// One entry per actor: one that leaves again and again with another time does not leave a trail.
+#[derive(Default)]
+struct Due {
+    by_time: BTreeSet<(Timestamp, Arc<Address>)>,
+    times: HashMap<Arc<Address>, Timestamp>,
+}
+
+impl Due {
+    fn set(&mut self, address: &Arc<Address>, at: Timestamp) {
+        if let Some(before) = self.times.insert(Arc::clone(address), at) {
+            self.by_time.remove(&(before, Arc::clone(address)));
+        }
+        self.by_time.insert((at, Arc::clone(address)));
+    }
+
+    fn first(&self) -> Option<Timestamp> {
+        self.by_time.first().map(|(at, _)| *at)
+    }
+
+    fn pop_first(&mut self) -> Option<Arc<Address>> {
+        let (_, address) = self.by_time.pop_first()?;
+        self.times.remove(&address);
+        Some(address)
+    }
+}
+
 impl Waker {
-    /// Remembers to wake an actor; a second entry for the same one does no harm.
+    /// Remembers to wake an actor. What was said of it before is forgotten: whoever leaves last knows best.
     pub(super) fn wake_later(&self, address: &Arc<Address>, at: Timestamp) {
-        self.due.lock().unwrap_or_else(PoisonError::into_inner).insert((at, Arc::clone(address)));
+        self.due.lock().unwrap_or_else(PoisonError::into_inner).set(address, at);
         self.changed.notify_one();
     }
 
@@ -57,15 +83,15 @@ impl Waker {
     fn take_due(&self, now: Timestamp) -> Vec<Arc<Address>> {
         let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
         let mut taken = Vec::new();
-        while due.first().is_some_and(|(at, _)| *at <= now) {
-            taken.extend(due.pop_first().map(|(_, address)| address));
+        while due.first().is_some_and(|at| at <= now) {
+            taken.extend(due.pop_first());
         }
         taken
     }
 
     fn pause(&self, now: Timestamp) -> Duration {
         let due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = due.first().map(|(at, _)| Duration::from_millis(at.since_ms(now).max(1)));
+        let next = due.first().map(|at| Duration::from_millis(at.since_ms(now).max(1)));
         next.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN)
     }
 }
@@ -84,5 +110,17 @@ mod tests {
         let taken: Vec<_> = waker.take_due(Timestamp(20)).iter().map(|a| a.key.to_string()).collect();
         assert_eq!(taken, ["first", "second"]);
         assert_eq!(waker.pause(Timestamp(25)), Duration::from_millis(5));
+    }
+
+    #[test]
+    fn an_actor_is_remembered_once_with_the_newest_time() {
+        let waker = Waker::default();
+        let address = Arc::new(Address::new("default", "k", "a").expect("an address"));
+        for at in [30, 10, 20] {
+            waker.wake_later(&address, Timestamp(at));
+        }
+        assert!(waker.take_due(Timestamp(19)).is_empty());
+        assert_eq!(waker.take_due(Timestamp(99)).len(), 1);
+        assert!(waker.due.lock().expect("sound").times.is_empty());
     }
 }
