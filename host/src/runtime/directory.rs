@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
+use futures_util::future::join_all;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
@@ -190,10 +191,12 @@ impl Directory {
     /// Orders every live actor that `chosen` picks to leave; returns them.
     pub(super) async fn send_off(&self, chosen: impl Fn(&Address) -> bool) -> Vec<Arc<Handle>> {
         let handles: Vec<Arc<Handle>> = self.live.pin().values().filter(|h| chosen(&h.address)).cloned().collect();
-        for handle in &handles {
+        // All at once: one that waits for a place and takes no orders must not hold up those who would make room.
+        let _gone_already = join_all(handles.iter().map(|handle| {
             handle.leaving.store(true, Ordering::Release);
-            let _gone_already = handle.orders.send(Order::Passivate).await;
-        }
+            handle.orders.send(Order::Passivate)
+        }))
+        .await;
         handles
     }
 
