@@ -88,6 +88,32 @@ pub(crate) enum Change {
     },
 }
 
+impl Change {
+    /// Bytes that stay pending because of it.
+    pub(crate) fn pending_bytes(&self) -> u64 {
+        match self {
+            Self::Tell { tell, .. } => tell.bytes(),
+            Self::Schedule { timer, entry } => entry.bytes(timer),
+            Self::Unschedule { .. } | Self::Delivered { .. } => 0,
+        }
+    }
+}
+
+impl Tell {
+    fn bytes(&self) -> u64 {
+        length(self.kind.as_bytes())
+            + length(self.key.as_bytes())
+            + length(self.name.as_bytes())
+            + length(&self.payload)
+    }
+}
+
+impl Timer {
+    fn bytes(&self, timer: &str) -> u64 {
+        length(timer.as_bytes()) + length(self.name.as_bytes()) + length(&self.payload)
+    }
+}
+
 impl std::fmt::Display for Change {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -108,6 +134,9 @@ pub(crate) struct Ledger {
     reply_bytes: u64,
     timers: BTreeMap<String, Timer>,
     outbox: BTreeMap<TellId, Tell>,
+    /// Bytes of timers and undelivered tells; counted again when a ledger is decoded.
+    #[serde(skip)]
+    pending_bytes: u64,
 }
 
 impl Ledger {
@@ -141,19 +170,34 @@ impl Ledger {
         for change in changes {
             match change {
                 Change::Tell { index, tell } => {
-                    self.outbox.insert(TellId { sequence: first.0, index }, tell);
+                    let bytes = tell.bytes();
+                    let replaced = self.outbox.insert(TellId { sequence: first.0, index }, tell);
+                    self.count(bytes, replaced.map(|old| old.bytes()));
                 }
                 Change::Schedule { timer, entry } => {
-                    self.timers.insert(timer, entry);
+                    let bytes = entry.bytes(&timer);
+                    let replaced = self.timers.insert(timer.clone(), entry);
+                    self.count(bytes, replaced.map(|old| old.bytes(&timer)));
                 }
                 Change::Unschedule { timer } => {
-                    self.timers.remove(&timer);
+                    let removed = self.timers.remove(&timer);
+                    self.count(0, removed.map(|old| old.bytes(&timer)));
                 }
                 Change::Delivered { id } => {
-                    self.outbox.remove(&id);
+                    let removed = self.outbox.remove(&id);
+                    self.count(0, removed.map(|old| old.bytes()));
                 }
             }
         }
+    }
+
+    fn count(&mut self, more: u64, less: Option<u64>) {
+        self.pending_bytes = self.pending_bytes.saturating_add(more).saturating_sub(less.unwrap_or(0));
+    }
+
+    /// Bytes of timers and undelivered tells.
+    pub(crate) const fn pending_bytes(&self) -> u64 {
+        self.pending_bytes
     }
 
     /// When the host must wake this actor at the latest; `None`: nothing is pending.
@@ -174,11 +218,11 @@ impl Ledger {
         self.timers.get(name)
     }
 
-    /// The timers that are due, the earliest first.
-    pub(crate) fn due_timers(&self, now: Timestamp) -> Vec<(String, Timer)> {
+    /// The timers that are due, the earliest first, at most `limit`.
+    pub(crate) fn due_timers(&self, now: Timestamp, limit: usize) -> Vec<(String, Timer)> {
         let mut due: Vec<_> = self.timers.iter().filter(|(_, timer)| timer.at <= now.0).collect();
         due.sort_by_key(|(_, timer)| timer.at);
-        due.into_iter().map(|(name, timer)| (name.clone(), timer.clone())).collect()
+        due.into_iter().take(limit).map(|(name, timer)| (name.clone(), timer.clone())).collect()
     }
 
     /// How many timers are set.
@@ -209,7 +253,10 @@ impl Ledger {
     /// # Errors
     /// When the bytes are not one.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
-        if bytes.is_empty() { Ok(Self::default()) } else { codec::decode(bytes) }
+        let mut ledger: Self = if bytes.is_empty() { Self::default() } else { codec::decode(bytes)? };
+        let timers = ledger.timers.iter().map(|(name, timer)| timer.bytes(name));
+        ledger.pending_bytes = timers.chain(ledger.outbox.values().map(Tell::bytes)).sum();
+        Ok(ledger)
     }
 }
 
@@ -296,6 +343,32 @@ mod tests {
         ledger.apply_changes(Sequence(3), vec![Change::Delivered { id: TellId { sequence: 2, index: 0 } }]);
         ledger.apply_changes(Sequence(4), vec![Change::Unschedule { timer: "t".to_owned() }]);
         assert_eq!(ledger, Ledger::default());
+    }
+
+    #[test]
+    fn what_is_pending_is_counted_in_bytes_also_after_decoding() {
+        let mut ledger = Ledger::default();
+        let timer = |bytes| Timer { at: 500, name: "tick".to_owned(), payload: vec![0; bytes] };
+        let set = |bytes| Change::Schedule { timer: "t".to_owned(), entry: timer(bytes) };
+        let tell = Tell { kind: "k".into(), key: "x".into(), name: "n".into(), payload: vec![0; 7] };
+        ledger.apply_changes(Sequence(1), vec![set(100), set(5), Change::Tell { index: 2, tell }]);
+        assert_eq!(ledger.pending_bytes(), 20);
+        let bytes = ledger.encode().expect("encodes");
+        assert_eq!(Ledger::decode(&bytes).expect("decodes").pending_bytes(), 20);
+        let id = TellId { sequence: 1, index: 2 };
+        ledger.apply_changes(Sequence(2), vec![Change::Delivered { id }, Change::Delivered { id }]);
+        assert_eq!(ledger.pending_bytes(), 10);
+    }
+
+    #[test]
+    fn only_some_of_the_due_timers_are_taken_the_earliest_first() {
+        let mut ledger = Ledger::default();
+        for at in [30, 10, 20, 99] {
+            let entry = Timer { at, name: "tick".to_owned(), payload: Vec::new() };
+            ledger.apply_changes(Sequence(1), vec![Change::Schedule { timer: format!("t{at}"), entry }]);
+        }
+        let due: Vec<_> = ledger.due_timers(Timestamp(30), 2).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(due, ["t10", "t20"]);
     }
 
     #[test]

@@ -17,6 +17,9 @@ use crate::provider::Append;
 use crate::sandbox::{Caller, CommandColumns, CommandContext, Effect, GuestFailure, Moment, Outcome, Verdict};
 use crate::vocab::{Sequence, Timestamp};
 
+/// Timers that are queued together: every turn handles one, so more would only be copied and looked through.
+const TIMERS_QUEUED_MAX: usize = 64;
+
 /// The commands of one turn, in order, and their columns.
 #[derive(Default)]
 struct Batch {
@@ -44,6 +47,8 @@ impl Live {
         self.queue_due_timers(backlog, now);
         let batch = self.gather(backlog);
         if batch.envelopes.is_empty() {
+            // A timer whose command is gone left its removal: unstored, it would be due again at once, for ever.
+            self.store_changes(backlog);
             return Ok(Wishes::default());
         }
         let contexts: Vec<CommandContext> = batch.envelopes.iter().map(|envelope| envelope.context.clone()).collect();
@@ -72,18 +77,14 @@ impl Live {
         }
     }
 
-    /// Timers that are due become commands; one that waits in the backlog already is not queued again.
+    /// Timers that are due become commands, some at a time; while one waits in the backlog, none is queued.
     fn queue_due_timers(&self, backlog: &mut Backlog, now: Timestamp) {
-        if self.ledger.timer_count() == 0 {
+        if self.ledger.timer_count() == 0 || backlog.mail.iter().any(is_timer) {
             return;
         }
-        for (name, Timer { name: command, payload, .. }) in self.ledger.due_timers(now) {
-            let caller = Caller::Timer(name);
-            if !backlog.mail.iter().any(|envelope| envelope.context.caller == caller) {
-                let context = CommandContext { caller, headers: Vec::new() };
-                let payload = Bytes::from(payload);
-                backlog.mail.push_back(Envelope { name: command, payload, key: None, context, reply_to: None });
-            }
+        for (timer, Timer { name, payload, .. }) in self.ledger.due_timers(now, TIMERS_QUEUED_MAX) {
+            let context = CommandContext { caller: Caller::Timer(timer), headers: Vec::new() };
+            backlog.mail.push_back(Envelope { name, payload: payload.into(), key: None, context, reply_to: None });
         }
     }
 
@@ -97,9 +98,8 @@ impl Live {
         while batch.envelopes.len() < commands_max && batch.columns.payloads.data.len() <= bytes_max {
             let Some(envelope) = backlog.mail.pop_front() else { break };
             // A timer begins a turn, so that a command handled before it can still cancel it.
-            let is_timer = matches!(envelope.context.caller, Caller::Timer(_));
             let is_repeated = envelope.key.as_ref().is_some_and(|key| keys.contains(key));
-            if is_repeated || (is_timer && !batch.envelopes.is_empty()) {
+            if is_repeated || (is_timer(&envelope) && !batch.envelopes.is_empty()) {
                 backlog.mail.push_front(envelope);
                 break;
             }
@@ -192,11 +192,12 @@ impl Live {
     /// Moves the outcome's effects into `changes`; returns which commands had any.
     fn take_effects(&self, outcome: &mut Outcome, changes: &mut Vec<Change>) -> Result<HashSet<u32>, GuestFailure> {
         let mut acting = HashSet::new();
-        let mut asked: usize = 0;
+        let (mut asked, mut asked_bytes): (usize, u64) = (0, 0);
         for (index, effect) in std::mem::take(&mut outcome.effects).into_iter().enumerate() {
             let (command, change) = self.change_of(index, effect)?;
             acting.insert(command);
             asked = asked.saturating_add(usize::from(matches!(change, Change::Tell { .. } | Change::Schedule { .. })));
+            asked_bytes = asked_bytes.saturating_add(change.pending_bytes());
             changes.push(change);
         }
         let pending = self.ledger.timer_count().saturating_add(self.ledger.outbox_len()).saturating_add(asked);
@@ -204,6 +205,11 @@ impl Live {
         if asked > 0 && pending > usize::try_from(limit).unwrap_or(usize::MAX) {
             let found = u64::try_from(pending).unwrap_or(u64::MAX);
             return Err(GuestFailure::Limit { what: "pending timers and tells", found, limit: u64::from(limit) });
+        }
+        let found = self.ledger.pending_bytes().saturating_add(asked_bytes);
+        let limit = u64::from(self.stage.limits.pending_effect_bytes);
+        if asked > 0 && found > limit {
+            return Err(GuestFailure::Limit { what: "bytes of pending timers and tells", found, limit });
         }
         Ok(acting)
     }
@@ -351,6 +357,10 @@ fn key_records(envelopes: &[Envelope], outcome: &Outcome, replies: &Replies, act
         }
     }
     records
+}
+
+const fn is_timer(envelope: &Envelope) -> bool {
+    matches!(envelope.context.caller, Caller::Timer(_))
 }
 
 /// The change that strikes off the timer that sent this command, if one did.

@@ -63,6 +63,8 @@ pub struct Limits {
     pub idempotency_bytes: u32,
     /// Timers and undelivered tells that one actor may have pending.
     pub pending_effects: u32,
+    /// Bytes of the timers and undelivered tells that one actor may have pending: the host holds them in memory.
+    pub pending_effect_bytes: u32,
 }
 
 impl Default for Limits {
@@ -96,6 +98,7 @@ impl Default for Limits {
             idempotency_keys: 1_024,
             idempotency_bytes: /* 1 MiB */ 1_024 * 1_024,
             pending_effects: 10_000,
+            pending_effect_bytes: /* 8 MiB */ 8 * 1_024 * 1_024,
         }
     }
 }

@@ -20,6 +20,7 @@ mod a_store_that_cannot_be_read_is_told_and_recovery_comes_by_itself;
 mod a_store_that_refuses_writes_is_not_hammered;
 mod a_tell_is_delivered_once;
 mod a_timer_fires_exactly_once;
+mod a_timer_whose_command_is_gone_is_dropped;
 mod an_actor_leaves_when_it_is_idle_or_there_is_no_room;
 mod an_event_that_nobody_declared_is_refused_by_its_number;
 mod an_idempotency_key_is_remembered_across_everything;
