@@ -1,7 +1,7 @@
 //! What outlives an instance while its actor stays on stage: commands, changes and askers not served yet.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::ledger::Change;
 use super::live::Exit;
@@ -24,6 +24,8 @@ pub(super) struct Backlog {
     pub(super) changes: Vec<Change>,
     /// Who waits for a snapshot that the last instance could not take any more.
     pub(super) askers: Vec<SnapshotAsker>,
+    /// The guest died of a snapshot: until then no policy asks for another one.
+    pub(super) no_snapshot_before: Option<Instant>,
     /// Appends that were not stored since the last one that was.
     pub(super) lost_in_a_row: u32,
     /// What this actor's commands cost, learned: a turn that ran out of time is not made as large again.
@@ -33,7 +35,15 @@ pub(super) struct Backlog {
 impl Backlog {
     pub(super) fn new(commands_max: u32) -> Self {
         let turn_size = TurnSize::new(usize::try_from(commands_max).unwrap_or(usize::MAX));
-        Self { mail: VecDeque::new(), alone: 0, changes: Vec::new(), askers: Vec::new(), lost_in_a_row: 0, turn_size }
+        Self {
+            mail: VecDeque::new(),
+            alone: 0,
+            changes: Vec::new(),
+            askers: Vec::new(),
+            no_snapshot_before: None,
+            lost_in_a_row: 0,
+            turn_size,
+        }
     }
 
     /// An append was not stored: the instance that made it must be replaced.

@@ -60,6 +60,8 @@ pub(super) struct Gate {
     waiting: VecDeque<Waiting>,
     /// How many of them store something.
     appends: usize,
+    /// How many answers wait.
+    answers: usize,
 }
 
 impl Gate {
@@ -72,8 +74,14 @@ impl Gate {
         self.appends
     }
 
+    /// How many answers wait for the store.
+    pub(super) const fn answers(&self) -> usize {
+        self.answers
+    }
+
     /// Lets a turn that stored something out when it is durable.
     pub(super) fn hold(&mut self, append: Appending, output: Output) {
+        self.answers = self.answers.saturating_add(output.answers.len());
         self.appends = self.appends.saturating_add(1);
         self.waiting.push_back(Waiting { append: Some((append, Instant::now())), output });
     }
@@ -81,8 +89,10 @@ impl Gate {
     /// Lets a turn that stored nothing out: at once if nothing is being stored, else after it.
     pub(super) fn pass(&mut self, output: Output) {
         if self.waiting.is_empty() {
-            send(output.answers);
-        } else if let Some(last) = self.waiting.back_mut()
+            return send(output.answers);
+        }
+        self.answers = self.answers.saturating_add(output.answers.len());
+        if let Some(last) = self.waiting.back_mut()
             && last.append.is_none()
         {
             last.output.answers.extend(output.answers);
@@ -107,6 +117,7 @@ impl Gate {
         };
         let Some(settled) = self.waiting.pop_front() else { return Poll::Pending };
         self.appends = self.appends.saturating_sub(usize::from(settled.append.is_some()));
+        self.answers = self.answers.saturating_sub(settled.output.answers.len());
         Poll::Ready(match result {
             Ok(through) => {
                 send(settled.output.answers);
@@ -134,7 +145,7 @@ impl Gate {
                 },
             }
         }
-        self.appends = 0;
+        (self.appends, self.answers) = (0, 0);
     }
 }
 

@@ -29,6 +29,8 @@ use crate::vocab::{Address, Sequence, Timestamp};
 const RECOVERY_RETRY_AFTER: Duration = Duration::from_millis(500);
 /// An actor that must be awake and could not be recovered is tried again after this long, milliseconds.
 const RECOVERY_WAKE_AFTER_MS: u64 = 5_000;
+/// A delivered tell is struck off after this long, even if others of its actor are not delivered yet.
+const STRIKE_OFF_AFTER: Duration = Duration::from_secs(1);
 /// An undelivered tell of a passive actor is tried again after this long, milliseconds.
 const TELL_RETRY_AFTER_MS: u64 = 5_000;
 
@@ -117,20 +119,23 @@ impl Actor {
         self.progress.enter(if self.mailbox.is_closed() { Phase::Passivating } else { Phase::Running });
         // A turn whose outcome was unknown may be in the journal without having been published.
         self.stage.crew.published(live.id, live.head);
+        live.snapshots.not_before = backlog.no_snapshot_before;
         live.store_changes(backlog);
         for (id, tell) in live.ledger.outbox() {
             self.stage.crew.deliver(&self.address, id, tell.clone());
         }
-        for asker in std::mem::take(&mut backlog.askers) {
+        while let Some(asker) = backlog.askers.pop() {
             if live.snapshot_for(asker).is_err() {
                 return live.end(Exit::Recover, backlog).await;
             }
         }
         let turns_max = usize::try_from(self.stage.limits.pipelined_turns).unwrap_or(1).max(1);
+        let answers_max = usize::try_from(self.stage.limits.mailbox_commands).unwrap_or(usize::MAX).max(1);
         let mut alarm = Box::pin(tokio::time::sleep(live.alarm_in(self.stage.clock.now())));
         let mut inbox = Vec::new();
         loop {
-            let room = live.gate.appends() < turns_max;
+            // Answers are bounded too: reads append nothing, and a store that hangs must not make them pile up.
+            let room = live.gate.appends() < turns_max && live.gate.answers() < answers_max;
             let take = backlog.turn_size.commands();
             let step = tokio::select! {
                 biased;
@@ -145,7 +150,7 @@ impl Actor {
                     live.note_saved(saved);
                     live.snapshot_after_saving(self.stage.clock.now()).map_or(Step::Recover, |()| Step::Go)
                 }
-                Some(order) = self.orders.recv() => self.obey(order, &mut live, backlog),
+                Some(order) = self.orders.recv() => self.obey(order, &mut live, backlog, alarm.as_mut()),
                 () = ready(()), if room && !backlog.mail.is_empty() => Step::Turn,
                 count = self.mailbox.recv_many(&mut inbox, take), if room && backlog.mail.is_empty() => {
                     live.code.metrics().mailbox_depth.record(depth(count.saturating_add(self.mailbox.len())));
@@ -214,7 +219,7 @@ impl Actor {
         }
     }
 
-    fn obey(&mut self, order: Order, live: &mut Live, backlog: &mut Backlog) -> Step {
+    fn obey(&mut self, order: Order, live: &mut Live, backlog: &mut Backlog, alarm: Pin<&mut Sleep>) -> Step {
         match order {
             Order::Passivate => {
                 self.close();
@@ -226,9 +231,13 @@ impl Actor {
             },
             Order::Delivered(id) => {
                 backlog.changes.push(Change::Delivered { id });
-                // One frame strikes off everything that is delivered by the time the outbox has nothing else left.
+                // One frame strikes off everything that is delivered by the time the outbox has nothing else left, but
+                // a tell that is stuck does not hold up the others: the receiver may forget that it has handled them.
+                let latest = Instant::now() + STRIKE_OFF_AFTER;
                 if backlog.changes.len() >= live.ledger.outbox_len() {
                     live.store_changes(backlog);
+                } else if latest < alarm.deadline() {
+                    alarm.reset(latest);
                 }
                 Step::Go
             }
@@ -242,8 +251,9 @@ impl Actor {
     }
 
     /// Something is due: a timer, a snapshot, or the end of an idle activation.
-    fn alarm_rings(&mut self, live: &mut Live, backlog: &Backlog, alarm: Pin<&mut Sleep>) -> Step {
+    fn alarm_rings(&mut self, live: &mut Live, backlog: &mut Backlog, alarm: Pin<&mut Sleep>) -> Step {
         let now = self.stage.clock.now();
+        live.store_changes(backlog);
         alarm.reset(Instant::now() + live.alarm_in(now));
         if live.ledger.next_timer_at().is_some_and(|at| at <= now) {
             return Step::Turn;
@@ -266,9 +276,8 @@ impl Actor {
         let now = self.stage.clock.now();
         let dirty = live.snapshots.newest.unwrap_or_default() < live.head;
         let since = SinceSnapshot { events: u64::from(dirty), ..live.since };
-        if let Some(at) = live.ledger.wake_at() {
-            let at =
-                if live.ledger.outbox_len() > 0 { Timestamp(now.0.saturating_add(TELL_RETRY_AFTER_MS)) } else { at };
+        let retry = (live.ledger.outbox_len() > 0).then(|| Timestamp(now.0.saturating_add(TELL_RETRY_AFTER_MS)));
+        if let Some(at) = [live.ledger.next_timer_at(), retry].into_iter().flatten().min() {
             self.stage.crew.wake_later(&self.address, at);
         }
         if snapshot_due_on_passivation(&self.code.policy().snapshots, &since)

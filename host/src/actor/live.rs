@@ -20,6 +20,8 @@ use crate::vocab::{ActorId, Address, Sequence, Timestamp};
 
 /// After this much guest time without a pause, other actors of the same thread get their turn, nanoseconds.
 const BUSY_NS_MAX: f64 = 1e6;
+/// An idle actor that cannot leave yet looks again after this long.
+const IDLE_LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// With nothing else to wait for, the alarm is looked at this often.
 const ALARM_FAR: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -107,6 +109,7 @@ impl Live {
     pub(super) async fn end(mut self, exit: Exit, backlog: &mut Backlog) -> Exit {
         let sound = self.settle_all().await;
         let exit = if sound { exit } else { backlog.lost() };
+        backlog.no_snapshot_before = self.snapshots.not_before;
         if exit == Exit::Recover {
             backlog.askers.extend(self.snapshots.take_askers());
         }
@@ -146,7 +149,9 @@ impl Live {
         let idle_after_ms = self.code.policy().passivation.idle_after_ms;
         if idle_after_ms > 0 {
             let idle_in = Duration::from_millis(idle_after_ms).saturating_sub(self.last_active.elapsed());
-            wait = wait.min(idle_in.max(Duration::from_millis(1)));
+            // Idle, and yet it stays: a tell is not delivered or the store is slow. That may last.
+            let look_again = if idle_in.is_zero() { IDLE_LOOK_AGAIN } else { Duration::from_millis(1) };
+            wait = wait.min(idle_in.max(look_again));
         }
         wait
     }
@@ -155,8 +160,9 @@ impl Live {
     fn due_in(&self, now: Timestamp) -> Duration {
         let timer = self.ledger.next_timer_at();
         let every_ms = self.code.policy().snapshots.every_ms;
-        let snapshot = (every_ms > 0 && self.since.events > 0 && !self.snapshots.is_busy())
-            .then(|| Timestamp(self.snapshots.newest_time.0.saturating_add(every_ms)));
+        let snapshot =
+            (every_ms > 0 && self.since.events > 0 && !self.snapshots.is_busy() && !self.snapshots.is_resting())
+                .then(|| Timestamp(self.snapshots.newest_time.0.saturating_add(every_ms)));
         let next = [timer, snapshot].into_iter().flatten().min();
         next.map_or(ALARM_FAR, |at| Duration::from_millis(at.since_ms(now).max(1)))
     }

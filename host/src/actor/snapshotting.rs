@@ -3,7 +3,7 @@
 //! A failed snapshot never stops an actor: it is logged and counted, and the next trigger tries again.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -16,6 +16,10 @@ use crate::decide::{SinceSnapshot, SnapshotReason, plan_retention, snapshot_due}
 use crate::provider::{DeleteGuard, Snapshot, SnapshotMeta, StoreError};
 use crate::sandbox::{GuestFailure, Moment};
 use crate::vocab::{ActorId, Sequence, Timestamp};
+
+/// After a capture that killed the instance, policies ask for no other one for this long: what is replayed again after
+/// each would be the host's time.
+const REST_AFTER_DEATH: Duration = Duration::from_secs(60);
 
 /// Somebody who waits for a snapshot's number.
 pub(super) type SnapshotAsker = oneshot::Sender<Result<Sequence, AskError>>;
@@ -33,6 +37,8 @@ pub(super) struct Snapshotting {
     pub(super) newest: Option<Sequence>,
     /// When it was taken, or the actor came on stage without one.
     pub(super) newest_time: Timestamp,
+    /// Only who asks gets one before this: the guest died of the last.
+    pub(super) not_before: Option<Instant>,
 }
 
 /// How a save ended.
@@ -49,6 +55,11 @@ impl Snapshotting {
     /// Nothing on its way; the newest durable snapshot, and when it was taken (or the actor came on stage).
     pub(super) fn after(newest: Option<Sequence>, newest_time: Timestamp) -> Self {
         Self { newest, newest_time, ..Self::default() }
+    }
+
+    /// Whether the guest died of the last one not long ago. Every further try would cost a recovery.
+    pub(super) fn is_resting(&self) -> bool {
+        self.not_before.is_some_and(|until| Instant::now() < until)
     }
 
     /// Whether one is on its way.
@@ -86,7 +97,7 @@ impl Live {
     /// # Errors
     /// When the guest failed and its instance is dead.
     pub(super) fn consider_snapshot(&mut self, now: Timestamp) -> Result<(), GuestFailure> {
-        if self.snapshots.is_busy() || self.since.events == 0 {
+        if self.snapshots.is_busy() || self.since.events == 0 || self.snapshots.is_resting() {
             return Ok(());
         }
         let policy = self.code.policy();
@@ -144,6 +155,7 @@ impl Live {
                 Ok(())
             }
             Err(failure) => {
+                self.snapshots.not_before = Some(Instant::now() + REST_AFTER_DEATH);
                 self.snapshot_failed(self.head, reason, AskError::Snapshot(failure.to_string()));
                 Err(failure)
             }
