@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::directory::Directory;
-use super::{AskError, OnFull};
+use super::{AskError, OnFull, Reply};
 use crate::actor::{Envelope, Order, Tell, TellId};
 use crate::sandbox::{Caller, CommandContext};
 use crate::vocab::{ActorId, Address, ErrorKind, Key, Kind};
@@ -103,10 +103,14 @@ async fn attempt(directory: &Arc<Directory>, from: &Arc<Address>, id: TellId, te
         reply_to: Some(reply_to),
     };
     let to_id = to.id();
-    let result = match directory.send(&to, to_id, envelope, OnFull::Wait).await {
+    come_to(match directory.send(&to, to_id, envelope, OnFull::Wait).await {
         Ok(()) => answer.await.unwrap_or(Err(AskError::Lost)),
         Err(error) => Err(error),
-    };
+    })
+}
+
+/// What the receiver's answer means for the tell.
+fn come_to(result: Result<Reply, AskError>) -> Try {
     match result {
         Ok(_) => Try::Done,
         Err(AskError::ShuttingDown) => Try::HostCloses,
@@ -124,4 +128,23 @@ async fn attempt(directory: &Arc<Directory>, from: &Arc<Address>, id: TellId, te
 fn give_up(from: &Address, tell: &Tell, error: &AskError) {
     metrics::counter!("greenroom_dead_tells_total").increment(1);
     tracing::warn!(%from, to = %format_args!("{}/{}", tell.kind, tell.key), command = %tell.name, %error, "tell given up");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::GuestFailure;
+    use crate::vocab::Code;
+
+    #[test]
+    fn a_tell_is_given_up_for_what_it_did_and_not_for_a_receiver_that_cannot_come_back() {
+        let failure = GuestFailure::OutOfTime { limit_ms: 1 };
+        assert!(matches!(come_to(Err(AskError::Guest(failure.clone()))), Try::GuestFailed(_)));
+        for code in [failure.code(), Code::StartFailed, Code::UnknownEventType, Code::StoreCorrupt] {
+            let reason = "it does not start".to_owned();
+            assert!(matches!(come_to(Err(AskError::Recovery { reason, code })), Try::Again), "{code}");
+        }
+        assert!(matches!(come_to(Err(AskError::Rejected(Bytes::new()))), Try::GiveUp(_)));
+        assert!(matches!(come_to(Err(AskError::ShuttingDown)), Try::HostCloses));
+    }
 }

@@ -19,3 +19,16 @@ async fn pending_effects_are_bounded() -> Result<()> {
     set(3).await?;
     Ok(())
 }
+
+/// The host holds their payloads in memory, so their bytes are bounded too.
+#[tokio::test]
+async fn pending_effects_are_bounded_in_bytes() -> Result<()> {
+    let host = probe_with(|settings| settings.limits.pending_effect_bytes = 100).await?;
+    let set = async |timer: &str| -> Result<Value> {
+        host.ask("a", "set-timer", json!({ "timer": timer, "in_ms": 3_600_000 })).await
+    };
+    set("one").await?;
+    assert_eq!(code(set(&"x".repeat(90)).await)?, Code::GuestLimit);
+    set("two").await?;
+    Ok(())
+}
