@@ -151,7 +151,7 @@ fn payloads_hold_no_tag_and_no_field_names() {
 #[test]
 fn bytes_behind_a_payload_are_refused() {
     let error = decode_event::<Binary>(1, Codec::Bincode, &[0]).unwrap_err();
-    assert_eq!(error.to_string(), "bytes are left over behind the value");
+    assert_eq!(error.to_string(), "1 bytes are left over");
 }
 
 #[test]
@@ -161,114 +161,10 @@ fn a_length_that_lies_is_refused_without_allocating() {
     decode_event::<Binary>(3, Codec::Bincode, &lie).unwrap_err();
 }
 
-const DOCUMENTS: &[&str] = &[
-    "null",
-    "true",
-    "false",
-    "0",
-    "-0",
-    "-1",
-    "12345678901234567890",
-    "123456789012345678901234567890",
-    "1e400",
-    "-1e-400",
-    "01",
-    "1.",
-    ".5",
-    "1.5e+3",
-    "1E5",
-    "-",
-    "\"\"",
-    "\"a\\u00e9\\ud83d\\ude00\\n\"",
-    "\"\\ud800\"",
-    "\"\\ud800\\u0041\"",
-    "\"\\udc00\"",
-    "\"\\x\"",
-    "\"\t\"",
-    "\"unended",
-    "[]",
-    "[1,2,[3,{}]]",
-    "[1,]",
-    "[,1]",
-    "[1 2]",
-    "{}",
-    "{\"a\":1,\"b\":[null]}",
-    "{\"a\":1,}",
-    "{a:1}",
-    "{\"a\" 1}",
-    "{\"a\":}",
-    "{\"a\":1 \"b\":2}",
-    " [ 1 , 2 ] ",
-    "[1] x",
-    "nul",
-    "trueish",
-    "\u{feff}1",
-    "",
-    " ",
-    "[",
-    "{",
-    "{\"a\":1",
-    "\"\\u12\"",
-    "\"\\u+123\"",
-    "1e",
-    "1e+",
-    "--1",
-    "+1",
-    "NaN",
-    "Infinity",
-    "'a'",
-    "[1]//",
-    "{\"a\":1,\"a\":2}",
-];
-
-/// `serde_json` rounds some numbers to a neighbour of the nearest one; ours are exact.
-fn nearly(one: f64, other: f64) -> bool {
-    one == other || ((one - other) / one).abs() < 1e-15
-}
-
-fn nearly_same(one: &Value, other: &Value) -> bool {
-    match (one, other) {
-        (Value::Array(one), Value::Array(other)) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| nearly_same(one, other))
-        }
-        (Value::Object(one), Value::Object(other)) => {
-            one.len() == other.len()
-                && one.iter().all(|(key, value)| other.get(key).is_some_and(|other| nearly_same(value, other)))
-        }
-        (Value::Number(one), Value::Number(other)) if one.is_f64() && other.is_f64() => {
-            nearly(one.as_f64().unwrap(), other.as_f64().unwrap())
-        }
-        _ => one == other,
-    }
-}
-
 fn any(text: &[u8]) -> Option<Value> {
     match decode_event::<Text>(0, Codec::Json, text) {
         Ok(Text::Any(value)) => Some(value),
         _ => None,
-    }
-}
-
-#[test]
-fn json_documents_are_judged_as_serde_json_judges_them() {
-    for document in DOCUMENTS {
-        assert_eq!(any(document.as_bytes()), serde_json::from_str(document).ok(), "{document:?}");
-    }
-}
-
-#[test]
-fn damaged_json_is_judged_as_serde_json_judges_it() {
-    let (mut noise, alphabet) = (Noise(2), b"{}[]\",:\\u0123456789eE+-.ntfaulsr \n\x00\xc3\xa9\xff".to_vec());
-    let value = serde_json::to_string(&everything()).unwrap();
-    for document in DOCUMENTS.iter().copied().chain([value.as_str()]) {
-        for _ in 0..500 {
-            let damaged = noise.damage(document.as_bytes(), &alphabet);
-            let shown = String::from_utf8_lossy(&damaged);
-            match (any(&damaged), serde_json::from_slice(&damaged).ok()) {
-                (Some(ours), Some(theirs)) => assert!(nearly_same(&ours, &theirs), "{shown}: {ours} {theirs}"),
-                (ours, theirs) => assert_eq!(ours, theirs, "{shown}"),
-            }
-        }
     }
 }
 
@@ -285,12 +181,7 @@ fn typed_json_is_judged_as_serde_json_judges_it() {
             Ok(Text::All(value)) => Some(*value),
             _ => None,
         };
-        let mut theirs: Option<Everything> = serde_json::from_slice(&damaged).ok();
-        if let (Some(ours), Some(theirs)) = (&ours, &mut theirs)
-            && nearly(ours.real.1, theirs.real.1)
-        {
-            theirs.real = ours.real;
-        }
+        let theirs: Option<Everything> = serde_json::from_slice(&damaged).ok();
         accepted += usize::from(theirs.is_some());
         assert_eq!(format!("{ours:?}"), format!("{theirs:?}"), "{}", String::from_utf8_lossy(&damaged));
     }
@@ -342,8 +233,9 @@ fn json_nested_without_end_is_refused() {
 #[test]
 fn errors_say_what_and_where() {
     let said = |text: &str| decode_event::<Text>(1, Codec::Json, text.as_bytes()).unwrap_err().to_string();
-    assert_eq!(said("{}"), "missing field `small`");
-    assert_eq!(said("{\"yes\": 1}"), "invalid type: number, expected a boolean (at byte 8)");
-    assert_eq!(said("{\"letter\": \"ab\"}"), "invalid value: string \"ab\", expected a character (at byte 11)");
-    assert_eq!(said("{\"yes\": true"), "an array or object does not end (at byte 12)");
+    assert_eq!(said("{}"), "missing field `small` at line 1 column 2");
+    let wrong = said("{\"yes\": 1}");
+    assert!(wrong.starts_with("invalid type: integer `1`, expected a boolean at line 1"), "{wrong}");
+    let open = said("{\"yes\": true");
+    assert!(open.starts_with("EOF while parsing an object at line 1"), "{open}");
 }

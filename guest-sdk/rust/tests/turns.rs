@@ -274,7 +274,7 @@ fn commands_of_a_batch_see_each_other_and_stay_apart() {
         .collect();
     assert_eq!(replies[0], br#"["a","b"]"#);
     assert_eq!(replies[1], br#""there were 2 lines""#);
-    assert_eq!(replies[2], b"write: an array or object does not end (at byte 1)");
+    assert_eq!(replies[2], b"write: EOF while parsing an object at line 1 column 1");
     assert_eq!(replies[3], br#"["a","b","c"]"#);
     assert!(replies[4].starts_with(br#"[{"client":"4"}"#), "the command's own index is asked about");
     assert_eq!(nobody.asked.get(), 1, "nobody pays for facts that nobody asked for");

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use serde::de::{self, Expected, Unexpected};
-
 /// Why a payload or snapshot could not be encoded or decoded, in a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CodecError(String);
@@ -19,10 +17,10 @@ impl CodecError {
         Self(format!("this code lists no type with index {index}"))
     }
 
-    /// The same error, with where it was found.
+    /// The value ended before its bytes did.
     #[cold]
-    pub(super) fn at_byte(self, byte: usize) -> Self {
-        Self(format!("{} (at byte {byte})", self.0))
+    pub(super) fn leftover(bytes: usize) -> Self {
+        Self(format!("{bytes} bytes are left over"))
     }
 }
 
@@ -33,50 +31,6 @@ impl fmt::Display for CodecError {
 }
 
 impl std::error::Error for CodecError {}
-
-/// The default `invalid_type` and `invalid_value` would bring the formatting of floating-point numbers into every
-/// component, 21 KB of code.
-impl de::Error for CodecError {
-    #[cold]
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self(message.to_string())
-    }
-
-    #[cold]
-    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self(format!("invalid type: {}, expected {expected}", describe(&found)))
-    }
-
-    #[cold]
-    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self(format!("invalid value: {}, expected {expected}", describe(&found)))
-    }
-}
-
-fn describe(found: &Unexpected<'_>) -> String {
-    let text = match *found {
-        Unexpected::Unsigned(number) => return format!("integer `{number}`"),
-        Unexpected::Signed(number) => return format!("integer `{number}`"),
-        Unexpected::Str(text) => return format!("string \"{text}\""),
-        Unexpected::Char(text) => return format!("character `{text}`"),
-        Unexpected::Bool(true) => "boolean `true`",
-        Unexpected::Bool(false) => "boolean `false`",
-        Unexpected::Float(_) => "floating point number",
-        Unexpected::Bytes(_) => "byte array",
-        Unexpected::Unit => "null",
-        Unexpected::Option => "optional value",
-        Unexpected::NewtypeStruct => "newtype struct",
-        Unexpected::Seq => "sequence",
-        Unexpected::Map => "map",
-        Unexpected::Enum => "enum",
-        Unexpected::UnitVariant => "unit variant",
-        Unexpected::NewtypeVariant => "newtype variant",
-        Unexpected::TupleVariant => "tuple variant",
-        Unexpected::StructVariant => "struct variant",
-        Unexpected::Other(text) => text,
-    };
-    text.to_owned()
-}
 
 impl From<serde_json::Error> for CodecError {
     #[cold]
@@ -96,6 +50,7 @@ impl From<bincode::error::DecodeError> for CodecError {
             E::Utf8 { .. } => "a string is not UTF-8",
             E::InvalidBooleanValue(_) => "a boolean is neither 0 nor 1",
             E::UnexpectedVariant { .. } => "an option is neither 0 nor 1",
+            E::OtherString(message) => return Self(message),
             _ => "the bytes are not bincode of this type",
         })
     }

@@ -3,16 +3,14 @@
 //! An event's or command's type travels beside its payload, so a payload holds the fields of one enum variant
 //! and no tag. `variant` and `untagged` put serde's derived implementations to that use.
 
-mod bincode_reader;
 mod error;
-mod json_reader;
 mod untagged;
 mod variant;
 
 use std::marker::PhantomData;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed};
 
 use crate::command::CommandType;
 use crate::event::{Event, Upcasted};
@@ -91,8 +89,8 @@ pub fn encode_event<E: Event>(event: &E, codec: Codec, out: &mut Vec<u8>) -> Res
 #[inline]
 pub fn decode_event<E: Event>(variant: u16, codec: Codec, payload: &[u8]) -> Result<E, CodecError> {
     match codec {
-        Codec::Bincode => bincode_reader::read(Variant::<E>::at(variant), payload, event_config()),
-        Codec::Json => json_reader::read(Variant::<E>::at(variant), payload),
+        Codec::Bincode => read_bincode(Variant::<E>::at(variant), payload, event_config()),
+        Codec::Json => read_json(Variant::<E>::at(variant), payload),
     }
 }
 
@@ -134,8 +132,8 @@ pub(crate) fn encode_old(payload: &impl Serialize, codec: Codec, out: &mut Vec<u
 
 fn decode_old<Old: DeserializeOwned>(codec: Codec, payload: &[u8]) -> Result<Old, CodecError> {
     match codec {
-        Codec::Bincode => bincode_reader::read(PhantomData, payload, event_config()),
-        Codec::Json => json_reader::read(PhantomData, payload),
+        Codec::Bincode => read_bincode(PhantomData, payload, event_config()),
+        Codec::Json => read_json(PhantomData, payload),
     }
 }
 
@@ -150,7 +148,7 @@ pub(crate) fn decode_command<C: DeserializeOwned>(
         b"null" if command.when_empty == "{}" => b"{}",
         _ => payload,
     };
-    json_reader::read(Variant::<C>::at(variant), payload)
+    read_json(Variant::<C>::at(variant), payload)
 }
 
 /// A state as snapshot bytes.
@@ -164,8 +162,8 @@ pub(crate) fn encode_state(state: &impl Serialize, codec: Codec) -> Result<Vec<u
 /// The state of snapshot bytes, which must be consumed whole.
 pub(crate) fn decode_state<S: DeserializeOwned>(codec: Codec, bytes: &[u8]) -> Result<S, CodecError> {
     match codec {
-        Codec::Bincode => bincode_reader::read(PhantomData, bytes, state_config()),
-        Codec::Json => json_reader::read(PhantomData, bytes),
+        Codec::Bincode => read_bincode(PhantomData, bytes, state_config()),
+        Codec::Json => read_json(PhantomData, bytes),
     }
 }
 
@@ -174,4 +172,23 @@ pub(crate) fn decode_state<S: DeserializeOwned>(codec: Codec, bytes: &[u8]) -> R
 #[must_use]
 pub fn unknown_type(index: u16) -> CodecError {
     CodecError::unknown_type(index)
+}
+
+/// A value that fills its bytes.
+#[inline]
+fn read_bincode<'de, S: DeserializeSeed<'de>>(
+    seed: S,
+    bytes: &'de [u8],
+    config: impl bincode::config::Config,
+) -> Result<S::Value, CodecError> {
+    let (value, read) = bincode::serde::seed_decode_from_slice(seed, bytes, config)?;
+    if read == bytes.len() { Ok(value) } else { Err(CodecError::leftover(bytes.len() - read)) }
+}
+
+/// A value that fills its JSON text.
+fn read_json<'de, S: DeserializeSeed<'de>>(seed: S, text: &'de [u8]) -> Result<S::Value, CodecError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let value = seed.deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(value)
 }
