@@ -25,8 +25,8 @@ pub(crate) fn guest(name: &str) -> Vec<u8> {
 pub(crate) fn limits() -> Limits {
     let mut limits = Limits::default();
     limits.live_actors = 64;
-    limits.guest_call_ms = 500;
-    limits.guest_replay_ms = 500;
+    limits.guest_call_ms = 2_000;
+    limits.guest_replay_ms = 2_000;
     limits
 }
 
