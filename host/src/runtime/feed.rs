@@ -1,15 +1,17 @@
 //! Events of one actor as people read them, and as they become durable.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::value::RawValue;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 
 use super::look::Renderer;
 use super::{AskError, EventView};
-use crate::provider::{ReadRange, SharedProvider};
+use crate::frame::Frame;
+use crate::provider::{ReadRange, SharedProvider, StoreError};
 use crate::vocab::{ActorId, Sequence};
 
 /// Rendered events that wait for a slow reader.
@@ -109,20 +111,44 @@ impl Reading {
         self.renderer.refresh().await?;
         let range = ReadRange { from: self.next, through: Sequence::MAX, batch_bytes: FEED_BATCH_BYTES };
         let mut reader = self.provider.read(self.actor, range);
-        while let Some(frames) = reader.next().await? {
-            for frame in frames {
-                let mut views: VecDeque<EventView> = self.renderer.render(&frame, self.next)?;
-                while let Some(view) = views.pop_front() {
-                    if self.left == 0 {
-                        return Ok(());
-                    }
-                    self.next = view.sequence.next();
-                    self.left = self.left.saturating_sub(1);
-                    if out.send(Ok(view)).await.is_err() {
-                        self.left = 0;
-                        return Ok(());
-                    }
+        loop {
+            self.renderer.rest();
+            let Some(frames) = reader.next().await? else { return Ok(()) };
+            for frame in &frames {
+                self.give(frame, out).await?;
+                if self.left == 0 {
+                    return Ok(());
                 }
+            }
+        }
+    }
+
+    /// Gives out the frame's events from the next one on, each rendered when there is room for it.
+    async fn give(&mut self, frame: &Frame, out: &mpsc::Sender<Result<EventView, AskError>>) -> Result<(), AskError> {
+        let first = frame.header().first;
+        if first > self.next {
+            // Retention overtook a slow reader between two reads.
+            let (actor, before) = (self.actor, self.next.previous());
+            return Err(StoreError::Gap { actor, before, after: first }.into());
+        }
+        let skipped = usize::try_from(self.next.since(first)).unwrap_or(usize::MAX);
+        for (index, payload) in frame.events().skip(skipped) {
+            if self.left == 0 {
+                return Ok(());
+            }
+            let view = self.renderer.render(frame, self.next, index, payload)?;
+            self.next = self.next.next();
+            self.left = self.left.saturating_sub(1);
+            let left = match out.try_send(Ok(view)) {
+                Ok(()) => false,
+                Err(TrySendError::Closed(_)) => true,
+                Err(TrySendError::Full(view)) => {
+                    self.renderer.rest();
+                    out.send(view).await.is_err()
+                }
+            };
+            if left {
+                self.left = 0;
             }
         }
         Ok(())

@@ -1,13 +1,12 @@
 //! Looking at an actor without touching it: state at a number, events as JSON. Runs in instances of its own.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::deployment::Deployment;
 use super::feed::json;
 use super::{AskError, EventView, RequestError, StateView};
 use crate::actor::{Code, EventTypeOf, Recovery, Revision, Stage, describe_changes};
-use crate::frame::Frame;
+use crate::frame::{Frame, FrameHeader};
 use crate::sandbox::{Instance, InstanceOptions, Moment};
 use crate::vocab::{Address, Sequence, Timestamp};
 
@@ -82,29 +81,30 @@ impl Renderer {
         Ok(())
     }
 
-    /// The frame's events from number `from` on.
+    /// Gives the instance back until the next event is rendered: whoever waits must not keep a place from an actor.
+    pub(super) fn rest(&mut self) {
+        self.instance = None;
+    }
+
+    /// One event of a frame: its number, its type index and its payload.
     ///
     /// # Errors
-    /// When a type is unknown, or the guest fails at one.
-    pub(super) fn render(&mut self, frame: &Frame, from: Sequence) -> Result<VecDeque<EventView>, AskError> {
-        let header = *frame.header();
-        let number = self.code.number_of(header.revision).unwrap_or_default();
-        let mut views = VecDeque::new();
-        let mut sequence = header.first;
-        for (index, payload) in frame.events() {
-            if sequence >= from {
-                let (event_type, version, payload) = if index == Frame::HOST_EVENT {
-                    (HOST_EVENT_TYPE.to_owned(), 1, describe_changes(frame))
-                } else {
-                    self.render_event(frame, index, payload, sequence)?
-                };
-                let payload = json(payload)?;
-                let time = header.time;
-                views.push_back(EventView { sequence, event_type, version, time, revision: number, payload });
-            }
-            sequence = sequence.next();
-        }
-        Ok(views)
+    /// When its type is unknown, or the guest fails at it.
+    pub(super) fn render(
+        &mut self,
+        frame: &Frame,
+        sequence: Sequence,
+        index: u16,
+        payload: &[u8],
+    ) -> Result<EventView, AskError> {
+        let (event_type, version, payload) = if index == Frame::HOST_EVENT {
+            (HOST_EVENT_TYPE.to_owned(), 1, describe_changes(frame))
+        } else {
+            self.render_event(frame, index, payload, sequence)?
+        };
+        let FrameHeader { time, revision, .. } = *frame.header();
+        let revision = self.code.number_of(revision).unwrap_or_default();
+        Ok(EventView { sequence, event_type, version, time, revision, payload: json(payload)? })
     }
 
     fn render_event(

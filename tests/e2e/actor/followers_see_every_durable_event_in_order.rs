@@ -1,8 +1,11 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use greenroom_host::provider::DeleteGuard;
 use greenroom_host::runtime::EventFeed;
 use greenroom_host::vocab::{Code, Sequence};
+use greenroom_kit::{TestHost, settings};
 use serde_json::json;
 
 use super::scene::{AppendFault, add, add_each, command, probe, refusal};
@@ -68,5 +71,23 @@ async fn followers_do_not_disturb_each_other() -> Result<()> {
     }
     add(&host, "a", 1).await?;
     assert_eq!(next(&mut second).await?.0, 101);
+    Ok(())
+}
+
+/// Events that retention deletes before a slow follower has read them are a gap, and the follower is told.
+#[tokio::test]
+async fn a_follower_is_told_of_events_that_are_gone() -> Result<()> {
+    let host = probe().await?;
+    add(&host, "a", 1).await?;
+    let mut feed = host.actor("a")?.events(Sequence::ZERO, 1_000, true).await?;
+    assert_eq!(next(&mut feed).await?.0, 1);
+    // What another host writes is not published here: this follower is behind until its own host notices.
+    let other = TestHost::over("probe", Arc::clone(&host.store), settings(), None).await?;
+    add_each(&other, "a", 4).await?;
+    other.actor("a")?.snapshot().await?;
+    host.store.inner().delete_through(host.id("a")?, Sequence(3), DeleteGuard::BehindSnapshot).await?;
+    assert!(add(&host, "a", 1).await.is_err());
+    let (code, words) = refusal(feed.next().await.map_err(Into::into))?;
+    assert_eq!(code, Code::SequenceGap, "{words}");
     Ok(())
 }
