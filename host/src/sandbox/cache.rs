@@ -3,6 +3,7 @@
 //! A file of native code is as trusted as the host itself: whoever could alter it could run anything. So every file
 //! carries a keyed BLAKE3 of its content, with a random key that only the host's user can read, and a file that does
 //! not match is not used. A crash leaves at worst a temporary file, or a file that does not match; both are replaced.
+#![expect(clippy::disallowed_methods, reason = "the cache is not durable data: losing it costs a compilation")]
 
 use std::fs::{OpenOptions, Permissions};
 use std::hash::{Hash, Hasher};
@@ -121,7 +122,6 @@ fn load_or_make_key(path: &Path) -> std::io::Result<[u8; KEY_BYTES]> {
 }
 
 /// Puts a file in place as a whole; readable by its owner only.
-#[expect(clippy::disallowed_methods, reason = "the cache is not durable data: losing it costs a compilation")]
 fn replace(path: &Path, parts: &[&[u8]]) -> std::io::Result<()> {
     let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
@@ -130,7 +130,6 @@ fn replace(path: &Path, parts: &[&[u8]]) -> std::io::Result<()> {
 }
 
 /// Removes temporary files of earlier processes, and the oldest files beyond the bound.
-#[expect(clippy::disallowed_methods, reason = "the cache is not durable data: losing it costs a compilation")]
 fn prune(directory: &Path) -> std::io::Result<()> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(directory)? {

@@ -1,4 +1,5 @@
 //! References without Greenroom: what the disk and the page cache give to a loop that does nothing else.
+#![expect(clippy::disallowed_methods, reason = "it measures the bare disk")]
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;

@@ -1,4 +1,5 @@
 //! A directory of the machine.
+#![expect(clippy::disallowed_methods, reason = "this is the provider's Disk")]
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::hash::{BuildHasher, RandomState};
@@ -73,7 +74,6 @@ impl Disk for RealDisk {
         Ok(Arc::new(RealFile(file)))
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the provider's Disk")]
     fn remove(&self, name: &str) -> io::Result<()> {
         fs::remove_file(self.dir.join(name))
     }
