@@ -1,6 +1,7 @@
 //! Opening a log: claim the directory, read everything, cut a torn tail, start the committer.
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::LogSettings;
@@ -214,11 +215,24 @@ impl Scanned {
             cut.map_err(|error| io_error("cutting", &place, &error))?;
         }
         // A killed process may have left batches that only the system's memory holds.
+        let used = usize::try_from(segment.used).unwrap_or(usize::MAX);
+        let unvouched = self.scan.unvouched_at().unwrap_or(used)..used;
+        write_again(&*segment.file, 0..segment::HEADER_BYTES)
+            .and_then(|()| write_again(&*segment.file, unvouched))
+            .map_err(|error| io_error("writing again", &place, &error))?;
         segment.file.sync().map_err(|error| io_error("syncing", &place, &error))?;
         let end = LogEnd { segment, tag: header.tag, oldest: header.oldest, last_batch: self.scan.last_batch };
         let marked = self.scan.marked;
         Ok(Opened { lock, index: self.scan.finish(), end, marked })
     }
+}
+
+/// Writes what is there already. After a sync that failed, the system shows bytes that it has forgotten to write: the
+/// next sync reports success and does nothing for them, unless they are written again.
+fn write_again(file: &dyn DiskFile, range: Range<usize>) -> io::Result<()> {
+    let mut bytes = vec![0; range.len()];
+    file.read_at(range.start as u64, &mut bytes)?;
+    file.write_at(range.start as u64, &bytes)
 }
 
 fn file_place(disk: &dyn Disk, name: &str) -> String {

@@ -1,6 +1,6 @@
 //! Reading a whole log to rebuild the index: what is sound, where it ends, and whether the end is a torn tail.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::batch::{self, ALIGNMENT, BatchHeader};
 use super::index::{Index, Place};
@@ -22,6 +22,8 @@ pub(super) struct Scan {
     pub(super) marked: bool,
     /// Segments that were given up on purpose.
     pub(super) dropped: BTreeSet<u64>,
+    /// Batches of the newest segment that no later one calls durable, and where they begin.
+    unvouched: VecDeque<(u64, usize)>,
 }
 
 /// One segment's bytes and what is known of it.
@@ -47,6 +49,8 @@ impl Scan {
         is_last: bool,
     ) -> Result<usize, StoreError> {
         let mut at = segment::HEADER_BYTES;
+        // Everything in the segments before was synced before this one was begun.
+        self.unvouched.clear();
         loop {
             let expected = self.last_batch + 1;
             let rest = segment.bytes.get(at..).unwrap_or_default();
@@ -54,6 +58,8 @@ impl Scan {
                 Ok((header, payload)) if header.number == expected => {
                     self.batch(segment, at + batch::HEADER_BYTES, &header, payload)?;
                     self.last_batch = expected;
+                    while self.unvouched.pop_front_if(|(number, _)| *number <= header.synced_through).is_some() {}
+                    self.unvouched.push_back((expected, at));
                     at += header.batch_bytes();
                     continue;
                 }
@@ -99,6 +105,11 @@ impl Scan {
             return Err(place_error(segment, payload_at, reason));
         }
         Ok(())
+    }
+
+    /// Where the batches begin that only the system's memory may hold; `None`: there is none.
+    pub(super) fn unvouched_at(&self) -> Option<usize> {
+        self.unvouched.front().map(|(_, at)| *at)
     }
 
     /// Completes the index once every segment is read: gaps that no copy has filled become faults of their actors.

@@ -44,8 +44,9 @@ struct SimFile {
     current: Vec<u8>,
     /// Writes since the last sync, in order: where, and what.
     unsynced: Vec<(usize, Vec<u8>)>,
-    /// A sync failed: the system forgot what it had to write, so later syncs succeed and prove nothing.
-    forgotten: bool,
+    /// Writes that a failed sync was about, in order: the system shows them and has forgotten that it had to write them,
+    /// so later syncs succeed and prove nothing of them. Written again, they are as good as any.
+    forgotten: Vec<(usize, Vec<u8>)>,
 }
 
 #[derive(Debug)]
@@ -207,11 +208,16 @@ impl SimFile {
     }
 
     fn sync(&mut self) {
-        if self.forgotten {
-            return;
+        for (at, bytes) in std::mem::take(&mut self.unsynced) {
+            put(&mut self.synced, at, &bytes);
+            for (place, forgotten) in &mut self.forgotten {
+                overlay(*place, forgotten, at, &bytes);
+            }
         }
-        self.synced.clone_from(&self.current);
-        self.unsynced.clear();
+    }
+
+    fn fail_sync(&mut self) {
+        self.forgotten.append(&mut self.unsynced);
     }
 
     fn after_kill(&self) -> Self {
@@ -221,7 +227,7 @@ impl SimFile {
 
     fn after_power_cut(&self, seed: &mut Seed) -> Self {
         let mut left = self.synced.clone();
-        for (at, bytes) in &self.unsynced {
+        for (at, bytes) in self.forgotten.iter().chain(&self.unsynced) {
             match seed.below(4) {
                 0 => {}
                 1 => put(&mut left, *at, bytes),
@@ -239,6 +245,15 @@ impl SimFile {
             }
         }
         Self { synced: left.clone(), current: left, ..Self::default() }
+    }
+}
+
+/// Copies what `bytes` at `at` have in common with `under` at `place` over it.
+fn overlay(place: usize, under: &mut [u8], at: usize, bytes: &[u8]) {
+    for (offset, byte) in under.iter_mut().enumerate() {
+        if let Some(newer) = (place + offset).checked_sub(at).and_then(|index| bytes.get(index)) {
+            *byte = *newer;
+        }
     }
 }
 
@@ -357,7 +372,7 @@ impl DiskFile for SimHandle {
         let mut state = self.disk.step()?;
         if state.failing_syncs > 0 {
             state.failing_syncs -= 1;
-            state.file(&self.name)?.forgotten = true;
+            state.file(&self.name)?.fail_sync();
             return Err(io::Error::other("the disk refused a sync"));
         }
         if !state.lying_syncs {

@@ -331,3 +331,30 @@ async fn flush_syncs_on_time_though_the_queue_is_never_empty() {
     let steps = disk.steps() - before;
     assert!(steps >= 599, "{steps} steps: the 300 writes were not synced one by one");
 }
+
+/// After a failed sync the system shows what it will never write. What was acknowledged on top of that after a restart
+/// must survive a power cut all the same.
+#[tokio::test]
+async fn what_a_failed_sync_left_behind_is_written_again_before_the_log_goes_on() {
+    let one = actor("one");
+    for failing_at in 0..12 {
+        let disk = SimDisk::new();
+        let log = open(&disk).expect("empty");
+        for number in 0..failing_at {
+            log.append(turn(&one, number, 1)).await.expect("stored");
+        }
+        disk.fail_syncs(1);
+        assert!(log.append(turn(&one, failing_at, 1)).await.is_err());
+        drop(log);
+        let disk = disk.after_kill();
+        let log = open(&disk).expect("sound");
+        let head = log.head(one.id()).await.expect("known").sequence.0;
+        log.append(turn(&one, head, 1)).await.expect("stored");
+        drop(log);
+        for seed in 0..20 {
+            let log = open(&disk.after_power_cut(seed)).expect("sound");
+            assert_eq!(log.head(one.id()).await.expect("known").sequence.0, head + 1, "failing at {failing_at}");
+            assert_eq!(read(&log, one.id()).await, Ok(head + 1));
+        }
+    }
+}
