@@ -83,6 +83,16 @@ impl Shared {
         self.work.notify_one();
     }
 
+    /// Refuses writes from now on and answers all that is queued: nobody is there to write it.
+    pub(super) fn give_up(&self, cause: &str) {
+        let mut core = self.lock();
+        core.life = Life::Poisoned { cause: cause.to_owned() };
+        let refused = WriteFailure::NotStored(StoreError::Poisoned { cause: cause.to_owned() });
+        core.fail(Vec::new(), &refused, &refused);
+        // Also of what was being written: whether it is stored is found out when the log is opened again.
+        core.index.actors.values_mut().for_each(|entry| entry.queued = entry.head.sequence);
+    }
+
     /// Queues an operation and waits for its answer.
     pub(super) async fn write(
         &self,

@@ -77,8 +77,10 @@ impl LogProvider {
         let writer = Writer::new(disk, settings, opened.end);
         let committer = Committer::new(Arc::clone(&shared), writer, opened.marked);
         let lock = opened.lock;
+        let ended = Ended(Arc::clone(&shared));
         let thread = Builder::new().name("greenroom-log".to_owned()).spawn(move || {
             committer.run();
+            drop(ended);
             // As long as the thread can write, no other process may.
             drop(lock);
         });
@@ -104,6 +106,17 @@ impl LogProvider {
         };
         let joined = tokio::task::spawn_blocking(move || committer.join().is_ok()).await;
         if matches!(joined, Ok(true)) { closed } else { Err(StoreError::Closed) }
+    }
+}
+
+/// Should the committer die of a defect, nobody waits for it for ever: the log refuses writes from then on.
+struct Ended(Arc<Shared>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.give_up("the committer ended by a defect of this program");
+        }
     }
 }
 

@@ -6,8 +6,12 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 
 use super::history::{settings, snapshot, turn};
+use crate::provider::log::core::Shared;
 use crate::provider::log::disk::{Disk, SimDisk};
-use crate::provider::log::{LogProvider, LogSettings, batch, segment};
+use crate::provider::log::files::Files;
+use crate::provider::log::index::Index;
+use crate::provider::log::queue::{Op, WriteFailure};
+use crate::provider::log::{Ended, LogProvider, LogSettings, batch, segment};
 use crate::provider::{AppendError, Catalog, Durability, EventStore, Provider, ReadRange, SnapshotStore, StoreError};
 use crate::vocab::{ActorId, Address, Sequence};
 
@@ -357,4 +361,19 @@ async fn what_a_failed_sync_left_behind_is_written_again_before_the_log_goes_on(
             assert_eq!(read(&log, one.id()).await, Ok(head + 1));
         }
     }
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_committer_that_has_died() {
+    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new());
+    let shared = Arc::new(Shared::new(Index::default(), settings(Durability::Sync), Files::new(disk)));
+    let waiting = shared.queue(&mut shared.lock(), Op::Barrier);
+    let dying = Ended(Arc::clone(&shared));
+    let died = std::thread::Builder::new().name("dying".to_owned()).spawn(move || {
+        let _dying = dying;
+        panic!("a defect");
+    });
+    assert!(died.expect("a thread").join().is_err());
+    assert!(matches!(waiting.await, Ok(Err(WriteFailure::NotStored(StoreError::Poisoned { .. })))));
+    assert!(matches!(shared.write(|_| Ok(Some(Op::Barrier))).await, Err(StoreError::Poisoned { .. })));
 }
