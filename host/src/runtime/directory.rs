@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use futures_util::future::join_all;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
@@ -115,14 +116,14 @@ impl Directory {
             handle.last_used.store(self.stamp.load(Ordering::Relaxed), Ordering::Relaxed);
             envelope = match handle.mailbox.try_send(envelope) {
                 Ok(()) => return Ok(()),
-                Err(mpsc::error::TrySendError::Full(envelope)) => match on_full {
+                Err(TrySendError::Full(envelope)) => match on_full {
                     OnFull::Refuse => return Err(AskError::MailboxFull(address.to_string())),
                     OnFull::Wait => match handle.mailbox.send(envelope).await {
                         Ok(()) => return Ok(()),
                         Err(mpsc::error::SendError(envelope)) => envelope,
                     },
                 },
-                Err(mpsc::error::TrySendError::Closed(envelope)) => envelope,
+                Err(TrySendError::Closed(envelope)) => envelope,
             };
             handle.gone().await;
         }
@@ -183,8 +184,11 @@ impl Directory {
         let live = staying.map(|handle| (handle.last_used.load(Ordering::Relaxed), Arc::clone(handle))).collect();
         let live_max = usize::try_from(self.stage.limits.live_actors).unwrap_or(usize::MAX);
         for handle in least_recently_used(live, live_max) {
-            let ordered = handle.orders.try_send(Order::Passivate).is_ok();
-            handle.leaving.store(ordered, Ordering::Release);
+            handle.leaving.store(true, Ordering::Release);
+            if let Err(TrySendError::Full(order)) = handle.orders.try_send(Order::Passivate) {
+                // It takes orders again some time; who waits for its place does not ask a second time.
+                self.runtime.spawn(async move { handle.orders.send(order).await.is_ok() });
+            }
         }
     }
 
