@@ -7,7 +7,8 @@ use crate::{Address, Time};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Effect {
-    /// Send a command to an actor of the same tenant: delivered at least once, handled once, no reply.
+    /// Send a command to an actor of the same tenant: delivered at least once, no reply, in no promised order. A repeat
+    /// is handled once while the receiver remembers it.
     Tell {
         /// Who gets it.
         to: Address,
