@@ -100,7 +100,7 @@ pub const fn action(kind: ErrorKind) -> &'static str {
             "It may or may not have taken effect: read the state, or repeat it with the same Idempotency-Key."
         }
         ErrorKind::Guest => "The actor's code is at fault: tell its author, with the detail.",
-        ErrorKind::Operator => "Somebody has to look at the host: its log has more.",
+        ErrorKind::Operator => "Repair what the page of this code names; until then the same request fails again.",
     }
 }
 
