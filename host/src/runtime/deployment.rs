@@ -130,14 +130,23 @@ impl Deployment {
         self.revisions.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    fn newest(&self) -> Option<Arc<Deployed>> {
+        self.revisions.read().unwrap_or_else(PoisonError::into_inner).last().cloned()
+    }
+
+    fn find(&self, id: RevisionId) -> Option<Arc<Deployed>> {
+        let revisions = self.revisions.read().unwrap_or_else(PoisonError::into_inner);
+        revisions.iter().find(|deployed| deployed.record.id() == id).cloned()
+    }
+
     /// The active revision's record.
     pub(super) fn active(&self) -> Option<RevisionRecord> {
-        self.revisions().last().map(|deployed| deployed.record.clone())
+        self.newest().map(|deployed| deployed.record.clone())
     }
 
     /// The number of a revision within this kind.
     pub(super) fn number_of(&self, id: RevisionId) -> Option<u32> {
-        self.revisions().iter().find(|deployed| deployed.record.id() == id).map(|deployed| deployed.record.number)
+        self.find(id).map(|deployed| deployed.record.number)
     }
 
     async fn load(&self, deployed: &Deployed) -> Result<Arc<Revision>, RecoveryError> {
@@ -158,7 +167,7 @@ impl Deployment {
 impl Code for Deployment {
     fn current(&self) -> BoxFuture<'_, Result<Arc<Revision>, RecoveryError>> {
         Box::pin(async move {
-            let Some(deployed) = self.revisions().pop() else {
+            let Some(deployed) = self.newest() else {
                 return Err(RecoveryError::Loading("no revision is deployed".to_owned()));
             };
             deployed.revision.get_or_try_init(|| self.load(&deployed)).await.cloned()
@@ -166,9 +175,7 @@ impl Code for Deployment {
     }
 
     fn event_types(&self, revision: RevisionId) -> Option<Arc<[EventType]>> {
-        let revisions = self.revisions.read().unwrap_or_else(PoisonError::into_inner);
-        let deployed = revisions.iter().find(|deployed| deployed.record.id() == revision)?;
-        Some(Arc::clone(&deployed.event_types))
+        self.find(revision).map(|deployed| Arc::clone(&deployed.event_types))
     }
 
     fn policy(&self) -> &Policy {
