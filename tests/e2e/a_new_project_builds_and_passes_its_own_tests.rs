@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::setting::{Stage, guests_dir, read, server_binary, write_bytes};
 
-const LOCK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock");
+const LOCK: &str = "../Cargo.lock";
 
 /// What `greenroom new` writes, taken through the steps of its README. The folder below the target directory stays, so
 /// that only the first run compiles the dependencies.

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::setting::{Stage, guest, read, write, write_bytes};
 
-const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+const README: &str = "../README.md";
 const URL: &str = "http://127.0.0.1:7411";
 /// Every command fails on a status that is not a success, and ends its output with a line break.
 const STRICT_CURL: &str = "curl() { command curl --silent --show-error --fail --noproxy '*' \"$@\" && echo; }\n";

@@ -6,8 +6,8 @@ use super::sources::{SDK, SDK_MANIFESTS};
 use super::{NewProjectError, write_project};
 
 fn repository() -> PathBuf {
-    // This file is `host/src/cli/new_tests.rs` of the repository, wherever the tests are started.
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    // A test runs in its package's folder.
+    fs::canonicalize("..").unwrap()
 }
 
 /// The paths of all files below `folder`, relative to `root`.
