@@ -12,7 +12,7 @@ use crate::vocab::Timestamp;
 
 pub use real::RealDisk;
 #[cfg(any(test, feature = "conformance"))]
-pub use sim::{Seed, SimDisk};
+pub use sim::{Fault, FaultKind, Seed, SimDisk, Step};
 
 /// One directory of files.
 ///

@@ -1,21 +1,26 @@
 //! A directory in memory that can be cut off from power at any write or sync, from a seed.
 
+mod fault;
+mod file;
+mod gate;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub use self::fault::{Fault, FaultKind, Step};
+use self::file::SimFile;
+use self::gate::Gate;
 use super::{Disk, DiskFile, DiskLock};
 use crate::vocab::Timestamp;
-
-/// What a disk writes at once: a torn write tears here, or, on request of the seed, at any byte.
-const SECTOR_BYTES: usize = 512;
 
 /// A simulated directory. Cloning shares it; an image after a crash is a disk of its own.
 #[derive(Debug, Clone, Default)]
 pub struct SimDisk {
     state: Arc<Mutex<SimState>>,
     locked: Arc<AtomicBool>,
+    gate: Arc<Gate>,
 }
 
 #[derive(Debug, Default)]
@@ -27,6 +32,13 @@ struct SimState {
     created: BTreeSet<String>,
     /// Writes, syncs, creations and removals so far.
     steps: u64,
+    /// What each of them was.
+    trace: Vec<Step>,
+    /// What goes wrong, and at which steps.
+    fault: Option<Fault>,
+    /// Steps whose syncs succeed and make nothing durable.
+    lies: BTreeSet<u64>,
+    failing_reads: u32,
     /// The step at which the power goes; that step and all after it fail.
     crash_at: Option<u64>,
     failing_syncs: u32,
@@ -34,19 +46,6 @@ struct SimState {
     lying_syncs: bool,
     /// Bytes that all files may have together.
     capacity: Option<u64>,
-}
-
-#[derive(Debug, Default, Clone)]
-struct SimFile {
-    /// What a power cut leaves for certain.
-    synced: Vec<u8>,
-    /// What a reader sees.
-    current: Vec<u8>,
-    /// Writes since the last sync, in order: where, and what.
-    unsynced: Vec<(usize, Vec<u8>)>,
-    /// Writes that a failed sync was about, in order: the system shows them and has forgotten that it had to write them,
-    /// so later syncs succeed and prove nothing of them. Written again, they are as good as any.
-    forgotten: Vec<(usize, Vec<u8>)>,
 }
 
 #[derive(Debug)]
@@ -96,6 +95,42 @@ impl SimDisk {
         self.lock_state().crash_at = Some(step);
     }
 
+    /// What every step so far was, the first one first: the same seed gives the same steps.
+    #[must_use]
+    pub fn trace(&self) -> Vec<Step> {
+        self.lock_state().trace.clone()
+    }
+
+    /// Lets something go wrong at given steps.
+    pub fn fail(&self, fault: Fault) {
+        self.lock_state().fault = Some(fault);
+    }
+
+    /// Syncs at these steps succeed and make nothing durable.
+    pub fn lie_at(&self, steps: impl IntoIterator<Item = u64>) {
+        self.lock_state().lies.extend(steps);
+    }
+
+    /// The next `count` reads fail.
+    pub fn fail_reads(&self, count: u32) {
+        self.lock_state().failing_reads = count;
+    }
+
+    /// Lets the next step wait at a gate until [`SimDisk::release`]: so a test decides what is queued behind it.
+    pub fn hold(&self) {
+        self.gate.close();
+    }
+
+    /// Waits until somebody stands at the gate; never returns if nobody is going to.
+    pub fn wait_until_held(&self) {
+        self.gate.wait_for_one();
+    }
+
+    /// Opens the gate.
+    pub fn release(&self) {
+        self.gate.open();
+    }
+
     /// The next `count` syncs fail and make nothing durable.
     pub fn fail_syncs(&self, count: u32) {
         self.lock_state().failing_syncs = count;
@@ -135,8 +170,7 @@ impl SimDisk {
 
     /// Puts a file there, durably.
     pub fn put(&self, name: &str, content: Vec<u8>) {
-        let file = SimFile { synced: content.clone(), current: content, ..SimFile::default() };
-        self.lock_state().files.insert(name.to_owned(), file);
+        self.lock_state().files.insert(name.to_owned(), SimFile::durable(content));
     }
 
     /// The disk as a killed process leaves it: every write is there.
@@ -172,22 +206,38 @@ impl SimDisk {
     }
 
     fn of(state: SimState) -> Self {
-        Self { state: Arc::new(Mutex::new(state)), locked: Arc::default() }
+        Self { state: Arc::new(Mutex::new(state)), ..Self::default() }
     }
 
     fn lock_state(&self) -> MutexGuard<'_, SimState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a step; fails if the power is off.
-    fn step(&self) -> io::Result<MutexGuard<'_, SimState>> {
+    /// Counts a step; fails if the power is off or the disk refuses it.
+    fn step(&self, step: Step) -> io::Result<MutexGuard<'_, SimState>> {
+        self.gate.pass();
         let mut state = self.lock_state();
-        state.steps += 1;
-        if state.has_power() { Ok(state) } else { Err(io::Error::other("the power is off")) }
+        state.count(step);
+        if !state.has_power() {
+            return Err(io::Error::other("the power is off"));
+        }
+        match state.fault_now() {
+            Some(kind) if kind.refuses(step) => Err(kind.error()),
+            _ => Ok(state),
+        }
     }
 }
 
 impl SimState {
+    fn count(&mut self, step: Step) {
+        self.steps += 1;
+        self.trace.push(step);
+    }
+
+    fn fault_now(&self) -> Option<FaultKind> {
+        self.fault.filter(|fault| fault.is_at(self.steps)).map(|fault| fault.kind)
+    }
+
     fn has_power(&self) -> bool {
         self.crash_at.is_none_or(|at| self.steps < at)
     }
@@ -198,72 +248,6 @@ impl SimState {
 
     fn used_bytes(&self) -> u64 {
         self.files.values().map(|file| file.current.len() as u64).sum()
-    }
-}
-
-impl SimFile {
-    fn write(&mut self, at: usize, bytes: &[u8]) {
-        put(&mut self.current, at, bytes);
-        self.unsynced.push((at, bytes.to_vec()));
-    }
-
-    fn sync(&mut self) {
-        for (at, bytes) in std::mem::take(&mut self.unsynced) {
-            put(&mut self.synced, at, &bytes);
-            for (place, forgotten) in &mut self.forgotten {
-                overlay(*place, forgotten, at, &bytes);
-            }
-        }
-    }
-
-    fn fail_sync(&mut self) {
-        self.forgotten.append(&mut self.unsynced);
-    }
-
-    fn after_kill(&self) -> Self {
-        // The system still has to write the unsynced part: it stays unsynced for a later power cut.
-        self.clone()
-    }
-
-    fn after_power_cut(&self, seed: &mut Seed) -> Self {
-        let mut left = self.synced.clone();
-        for (at, bytes) in self.forgotten.iter().chain(&self.unsynced) {
-            match seed.below(4) {
-                0 => {}
-                1 => put(&mut left, *at, bytes),
-                2 => {
-                    for (index, sector) in bytes.chunks(SECTOR_BYTES).enumerate() {
-                        if seed.below(2) == 0 {
-                            put(&mut left, at + index * SECTOR_BYTES, sector);
-                        }
-                    }
-                }
-                _ => {
-                    let kept = usize::try_from(seed.below(bytes.len() as u64 + 1)).unwrap_or(0);
-                    put(&mut left, *at, bytes.get(..kept).unwrap_or_default());
-                }
-            }
-        }
-        Self { synced: left.clone(), current: left, ..Self::default() }
-    }
-}
-
-/// Copies what `bytes` at `at` have in common with `under` at `place` over it.
-fn overlay(place: usize, under: &mut [u8], at: usize, bytes: &[u8]) {
-    for (offset, byte) in under.iter_mut().enumerate() {
-        if let Some(newer) = (place + offset).checked_sub(at).and_then(|index| bytes.get(index)) {
-            *byte = *newer;
-        }
-    }
-}
-
-fn put(content: &mut Vec<u8>, at: usize, bytes: &[u8]) {
-    let end = at + bytes.len();
-    if content.len() < end && !bytes.is_empty() {
-        content.resize(end, 0);
-    }
-    if let Some(place) = content.get_mut(at..end) {
-        place.copy_from_slice(bytes);
     }
 }
 
@@ -282,7 +266,7 @@ impl Disk for SimDisk {
     }
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
-        let mut state = self.step()?;
+        let mut state = self.step(Step::Create)?;
         if state.files.contains_key(name) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -297,7 +281,7 @@ impl Disk for SimDisk {
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        let mut state = self.step()?;
+        let mut state = self.step(Step::Remove)?;
         let file = state.files.remove(name).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
         if !state.created.remove(name) {
             state.removed.insert(name.to_owned(), file);
@@ -306,7 +290,7 @@ impl Disk for SimDisk {
     }
 
     fn sync_names(&self) -> io::Result<()> {
-        let mut state = self.step()?;
+        let mut state = self.step(Step::SyncNames)?;
         state.created.clear();
         state.removed.clear();
         Ok(())
@@ -336,6 +320,10 @@ impl DiskFile for SimHandle {
 
     fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<()> {
         let mut state = self.disk.lock_state();
+        if state.failing_reads > 0 {
+            state.failing_reads -= 1;
+            return Err(io::Error::other("the disk refused a read"));
+        }
         let at = usize::try_from(at).map_err(io::Error::other)?;
         let bytes = state.file(&self.name)?.current.get(at..at + into.len());
         into.copy_from_slice(bytes.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?);
@@ -344,8 +332,9 @@ impl DiskFile for SimHandle {
 
     fn write_at(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
         let at = usize::try_from(at).map_err(io::Error::other)?;
+        self.disk.gate.pass();
         let mut state = self.disk.lock_state();
-        state.steps += 1;
+        state.count(Step::Write);
         if !state.has_power() {
             // The power goes during this write: any part of it may be there. Later ones never begin.
             if state.crash_at == Some(state.steps) {
@@ -353,29 +342,42 @@ impl DiskFile for SimHandle {
             }
             return Err(io::Error::other("the power is off"));
         }
+        let length = state.file(&self.name)?.length();
+        let growth = (at + bytes.len()).saturating_sub(length) as u64;
+        if let Some(kind) = state.fault_now().filter(|kind| kind.refuses_write(growth)) {
+            let written = kind.written_of(bytes);
+            state.file(&self.name)?.write(at, written);
+            return Err(kind.error());
+        }
         if state.failing_writes > 0 {
             state.failing_writes -= 1;
-            let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
-            state.file(&self.name)?.write(at, half);
-            return Err(io::Error::other("the disk refused a write"));
+            state.file(&self.name)?.write(at, FaultKind::Short.written_of(bytes));
+            return Err(FaultKind::Short.error());
         }
-        let length = state.file(&self.name)?.current.len();
-        let growth = (at + bytes.len()).saturating_sub(length) as u64;
         if growth > 0 && state.capacity.is_some_and(|capacity| state.used_bytes() + growth > capacity) {
-            return Err(io::ErrorKind::StorageFull.into());
+            return Err(FaultKind::Full.error());
         }
         state.file(&self.name)?.write(at, bytes);
         Ok(())
     }
 
     fn sync(&self) -> io::Result<()> {
-        let mut state = self.disk.step()?;
-        if state.failing_syncs > 0 {
-            state.failing_syncs -= 1;
-            state.file(&self.name)?.fail_sync();
-            return Err(io::Error::other("the disk refused a sync"));
+        self.disk.gate.pass();
+        let mut state = self.disk.lock_state();
+        state.count(Step::Sync);
+        if !state.has_power() {
+            return Err(io::Error::other("the power is off"));
         }
-        if !state.lying_syncs {
+        let refused = state.fault_now().filter(|kind| kind.refuses(Step::Sync)).map(FaultKind::error);
+        let refused = refused.or_else(|| {
+            state.failing_syncs = state.failing_syncs.checked_sub(1)?;
+            Some(FaultKind::Refused.error())
+        });
+        if let Some(error) = refused {
+            state.file(&self.name)?.fail_sync();
+            return Err(error);
+        }
+        if !state.lying_syncs && !state.lies.contains(&state.steps) {
             state.file(&self.name)?.sync();
         }
         Ok(())
