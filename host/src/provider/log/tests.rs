@@ -5,6 +5,7 @@ mod crash;
 mod faults;
 mod golden;
 mod history;
+mod index_store;
 mod real;
 
 use super::LogProvider;

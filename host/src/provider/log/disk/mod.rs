@@ -1,5 +1,8 @@
 //! Every file access of the log goes through here, so that a test can own each write and each sync.
 
+mod fjall_index;
+mod index_store;
+mod memory_index;
 mod real;
 #[cfg(any(test, feature = "conformance"))]
 mod sim;
@@ -10,6 +13,8 @@ use std::sync::Arc;
 
 use crate::vocab::Timestamp;
 
+pub use index_store::{Direction, Entry, IndexBatch, IndexMemory, IndexStore, IndexView, Table};
+pub use memory_index::{Entries, MemoryIndex};
 pub use real::RealDisk;
 #[cfg(any(test, feature = "conformance"))]
 pub use sim::{Fault, FaultKind, Seed, SimDisk, Step};
@@ -56,6 +61,20 @@ pub trait Disk: Debug + Send + Sync + 'static {
     /// # Errors
     /// What the system said.
     fn sync_names(&self) -> io::Result<()>;
+
+    /// Opens the index store beside the files, or creates it. It may finish there what a crash interrupted; the files
+    /// are not touched.
+    ///
+    /// # Errors
+    /// What the system said; then [`Disk::discard_index`] makes room for a new one.
+    fn open_index(&self, memory: IndexMemory) -> io::Result<Arc<dyn IndexStore>>;
+
+    /// Removes the index store, whatever is in its place. It is not open. A crash leaves any part of it, which does not
+    /// open or is empty.
+    ///
+    /// # Errors
+    /// What the system said.
+    fn discard_index(&self) -> io::Result<()>;
 
     /// The time now, for the record only: nothing depends on it.
     fn now(&self) -> Timestamp;

@@ -8,11 +8,16 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Disk, DiskFile, DiskLock};
+use super::fjall_index::FjallIndex;
+use super::{Disk, DiskFile, DiskLock, IndexMemory, IndexStore};
 use crate::vocab::{Clock, SystemClock, Timestamp};
 
 /// The file whose lock says that a process has the directory open. It stays when the process ends.
 const LOCK_NAME: &str = "LOCK";
+/// The directory of the index store.
+const INDEX_NAME: &str = "index";
+/// An index store that is being removed; it is never opened.
+const DISCARDED_NAME: &str = "index.discarded";
 
 /// A directory of the machine.
 #[derive(Debug)]
@@ -42,6 +47,16 @@ impl RealDisk {
         }
         Ok(Self { dir: dir.to_owned() })
     }
+}
+
+/// Removes a directory with all that is in it, or a file; what is not there is removed already.
+fn remove_any(path: &Path) -> io::Result<()> {
+    let removed = match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    removed.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
 
 impl Disk for RealDisk {
@@ -80,6 +95,22 @@ impl Disk for RealDisk {
 
     fn sync_names(&self) -> io::Result<()> {
         OpenOptions::new().read(true).open(&self.dir)?.sync_all()
+    }
+
+    fn open_index(&self, memory: IndexMemory) -> io::Result<Arc<dyn IndexStore>> {
+        Ok(Arc::new(FjallIndex::open(&self.dir.join(INDEX_NAME), memory)?))
+    }
+
+    fn discard_index(&self) -> io::Result<()> {
+        let (index, discarded) = (self.dir.join(INDEX_NAME), self.dir.join(DISCARDED_NAME));
+        remove_any(&discarded)?;
+        // Under another name it is gone at once, however long removing it takes and wherever a crash interrupts that.
+        match fs::rename(&index, &discarded) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            renamed => renamed?,
+        }
+        self.sync_names()?;
+        remove_any(&discarded)
     }
 
     fn now(&self) -> Timestamp {

@@ -3,6 +3,7 @@
 mod fault;
 mod file;
 mod gate;
+mod index;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -12,7 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use self::fault::{Fault, FaultKind, Step};
 use self::file::SimFile;
 use self::gate::Gate;
-use super::{Disk, DiskFile, DiskLock};
+use self::index::{SimIndex, SimIndexState};
+use super::{Disk, DiskFile, DiskLock, IndexMemory, IndexStore};
 use crate::vocab::Timestamp;
 
 /// A simulated directory. Cloning shares it; an image after a crash is a disk of its own.
@@ -46,6 +48,7 @@ struct SimState {
     lying_syncs: bool,
     /// Bytes that all files may have together.
     capacity: Option<u64>,
+    index: SimIndexState,
 }
 
 #[derive(Debug)]
@@ -182,6 +185,7 @@ impl SimDisk {
             files,
             created: state.created.clone(),
             removed: state.removed.clone(),
+            index: state.index.left(false, state.steps.is_multiple_of(2)),
             ..SimState::default()
         })
     }
@@ -202,7 +206,8 @@ impl SimDisk {
                 files.entry(name.clone()).or_insert_with(|| file.after_power_cut(&mut seed));
             }
         }
-        Self::of(SimState { files, ..SimState::default() })
+        let index = state.index.left(true, seed.below(2) == 0);
+        Self::of(SimState { files, index, ..SimState::default() })
     }
 
     fn of(state: SimState) -> Self {
@@ -293,6 +298,18 @@ impl Disk for SimDisk {
         let mut state = self.step(Step::SyncNames)?;
         state.created.clear();
         state.removed.clear();
+        Ok(())
+    }
+
+    fn open_index(&self, _: IndexMemory) -> io::Result<Arc<dyn IndexStore>> {
+        if self.lock_state().index.is_unusable {
+            return Err(io::Error::other("the index store is broken"));
+        }
+        Ok(Arc::new(SimIndex(self.clone())))
+    }
+
+    fn discard_index(&self) -> io::Result<()> {
+        self.step(Step::DiscardIndex)?.index = SimIndexState::default();
         Ok(())
     }
 

@@ -15,6 +15,10 @@ pub enum Step {
     Write,
     /// A file's bytes were made durable.
     Sync,
+    /// A batch was committed to the index store.
+    IndexCommit,
+    /// The index store was discarded.
+    DiscardIndex,
 }
 
 /// Something that goes wrong for a while.
@@ -57,8 +61,8 @@ impl FaultKind {
     pub(super) const fn refuses(self, step: Step) -> bool {
         match self {
             Self::Refused | Self::Short | Self::ReadOnly => true,
-            Self::Full => matches!(step, Step::Create),
-            Self::Exhausted => !matches!(step, Step::Remove),
+            Self::Full => matches!(step, Step::Create | Step::IndexCommit),
+            Self::Exhausted => !matches!(step, Step::Remove | Step::DiscardIndex),
         }
     }
 

@@ -1,0 +1,110 @@
+//! The index store of a simulated disk: what a commit wrote is there whole or not at all.
+
+use std::io;
+use std::sync::Arc;
+
+use super::fault::Step;
+use super::{SimDisk, SimState};
+use crate::provider::log::disk::memory_index::{Entries, MemoryView, apply};
+use crate::provider::log::disk::{IndexBatch, IndexStore, IndexView};
+
+/// What the index store holds.
+#[derive(Debug, Default, Clone)]
+pub(super) struct SimIndexState {
+    /// What a power cut leaves for certain.
+    synced: Arc<Entries>,
+    /// What a reader sees.
+    current: Arc<Entries>,
+    /// The batch during whose commit the power went.
+    unsure: Option<IndexBatch>,
+    /// Commits fail.
+    pub(super) is_failing: bool,
+    /// Opening it fails until it is discarded.
+    pub(super) is_unusable: bool,
+}
+
+/// The index store in one opening of it.
+#[derive(Debug)]
+pub(super) struct SimIndex(pub(super) SimDisk);
+
+impl SimIndexState {
+    /// As a crash leaves it; `is_written`: whether the commit that it interrupted is there.
+    pub(super) fn left(&self, is_power_cut: bool, is_written: bool) -> Self {
+        let mut synced = Arc::clone(&self.synced);
+        let mut current = if is_power_cut { Arc::clone(&synced) } else { Arc::clone(&self.current) };
+        if let Some(unsure) = self.unsure.as_ref().filter(|_| is_written) {
+            apply(Arc::make_mut(&mut synced), unsure);
+            apply(Arc::make_mut(&mut current), unsure);
+        }
+        Self { synced, current, is_unusable: self.is_unusable, ..Self::default() }
+    }
+
+    fn entries(&mut self) -> [&mut Entries; 2] {
+        [Arc::make_mut(&mut self.synced), Arc::make_mut(&mut self.current)]
+    }
+}
+
+impl SimDisk {
+    /// Every commit to the index store fails from now on, and changes nothing.
+    pub fn fail_index_commits(&self) {
+        self.lock_state().index.is_failing = true;
+    }
+
+    /// The index store does not open until it is discarded.
+    pub fn break_index(&self) {
+        self.lock_state().index.is_unusable = true;
+    }
+
+    /// Removes the index store, durably, as an operator may.
+    pub fn remove_index(&self) {
+        self.lock_state().index = SimIndexState::default();
+    }
+
+    /// The entries of the index store, by their keys with the table's number in front.
+    #[must_use]
+    pub fn index_entries(&self) -> Arc<Entries> {
+        Arc::clone(&self.lock_state().index.current)
+    }
+
+    /// Puts an entry into the index store, durably; `None` removes it.
+    pub fn put_index_entry(&self, key: &[u8], value: Option<&[u8]>) {
+        for entries in self.lock_state().index.entries() {
+            match value {
+                Some(value) => entries.insert(key.to_vec(), value.to_vec()),
+                None => entries.remove(key),
+            };
+        }
+    }
+
+    fn commit_index(&self, batch: IndexBatch) -> io::Result<()> {
+        let committed = self.step(Step::IndexCommit).map(|mut state| state.commit_index(&batch));
+        let mut state = self.lock_state();
+        if committed.is_err() && state.crash_at == Some(state.steps) {
+            state.index.unsure = Some(batch);
+        }
+        committed?
+    }
+}
+
+impl SimState {
+    fn commit_index(&mut self, batch: &IndexBatch) -> io::Result<()> {
+        if self.index.is_failing {
+            return Err(io::Error::other("the index store refused a commit"));
+        }
+        apply(Arc::make_mut(&mut self.index.current), batch);
+        if !self.lying_syncs && !self.lies.contains(&self.steps) {
+            apply(Arc::make_mut(&mut self.index.synced), batch);
+        }
+        Ok(())
+    }
+}
+
+impl IndexStore for SimIndex {
+    fn view(&self) -> Box<dyn IndexView> {
+        Box::new(MemoryView(self.0.index_entries()))
+    }
+
+    fn commit(&self, batch: IndexBatch) -> io::Result<()> {
+        self.0.commit_index(batch)
+    }
+}
