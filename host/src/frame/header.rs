@@ -42,6 +42,14 @@ impl FrameHeader {
         self.first.plus((self.count as u64).saturating_sub(1))
     }
 
+    /// Reads the header at the start of `bytes` and how many bytes the frame has with its body, which is not looked at.
+    ///
+    /// # Errors
+    /// What is wrong with the header.
+    pub fn measure(bytes: &[u8]) -> Result<(Self, u64), FrameError> {
+        decode(bytes).map(|(header, body)| (header, body.frame_bytes(header.count)))
+    }
+
     /// Reads only the header of a frame: its own checksum is verified, the body is neither looked at nor needed.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use super::LogProvider;
 use super::core::Core;
 use super::queue::Op;
-use super::read::{blocking, read_catalog};
+use super::read::{follow, read_catalog};
 use crate::provider::{Catalog, StoreError};
 
 impl Catalog for LogProvider {
@@ -29,13 +29,13 @@ impl Catalog for LogProvider {
     fn record(&self, key: &str) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
         let key = key.to_owned();
         async move {
-            let place = {
+            let look_up = || {
                 let core = self.shared.lock();
                 core.check_readable()?;
-                let Some(place) = core.index.catalog.get(&key) else { return Ok(None) };
-                *place
+                Ok(core.index.catalog.get(&key).copied())
             };
-            blocking(&self.shared, move |shared| read_catalog(shared, &key, place)).await.map(Some)
+            let about = key.clone();
+            follow(&self.shared, look_up, move |shared, place| read_catalog(shared, &about, *place)).await
         }
         .boxed()
     }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::batch;
-use super::core::{Life, Shared};
+use super::core::{Life, Shared, Tail};
 use super::metric;
 use super::queue::{Op, Queued, WriteFailure};
-use super::writer::{CommitFailure, Writer};
+use super::writer::{CommitFailure, Purpose, Writer};
 use crate::provider::{Durability, StoreError};
 
 /// A buffer that grew beyond this for one large record is given back.
@@ -129,8 +129,9 @@ impl Committer {
             // Closing again without a change writes nothing.
             self.batch.iter_mut().filter(|queued| matches!(queued.op, Op::Close)).for_each(|q| q.op = Op::Barrier);
         }
+        self.leave_out_touched();
         let mut records = 0;
-        for queued in &self.batch {
+        for queued in &mut self.batch {
             let (at, added) = queued.op.encode(&mut self.buffer);
             self.places.push(at);
             records += added;
@@ -138,12 +139,28 @@ impl Committer {
         records
     }
 
+    /// Copies that were overtaken by callers are taken out of the batch: everything queued before it is applied now, and
+    /// nothing comes between.
+    fn leave_out_touched(&mut self) {
+        let Some(Op::Copy(copies)) = self.batch.first_mut().map(|queued| &mut queued.op) else { return };
+        if let Some(touched) = &self.shared.lock().touched {
+            copies.leave_out(touched);
+        }
+    }
+
+    fn is_upkeep(&self) -> bool {
+        self.batch.first().is_some_and(|queued| queued.op.is_upkeep())
+    }
+
     /// Writes the buffer and, unless the durability is weaker, syncs it.
     fn store(&mut self, records: u32) -> Result<(u64, u64), CommitFailure> {
-        let place = self.writer.write(&mut self.buffer, records)?;
+        let purpose = if self.is_upkeep() { Purpose::Upkeep } else { Purpose::Calls };
+        let place = self.writer.write(&mut self.buffer, records, purpose)?;
         let closes = self.batch.iter().any(|queued| matches!(queued.op, Op::Close));
         self.marked = closes;
-        if self.shared.settings.durability == Durability::Flush && !closes {
+        // A file is removed behind this record: it and all copies before it must be durable, whatever the mode.
+        let gives_up = self.batch.iter().any(|queued| matches!(queued.op, Op::GiveUp { .. }));
+        if self.shared.settings.durability == Durability::Flush && !closes && !gives_up {
             self.sync_at.get_or_insert(Instant::now() + self.interval());
         } else {
             self.sync_at = None;
@@ -156,11 +173,18 @@ impl Committer {
     fn acknowledge(&mut self, segment: u64, at: u64) {
         let (current, file) = self.writer.current();
         self.shared.files.ensure(current, &file);
+        for queued in &self.batch {
+            if let Op::GiveUp { oldest, .. } = queued.op {
+                self.writer.begin_at(oldest);
+            }
+        }
         {
             let mut core = self.shared.lock();
+            core.tail = Tail { segment: current, oldest: self.writer.stated_oldest() };
+            let core = &mut *core;
             for (queued, payload_at) in self.batch.iter().zip(&self.places) {
-                let offset = at + *payload_at as u64;
-                queued.op.apply(&mut core.index, segment, u32::try_from(offset).unwrap_or(u32::MAX));
+                queued.op.apply(&mut core.index, segment, at, *payload_at);
+                core.applied(&queued.op);
             }
         }
         self.batch.drain(..).for_each(|mut queued| queued.answer(Ok(())));
@@ -171,6 +195,13 @@ impl Committer {
         let batch = std::mem::take(&mut self.batch);
         let mut core = self.shared.lock();
         let (of_batch, cause) = match failure {
+            CommitFailure::NoSpace(full) if batch.iter().any(|queued| queued.op.is_upkeep()) => {
+                // Upkeep gives up for now; callers may find room in the current segment.
+                drop(core);
+                let not_stored = WriteFailure::NotStored(full);
+                batch.into_iter().for_each(|mut queued| queued.answer(Err(not_stored.clone())));
+                return;
+            }
             CommitFailure::NoSpace(full) => {
                 tracing::warn!(error = %full, "no space for the next segment; writes fail until there is");
                 let not_stored = WriteFailure::NotStored(full);

@@ -1,14 +1,19 @@
 //! What callers, readers and the committer share: the index, the queue, and whether writing is possible.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Semaphore, oneshot};
 
 use super::LogSettings;
+use super::compaction::Upkeep;
+use super::copies::Touched;
 use super::files::Files;
 use super::index::Index;
 use super::queue::{Answer, Op, Queue, Queued, WriteFailure};
 use crate::provider::{Durability, StoreError};
+use crate::vocab::{ActorId, Sequence};
 
 /// Shared by the provider, its readers and the committer.
 #[derive(Debug)]
@@ -20,6 +25,8 @@ pub(super) struct Shared {
     pub(super) files: Files,
     /// Bounds how many blocking threads reads occupy.
     pub(super) reads: Arc<Semaphore>,
+    /// Held while upkeep runs, also while it waits for the committer: one at a time.
+    pub(super) upkeep: Mutex<Upkeep>,
 }
 
 /// What the lock protects.
@@ -30,6 +37,21 @@ pub(super) struct Core {
     pub(super) life: Life,
     /// The committer waits: it must be woken.
     pub(super) idle: bool,
+    /// Where the log ends.
+    pub(super) tail: Tail,
+    /// What callers changed since upkeep began to put a batch of copies together; `None`: it does not.
+    pub(super) touched: Option<Touched>,
+    /// Snapshots whose deletion is queued, and how often: they cover no events any more.
+    pub(super) deleting: HashMap<(ActorId, Sequence), usize>,
+}
+
+/// The newest segment.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tail {
+    /// Its number; lower ones are never written again.
+    pub(super) segment: u64,
+    /// What its header says: lower segments are given up. Only those from here on need a record that says so.
+    pub(super) oldest: u64,
 }
 
 /// Whether the log can be used.
@@ -50,9 +72,17 @@ pub(super) enum Life {
 
 impl Shared {
     pub(super) fn new(index: Index, settings: LogSettings, files: Files) -> Self {
-        let core = Core { index, queue: Queue::default(), life: Life::Open, idle: false };
+        let core = Core {
+            index,
+            queue: Queue::default(),
+            life: Life::Open,
+            idle: false,
+            tail: Tail::default(),
+            touched: None,
+            deleting: HashMap::new(),
+        };
         let reads = Arc::new(Semaphore::new(settings.concurrent_reads.max(1)));
-        Self { core: Mutex::new(core), work: Condvar::new(), settings, files, reads }
+        Self { core: Mutex::new(core), work: Condvar::new(), settings, files, reads, upkeep: Mutex::default() }
     }
 
     /// The core, also after a panic elsewhere: every change to it is complete before anything that can panic.
@@ -142,11 +172,34 @@ impl Core {
         }
     }
 
+    /// Takes note that an operation is in the index now.
+    pub(super) fn applied(&mut self, op: &Op) {
+        if let Some(touched) = &mut self.touched {
+            touched.note(op);
+        }
+        self.settled(op);
+    }
+
+    /// Takes note that an operation is not queued any more.
+    fn settled(&mut self, op: &Op) {
+        if let Op::SnapshotDelete { actor, sequence } = op
+            && let Entry::Occupied(mut queued) = self.deleting.entry((*actor, *sequence))
+        {
+            *queued.get_mut() -= 1;
+            if *queued.get() == 0 {
+                queued.remove();
+            }
+        }
+    }
+
     /// Answers `batch` and everything behind it with failures; nothing of it becomes visible.
     pub(super) fn fail(&mut self, batch: Vec<Queued>, of_batch: &WriteFailure, behind: &WriteFailure) {
         let queued = self.queue.take_all();
         for actor in batch.iter().chain(&queued).filter_map(|queued| queued.op.actor()) {
             self.index.forget_queued(actor);
+        }
+        for queued in batch.iter().chain(&queued) {
+            self.settled(&queued.op);
         }
         batch.into_iter().for_each(|mut queued| queued.answer(Err(of_batch.clone())));
         queued.into_iter().for_each(|mut queued| queued.answer(Err(behind.clone())));

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt, ready};
 
-use super::LogProvider;
-use super::core::{Core, Shared, settled};
+use super::core::{Shared, settled};
 use super::index::ActorEntry;
 use super::queue::{Op, WriteFailure};
-use super::read::{LogReader, blocking, read_frames};
+use super::read::{LogReader, follow, read_frames};
+use super::{LogProvider, delete};
 use crate::provider::admission::{Admission, admit, conflict};
 use crate::provider::{
     ActorListing, Append, AppendError, Appending, DeleteGuard, EventStore, FrameReader, Head, ReadRange, StoreError,
@@ -64,16 +64,7 @@ impl EventStore for LogProvider {
         through: Sequence,
         guard: DeleteGuard,
     ) -> BoxFuture<'_, Result<(), StoreError>> {
-        let decide = move |core: &mut Core| {
-            let Some(entry) = core.index.actors.get(&actor) else { return Ok(None) };
-            let through = through.min(entry.queued);
-            if through <= entry.head.deleted_through {
-                return Ok(None);
-            }
-            check_covered(entry, actor, through, guard)?;
-            Ok(Some(Op::DeleteThrough { actor, through }))
-        };
-        self.shared.write(decide).boxed()
+        delete::delete_through(&self.shared, actor, through, guard).boxed()
     }
 
     fn actors(
@@ -127,22 +118,15 @@ async fn head(shared: &Shared, actor: ActorId) -> Result<Head, StoreError> {
 /// Whether the place of an append is taken by the same frame: then it was stored before, and that is told again.
 async fn repeated(shared: &Arc<Shared>, append: Append, end: Sequence) -> Result<Sequence, AppendError> {
     let header = *append.frame.header();
-    let stored = shared.lock().index.actors.get(&header.actor).and_then(|entry| entry.frame_from(header.first));
     let same_length = |length: u32| length as usize == append.frame.bytes().len();
-    let Some(stored) = stored.filter(|stored| same_length(stored.place.length)) else {
-        return Err(conflict(&append, end));
+    let look_up = || {
+        let core = shared.lock();
+        let stored = core.index.actors.get(&header.actor).and_then(|entry| entry.frame_from(header.first));
+        Ok(stored.filter(|stored| same_length(stored.place.length)))
     };
-    let read = blocking(shared, move |shared| read_frames(shared, header.actor, &[stored])).await;
-    match read.map_err(AppendError::Failed)?.first() {
+    let read = follow(shared, look_up, move |shared, stored| read_frames(shared, header.actor, &[*stored])).await;
+    match read.map_err(AppendError::Failed)?.unwrap_or_default().first() {
         Some(frame) if *frame == append.frame => Ok(header.last()),
         _ => Err(conflict(&append, end)),
     }
-}
-
-fn check_covered(entry: &ActorEntry, actor: ActorId, through: Sequence, guard: DeleteGuard) -> Result<(), StoreError> {
-    let newest = entry.snapshots.last().map(|snapshot| snapshot.meta.sequence);
-    if guard == DeleteGuard::BehindSnapshot && newest.is_none_or(|newest| newest < through) {
-        return Err(StoreError::NotCovered { actor, through, newest });
-    }
-    Ok(())
 }

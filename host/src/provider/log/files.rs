@@ -1,6 +1,6 @@
 //! Open segment files, a bounded number of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -44,6 +44,19 @@ impl Files {
         if !known {
             self.insert(number, Arc::clone(file));
         }
+    }
+
+    /// Every segment file and its length, prepared ones too.
+    pub(super) fn segments(&self) -> io::Result<BTreeMap<u64, u64>> {
+        let numbers = self.disk.names()?.into_iter().filter_map(|name| segment::number(&name));
+        numbers.map(|number| Ok((number, self.disk.open(&segment::name(number))?.length()?))).collect()
+    }
+
+    /// Removes a segment's file, durably. Whoever reads it still may go on or find it gone.
+    pub(super) fn remove(&self, number: u64) -> io::Result<()> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
+        self.disk.remove(&segment::name(number))?;
+        self.disk.sync_names()
     }
 
     /// The file of a segment.

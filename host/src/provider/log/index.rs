@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::record::{self, Raw, RecordError, RecordKind};
+use super::summary::ActorSummary;
 use crate::frame::FrameHeader;
 use crate::provider::directory::Directory;
 use crate::provider::{ActorListing, Head, SnapshotMeta, StoreError, Wake};
@@ -20,10 +21,19 @@ pub(super) struct Place {
     pub(super) length: u32,
 }
 
-/// A stored frame; it ends where the next one begins, or at the head.
-#[derive(Debug, Clone, Copy)]
+impl Place {
+    /// A part of it.
+    pub(super) fn part(self, at: usize, length: usize) -> Option<Self> {
+        let (at, length) = (u32::try_from(at).ok()?, u32::try_from(length).ok()?);
+        Some(Self { offset: self.offset.checked_add(at)?, length, ..self })
+    }
+}
+
+/// A stored frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FrameEntry {
     pub(super) first: Sequence,
+    pub(super) last: Sequence,
     pub(super) place: Place,
 }
 
@@ -38,6 +48,8 @@ pub(super) struct SnapshotEntry {
 #[derive(Debug)]
 pub(super) struct ActorEntry {
     pub(super) address: Arc<Address>,
+    /// The segment of its newest address or summary; 0: not stored yet.
+    pub(super) introduced: u64,
     /// As it is stored.
     pub(super) head: Head,
     /// Where the journal ends once everything queued is stored.
@@ -56,12 +68,24 @@ pub(super) struct Index {
     pub(super) actors: HashMap<ActorId, ActorEntry>,
     pub(super) directory: Directory,
     pub(super) catalog: BTreeMap<String, Place>,
+    /// What a scan found of actors before it found who they are: the segment that said it is given up, and a summary
+    /// follows further on.
+    early: HashMap<ActorId, Vec<Change>>,
+}
+
+/// What one record changes about one actor.
+#[derive(Debug)]
+enum Change {
+    Frame { header: FrameHeader, place: Place, copied: bool },
+    Snapshot(SnapshotEntry),
+    SnapshotDelete(Sequence),
+    DeleteThrough(Sequence),
 }
 
 impl ActorEntry {
     pub(super) fn new(address: Arc<Address>) -> Self {
         let (head, queued) = (Head::default(), Sequence::ZERO);
-        Self { address, head, queued, frames: VecDeque::new(), snapshots: Vec::new(), fault: None }
+        Self { address, introduced: 0, head, queued, frames: VecDeque::new(), snapshots: Vec::new(), fault: None }
     }
 
     /// The position in `frames` of the frame that holds `number`, or of the first one behind it.
@@ -76,14 +100,13 @@ impl ActorEntry {
         self.frames.get(at).copied()
     }
 
-    /// Number of the last event of the frame at this position.
-    pub(super) fn last_of(&self, position: usize) -> Sequence {
-        self.frames.get(position + 1).map_or(self.head.sequence, |next| next.first.previous())
-    }
-
     /// Adds a frame; a copy takes the place of the original.
     fn add_frame(&mut self, actor: ActorId, header: &FrameHeader, place: Place, copied: bool) {
-        let entry = FrameEntry { first: header.first, place };
+        if copied && header.last() <= self.head.deleted_through {
+            // Deleted while it was being copied.
+            return;
+        }
+        let entry = FrameEntry { first: header.first, last: header.last(), place };
         let follows = self.frames.is_empty() || header.first > self.head.sequence;
         if follows && !copied {
             // A gap is known for certain at the end of a scan only: a copy further on may fill it.
@@ -123,11 +146,38 @@ impl ActorEntry {
         }
     }
 
+    /// Takes over what a summary in this segment says; it may know less of the newest frames and deletions.
+    fn summarize(&mut self, summary: &ActorSummary, segment: u64) {
+        self.introduced = segment;
+        if summary.head.sequence >= self.head.sequence {
+            self.head.sequence = summary.head.sequence;
+            self.head.wake_at = summary.head.wake_at;
+        }
+        self.snapshots.retain(|snapshot| summary.snapshots.binary_search(&snapshot.meta.sequence).is_ok());
+        self.delete_through(summary.head.deleted_through);
+    }
+
+    fn change(&mut self, actor: ActorId, change: Change) {
+        match change {
+            Change::Frame { header, place, copied } => self.add_frame(actor, &header, place, copied),
+            Change::Snapshot(snapshot) => self.add_snapshot(snapshot),
+            Change::SnapshotDelete(sequence) => self.delete_snapshot(sequence),
+            Change::DeleteThrough(through) => self.delete_through(through),
+        }
+    }
+
+    fn delete_snapshot(&mut self, sequence: Sequence) {
+        self.snapshots.retain(|snapshot| snapshot.meta.sequence != sequence);
+    }
+
+    /// Forgets frames of which every event is deleted.
+    pub(super) fn trim(&mut self) {
+        self.delete_through(self.head.deleted_through);
+    }
+
     fn delete_through(&mut self, through: Sequence) {
         self.head.deleted_through = self.head.deleted_through.max(through);
-        while self.frames.front().is_some() && self.last_of(0) <= self.head.deleted_through {
-            self.frames.pop_front();
-        }
+        while self.frames.pop_front_if(|frame| frame.last <= self.head.deleted_through).is_some() {}
     }
 
     /// Its line in a listing; `None` if no event was ever stored.
@@ -174,7 +224,7 @@ impl Index {
 
     pub(super) fn delete_snapshot(&mut self, actor: ActorId, sequence: Sequence) {
         if let Some(entry) = self.actors.get_mut(&actor) {
-            entry.snapshots.retain(|snapshot| snapshot.meta.sequence != sequence);
+            entry.delete_snapshot(sequence);
         }
     }
 
@@ -184,29 +234,90 @@ impl Index {
         }
     }
 
+    /// Takes in that a frame was copied to `place`: the original is given up.
+    pub(super) fn relocate(&mut self, header: &FrameHeader, place: Place) {
+        if let Some(entry) = self.actors.get_mut(&header.actor) {
+            entry.add_frame(header.actor, header, place, true);
+        }
+    }
+
+    /// Takes in that an actor's address is stored in this segment.
+    pub(super) fn introduce(&mut self, actor: ActorId, segment: u64) {
+        if let Some(entry) = self.actors.get_mut(&actor) {
+            entry.introduced = segment;
+        }
+    }
+
+    /// Takes in a summary that is stored in this segment.
+    pub(super) fn summarize(&mut self, summary: &ActorSummary, segment: u64) {
+        if let Some(entry) = self.actors.get_mut(&summary.actor) {
+            entry.summarize(summary, segment);
+        }
+    }
+
+    /// Whether anything that is needed lies in a segment.
+    pub(super) fn points_into(&self, segment: u64) -> bool {
+        let of_actor = |entry: &ActorEntry| {
+            entry.frames.iter().any(|frame| frame.place.segment == segment)
+                || entry.snapshots.iter().any(|snapshot| snapshot.place.segment == segment)
+        };
+        self.actors.values().any(of_actor) || self.catalog.values().any(|place| place.segment == segment)
+    }
+
+    /// An actor of whom a scan found something, but not who it is.
+    pub(super) fn unknown(&self) -> Option<ActorId> {
+        self.early.keys().next().copied()
+    }
+
+    fn replay_change(&mut self, actor: ActorId, change: Change) {
+        match self.actors.get_mut(&actor) {
+            Some(entry) => entry.change(actor, change),
+            None => self.early.entry(actor).or_default().push(change),
+        }
+    }
+
+    /// Adds an actor that a scan found, with what was found of it before.
+    fn replay_actor(&mut self, actor: ActorId, address: &Arc<Address>, segment: u64) {
+        let early = self.early.remove(&actor).unwrap_or_default();
+        let entry = self.add_actor(actor, address);
+        entry.introduced = segment;
+        early.into_iter().for_each(|change| entry.change(actor, change));
+    }
+
     /// Adds a record that a scan found at `place`.
     pub(super) fn replay(&mut self, raw: &Raw<'_>, place: Place) -> Result<(), RecordError> {
         match raw.kind {
             RecordKind::Frame => {
                 let header = FrameHeader::decode(raw.payload).map_err(|_| RecordError::Contradiction)?;
-                let entry = self.actors.get_mut(&header.actor).ok_or(RecordError::Contradiction)?;
-                entry.add_frame(header.actor, &header, place, raw.copied);
+                self.replay_change(header.actor, Change::Frame { header, place, copied: raw.copied });
+            }
+            RecordKind::Frames => {
+                for frame in record::frames(raw.payload) {
+                    let (header, at, bytes) = frame?;
+                    let place = place.part(at, bytes.len()).ok_or(RecordError::Contradiction)?;
+                    self.replay_change(header.actor, Change::Frame { header, place, copied: true });
+                }
             }
             RecordKind::ActorAddress => {
                 let (actor, address) = record::address(raw.payload)?;
-                self.add_actor(actor, &Arc::new(address));
+                self.replay_actor(actor, &Arc::new(address), place.segment);
+            }
+            RecordKind::ActorSummary => {
+                let summary = ActorSummary::decode(raw.payload)?;
+                self.replay_actor(summary.actor, &summary.address, place.segment);
+                self.summarize(&summary, place.segment);
             }
             RecordKind::Snapshot => {
                 let snapshot = record::snapshot(raw.payload)?;
-                self.add_snapshot(snapshot.actor, snapshot.meta, place);
+                self.replay_change(snapshot.actor, Change::Snapshot(SnapshotEntry { meta: snapshot.meta, place }));
             }
             RecordKind::SnapshotDelete => {
                 let (actor, sequence) = record::deletion(raw.payload)?;
-                self.delete_snapshot(actor, sequence);
+                self.replay_change(actor, Change::SnapshotDelete(sequence));
             }
             RecordKind::DeleteThrough => {
                 let (actor, through) = record::deletion(raw.payload)?;
-                self.delete_through(actor, through);
+                self.replay_change(actor, Change::DeleteThrough(through));
             }
             RecordKind::CatalogPut => {
                 let (key, _) = record::catalog(raw.payload)?;

@@ -11,6 +11,12 @@ const COMMIT_RECORDS: &str = "greenroom_commit_records";
 const SYNCS: &str = "greenroom_syncs_total";
 const LOG_BYTES: &str = "greenroom_log_written_bytes_total";
 
+const COPIED_BYTES: &str = "greenroom_log_copied_bytes_total";
+const GIVEN_UP: &str = "greenroom_log_segments_given_up_total";
+const GIVEN_BACK_BYTES: &str = "greenroom_log_given_back_bytes_total";
+const MERGES: &str = "greenroom_log_merged_actors_total";
+const KEPT: &str = "greenroom_log_upkeep_findings_total";
+
 /// Gives every metric of the log its help text; call once after the recorder is installed.
 pub fn describe_metrics() {
     describe_counter!(COMMITS, "Group commits written");
@@ -19,6 +25,11 @@ pub fn describe_metrics() {
     describe_histogram!(COMMIT_RECORDS, Unit::Count, "Records of a group commit");
     describe_counter!(SYNCS, "Syncs asked of the disk for group commits");
     describe_counter!(LOG_BYTES, Unit::Bytes, "Bytes written to the log");
+    describe_counter!(COPIED_BYTES, Unit::Bytes, "Bytes that upkeep wrote again at the end of the log");
+    describe_counter!(GIVEN_UP, "Segments whose files were removed");
+    describe_counter!(GIVEN_BACK_BYTES, Unit::Bytes, "Bytes of the segments whose files were removed");
+    describe_counter!(MERGES, "Actors whose scattered events were brought together");
+    describe_counter!(KEPT, "Times that upkeep left something as it is because it is damaged or could not be removed");
 }
 
 /// A batch was written and, if the durability asks for it, synced.
@@ -28,6 +39,27 @@ pub(super) fn commit(took: Duration, bytes: usize, records: u32) {
     metrics::histogram!(COMMIT_SECONDS).record(took.as_secs_f64());
     metrics::histogram!(COMMIT_BYTES).record(f64::from(u32::try_from(bytes).unwrap_or(u32::MAX)));
     metrics::histogram!(COMMIT_RECORDS).record(f64::from(records));
+}
+
+/// Upkeep wrote copies.
+pub(super) fn copied(bytes: u64) {
+    metrics::counter!(COPIED_BYTES).increment(bytes);
+}
+
+/// A segment's file was removed.
+pub(super) fn given_up(bytes: u64) {
+    metrics::counter!(GIVEN_UP).increment(1);
+    metrics::counter!(GIVEN_BACK_BYTES).increment(bytes);
+}
+
+/// Actors' events were brought together.
+pub(super) fn merged(actors: u64) {
+    metrics::counter!(MERGES).increment(actors);
+}
+
+/// Upkeep found something that it must leave as it is.
+pub(super) fn kept() {
+    metrics::counter!(KEPT).increment(1);
 }
 
 /// The disk is asked to sync.

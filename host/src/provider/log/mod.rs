@@ -6,7 +6,10 @@
 mod batch;
 mod catalog;
 mod committer;
+mod compaction;
+mod copies;
 mod core;
+mod delete;
 pub mod disk;
 mod events;
 mod files;
@@ -20,6 +23,7 @@ mod scan;
 mod segment;
 mod settings;
 mod snapshots;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -30,7 +34,8 @@ use std::thread::{Builder, JoinHandle};
 use futures_util::future::{BoxFuture, FutureExt};
 
 use self::committer::Committer;
-use self::core::{Life, Shared, settled};
+pub use self::compaction::{Maintained, Maintenance};
+use self::core::{Life, Shared, Tail, settled};
 use self::disk::{Disk, RealDisk};
 use self::files::Files;
 pub use self::metric::describe_metrics;
@@ -73,6 +78,7 @@ impl LogProvider {
         let files = Files::new(Arc::clone(&disk));
         files.insert(opened.end.segment.number, Arc::clone(&opened.end.segment.file));
         let shared = Arc::new(Shared::new(opened.index, settings.clone(), files));
+        shared.lock().tail = Tail { segment: opened.end.segment.number, oldest: opened.end.oldest };
         let place = disk.place();
         let writer = Writer::new(disk, settings, opened.end);
         let committer = Committer::new(Arc::clone(&shared), writer, opened.marked);
@@ -80,6 +86,7 @@ impl LogProvider {
         let ended = Ended(Arc::clone(&shared));
         let thread = Builder::new().name("greenroom-log".to_owned()).spawn(move || {
             committer.run();
+            compaction::wait_for_end(&ended.0);
             drop(ended);
             // As long as the thread can write, no other process may.
             drop(lock);

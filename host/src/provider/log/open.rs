@@ -36,6 +36,7 @@ pub(super) fn open(disk: &Arc<dyn Disk>, settings: &LogSettings) -> Result<Opene
     let lock = disk.lock().map_err(|error| io_error("locking", &place, &error))?;
     let lock = lock.ok_or_else(|| StoreError::Locked { place: place.clone() })?;
     let (used, spare) = find(&**disk)?;
+    let (used, left) = without_given_up(used);
     let scanned = scan(&**disk, &used)?;
     for name in spare.iter().rev() {
         disk.remove(name).map_err(|error| io_error("removing", &file_place(&**disk, name), &error))?;
@@ -44,7 +45,7 @@ pub(super) fn open(disk: &Arc<dyn Disk>, settings: &LogSettings) -> Result<Opene
         disk.sync_names().map_err(|error| io_error("syncing", &place, &error))?;
     }
     match scanned {
-        Some(scanned) => scanned.repair(&**disk, lock),
+        Some(scanned) => scanned.repair(&**disk, lock, &used, left),
         None => create(&**disk, settings, lock),
     }
 }
@@ -54,7 +55,8 @@ fn create(disk: &dyn Disk, settings: &LogSettings, lock: Box<dyn DiskLock>) -> R
     let created = || -> io::Result<LogEnd> {
         let mut segment = prepare(disk, 1, settings.segment_bytes(1))?;
         let tag = disk.random();
-        begin(&mut segment, &SegmentHeader { number: 1, first_batch: 1, created: disk.now(), tag, oldest: 1 })?;
+        let (format, created) = (segment.format, disk.now());
+        begin(&mut segment, &SegmentHeader { format, number: 1, first_batch: 1, created, tag, oldest: 1 })?;
         Ok(LogEnd { segment, tag, oldest: 1, last_batch: 0 })
     };
     let end = created().map_err(|error| match error.kind() {
@@ -86,6 +88,17 @@ fn find(disk: &dyn Disk) -> Result<(Vec<Found>, Vec<String>), StoreError> {
         spare.insert(0, last.name);
     }
     Ok((found, spare))
+}
+
+/// Takes out the segments that the newest one calls given up: nothing of them is needed, and they may be older than
+/// deletions that are forgotten by now.
+fn without_given_up(mut used: Vec<Found>) -> (Vec<Found>, Vec<u64>) {
+    let oldest = match used.last().map(|newest| &newest.start) {
+        Some(SegmentStart::Used(header)) => header.oldest,
+        _ => 0,
+    };
+    let left = used.extract_if(.., |found| found.number < oldest).map(|found| found.number).collect();
+    (used, left)
 }
 
 fn look(disk: &dyn Disk, number: u64) -> Result<Found, StoreError> {
@@ -151,11 +164,14 @@ fn scan(disk: &dyn Disk, used: &[Found]) -> Result<Option<Scanned>, StoreError> 
         read_whole(disk, found, &mut bytes)?;
         let end = scan.segment(SegmentBytes { header, bytes: &bytes, place: &place }, next_first, next.is_none())?;
         let (file, length) = (Arc::clone(&found.file), bytes.len() as u64);
-        let segment = Segment { number: found.number, file, length, used: end as u64 };
+        let segment = Segment { number: found.number, format: header.format, file, length, used: end as u64 };
         last = Some(ScannedSegment { header, segment, tail: tail(&bytes, end) });
     }
     let Some(last) = last else { return Ok(None) };
     check_missing(disk, &scan, used, &last.header)?;
+    if let Some(actor) = scan.index.unknown() {
+        return Err(corrupt(disk.place(), format!("no record says who actor {actor} is")));
+    }
     Ok(Some(Scanned { scan, last }))
 }
 
@@ -205,7 +221,17 @@ fn check_missing(disk: &dyn Disk, scan: &Scan, used: &[Found], newest: &SegmentH
 
 impl Scanned {
     /// Cuts the torn tail, so that its bytes can never be taken for sound ones, and makes all that was read durable.
-    fn repair(self, disk: &dyn Disk, lock: Box<dyn DiskLock>) -> Result<Opened, StoreError> {
+    fn repair(
+        self,
+        disk: &dyn Disk,
+        lock: Box<dyn DiskLock>,
+        used: &[Found],
+        mut left: Vec<u64>,
+    ) -> Result<Opened, StoreError> {
+        let newest = used.last().map_or(0, |newest| newest.number);
+        left.extend(
+            used.iter().map(|f| f.number).filter(|number| *number < newest && self.scan.dropped.contains(number)),
+        );
         let ScannedSegment { header, segment, tail } = self.last;
         let place = file_place(disk, &segment::name(segment.number));
         if let Some((first, last)) = tail {
@@ -215,16 +241,35 @@ impl Scanned {
             cut.map_err(|error| io_error("cutting", &place, &error))?;
         }
         // A killed process may have left batches that only the system's memory holds.
-        let used = usize::try_from(segment.used).unwrap_or(usize::MAX);
-        let unvouched = self.scan.unvouched_at().unwrap_or(used)..used;
+        let end = usize::try_from(segment.used).unwrap_or(usize::MAX);
+        let unvouched = self.scan.unvouched_at().unwrap_or(end)..end;
         write_again(&*segment.file, 0..segment::HEADER_BYTES)
             .and_then(|()| write_again(&*segment.file, unvouched))
             .map_err(|error| io_error("writing again", &place, &error))?;
         segment.file.sync().map_err(|error| io_error("syncing", &place, &error))?;
         let end = LogEnd { segment, tag: header.tag, oldest: header.oldest, last_batch: self.scan.last_batch };
         let marked = self.scan.marked;
-        Ok(Opened { lock, index: self.scan.finish(), end, marked })
+        let index = self.scan.finish();
+        remove_given_up(disk, &left, &index)?;
+        Ok(Opened { lock, index, end, marked })
     }
+}
+
+/// Removes the files of segments that were given up: a crash came between the record and the removal.
+fn remove_given_up(disk: &dyn Disk, left: &[u64], index: &Index) -> Result<(), StoreError> {
+    for number in left {
+        let place = file_place(disk, &segment::name(*number));
+        if index.points_into(*number) {
+            tracing::error!(%place, "a segment was given up and something in it is still needed; it is kept");
+            continue;
+        }
+        tracing::warn!(%place, "removed a segment that was given up before a crash");
+        disk.remove(&segment::name(*number)).map_err(|error| io_error("removing", &place, &error))?;
+    }
+    if left.is_empty() {
+        return Ok(());
+    }
+    disk.sync_names().map_err(|error| io_error("syncing", &disk.place(), &error))
 }
 
 /// Writes what is there already. After a sync that failed, the system shows bytes that it has forgotten to write: the

@@ -7,6 +7,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use super::copies::Copies;
 use super::index::{Index, Place};
 use super::record::{self, RecordKind};
 use crate::frame::Frame;
@@ -41,6 +42,14 @@ pub(super) enum Op {
     },
     CatalogDelete {
         key: String,
+    },
+    /// Records that upkeep moves to the end of the log.
+    Copy(Box<Copies>),
+    /// Nothing in this segment is needed any more; its file may be removed once this is durable.
+    GiveUp {
+        segment: u64,
+        /// The lowest segment that is left then.
+        oldest: u64,
     },
     /// Nothing to write: tells when everything queued before it is written.
     Barrier,
@@ -100,6 +109,11 @@ impl Queue {
         let mut taken = 0usize;
         while let Some(next) = self.ops.front() {
             let bytes = next.op.payload_bytes();
+            // Upkeep has batches of its own: what it moves is compared with the index right before it is written.
+            let apart = next.op.is_upkeep() || batch.first().is_some_and(|first| first.op.is_upkeep());
+            if !batch.is_empty() && apart {
+                return;
+            }
             if !batch.is_empty() && taken.saturating_add(bytes) > batch_bytes {
                 return;
             }
@@ -134,13 +148,23 @@ impl Op {
             Self::Snapshot { snapshot, .. } => snapshot.state.len().saturating_add(snapshot.ledger.len()),
             Self::CatalogPut { key, value } => key.len().saturating_add(value.len()),
             Self::CatalogDelete { key } => key.len(),
-            Self::SnapshotDelete { .. } | Self::DeleteThrough { .. } | Self::Barrier | Self::Close => 0,
+            Self::Copy(copies) => copies.bytes(),
+            Self::SnapshotDelete { .. }
+            | Self::DeleteThrough { .. }
+            | Self::GiveUp { .. }
+            | Self::Barrier
+            | Self::Close => 0,
         };
         variable.saturating_add(record::HEADER_BYTES)
     }
 
+    /// Whether it is the log's own upkeep and not a caller's.
+    pub(super) const fn is_upkeep(&self) -> bool {
+        matches!(self, Self::Copy(_) | Self::GiveUp { .. })
+    }
+
     /// Writes its records to `out`; returns where the payload of its own record begins, and how many records.
-    pub(super) fn encode(&self, out: &mut Vec<u8>) -> (usize, u32) {
+    pub(super) fn encode(&mut self, out: &mut Vec<u8>) -> (usize, u32) {
         let mut records = 1;
         let mut introduce = |out: &mut Vec<u8>, actor: ActorId, address: &Option<Arc<Address>>| {
             if let Some(address) = address {
@@ -166,13 +190,22 @@ impl Op {
             Self::CatalogPut { key, value } => record::push_catalog(out, key, Some(value)),
             Self::CatalogDelete { key } => record::push_catalog(out, key, None),
             Self::Close => record::push(out, RecordKind::Close, &[]),
+            Self::GiveUp { segment, .. } => record::push_dropped(out, *segment),
+            Self::Copy(copies) => {
+                let at = out.len();
+                return (at, copies.encode(out));
+            }
             Self::Barrier => return (out.len(), 0),
         };
         (at, records)
     }
 
-    /// Makes it visible, once it is written at `segment` and `offset` (of the payload).
-    pub(super) fn apply(&self, index: &mut Index, segment: u64, offset: u32) {
+    /// Makes it visible, once it is written: its batch at `batch_at` in `segment`, its payload `payload_at` behind that.
+    pub(super) fn apply(&self, index: &mut Index, segment: u64, batch_at: u64, payload_at: usize) {
+        let offset = u32::try_from(batch_at + payload_at as u64).unwrap_or(u32::MAX);
+        if let Some(actor) = self.introduced() {
+            index.introduce(actor, segment);
+        }
         let place = |length: usize| Place { segment, offset, length: u32::try_from(length).unwrap_or(u32::MAX) };
         match self {
             Self::Frame { frame, .. } => index.add_frame(frame.header(), place(frame.bytes().len())),
@@ -189,7 +222,17 @@ impl Op {
             Self::CatalogDelete { key } => {
                 index.catalog.remove(key);
             }
-            Self::Barrier | Self::Close => {}
+            Self::Copy(copies) => copies.apply(index, segment, batch_at),
+            Self::GiveUp { .. } | Self::Barrier | Self::Close => {}
+        }
+    }
+
+    /// The actor whose address it writes.
+    fn introduced(&self) -> Option<ActorId> {
+        match self {
+            Self::Frame { address: Some(_), frame } => Some(frame.header().actor),
+            Self::Snapshot { actor, address: Some(_), .. } => Some(*actor),
+            _ => None,
         }
     }
 

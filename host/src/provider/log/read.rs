@@ -50,12 +50,10 @@ impl LogReader {
             return Ok(None);
         }
         self.shared.settle().await?;
-        let plan = self.plan(position)?;
-        if plan.is_empty() {
-            return Ok(None);
-        }
         let actor = self.actor;
-        let frames = blocking(&self.shared, move |shared| read_frames(shared, actor, &plan)).await?;
+        let look_up = || self.plan(position).map(|plan| Some(plan).filter(|plan| !plan.is_empty()));
+        let read = follow(&self.shared, look_up, move |shared, plan| read_frames(shared, actor, plan)).await?;
+        let Some(frames) = read else { return Ok(None) };
         self.position = match frames.last().map(|frame| frame.header().last()) {
             // The largest number has no successor.
             Some(last) if last < Sequence::MAX => Position::After(last),
@@ -107,6 +105,32 @@ impl FrameReader for LogReader {
     }
 }
 
+/// Looks up where something lies and reads it there. Upkeep may move it in between: if it lies elsewhere by the time
+/// that reading fails, it is read there. `None`: there is nothing to read.
+pub(super) async fn follow<P, T>(
+    shared: &Arc<Shared>,
+    look_up: impl Fn() -> Result<Option<P>, StoreError>,
+    read: impl Fn(&Shared, &P) -> Result<T, StoreError> + Clone + Send + 'static,
+) -> Result<Option<T>, StoreError>
+where
+    P: Clone + PartialEq + Send + 'static,
+    T: Send + 'static,
+{
+    let Some(mut place) = look_up()? else { return Ok(None) };
+    loop {
+        let (read, from) = (read.clone(), place.clone());
+        let failure = match blocking(shared, move |shared| read(shared, &from)).await {
+            Ok(found) => return Ok(Some(found)),
+            Err(failure) => failure,
+        };
+        // It ends: a segment is given up for good, and no faster than it can be written again.
+        match look_up()? {
+            Some(now) if now != place => place = now,
+            _ => return Err(failure),
+        }
+    }
+}
+
 /// Runs file access on a blocking thread; a bounded number of them at a time, in order.
 pub(super) async fn blocking<T: Send + 'static>(
     shared: &Arc<Shared>,
@@ -144,11 +168,11 @@ pub(super) fn read_frames(shared: &Shared, actor: ActorId, plan: &[FrameEntry]) 
     Ok(frames)
 }
 
-const fn end_of(place: Place) -> u32 {
+pub(super) const fn end_of(place: Place) -> u32 {
     place.offset.saturating_add(place.length)
 }
 
-fn continues(first: Place, end: u32, next: Place) -> bool {
+pub(super) fn continues(first: Place, end: u32, next: Place) -> bool {
     next.segment == first.segment
         && next.offset >= end
         && next.offset - end <= SKIP_BYTES_MAX

@@ -1,6 +1,7 @@
 //! Records: what a batch is made of. A 16-byte header, a payload, zeros to the next multiple of 8.
 
 use super::batch::ALIGNMENT;
+use crate::frame::FrameHeader;
 use crate::frame::fields::Fields;
 use crate::provider::{Snapshot, SnapshotMeta};
 use crate::vocab::{ActorId, Address, RevisionId, Sequence, Timestamp};
@@ -32,6 +33,10 @@ pub(super) enum RecordKind {
     CatalogDelete = 7,
     Close = 8,
     SegmentDropped = 9,
+    /// Since format 2: frames of one actor that were moved together.
+    Frames = 10,
+    /// Since format 2: all that is known of an actor beside its frames and its snapshots themselves.
+    ActorSummary = 11,
 }
 
 /// A record as it lies in a batch.
@@ -55,6 +60,8 @@ pub(super) enum RecordError {
     Checksum,
     #[error("the record contradicts itself")]
     Contradiction,
+    #[error("the record's kind {0} does not belong into a segment of this format")]
+    Format(u8),
 }
 
 impl RecordKind {
@@ -69,21 +76,40 @@ impl RecordKind {
             7 => Self::CatalogDelete,
             8 => Self::Close,
             9 => Self::SegmentDropped,
+            10 => Self::Frames,
+            11 => Self::ActorSummary,
             _ => return None,
         })
     }
 
-    /// A frame carries checksums of its own.
+    /// Frames carry checksums of their own.
     const fn has_checksum(self) -> bool {
-        !matches!(self, Self::Frame)
+        !matches!(self, Self::Frame | Self::Frames)
+    }
+
+    /// The oldest format of a segment that may hold it.
+    pub(super) const fn since_format(self) -> u32 {
+        match self {
+            Self::Frames | Self::ActorSummary => 2,
+            _ => 1,
+        }
     }
 }
 
 /// Writes a record: header, the parts of the payload, padding. Returns where the payload begins in `out`.
 pub(super) fn push(out: &mut Vec<u8>, kind: RecordKind, parts: &[&[u8]]) -> usize {
+    push_flagged(out, kind, 0, parts)
+}
+
+/// Writes a record that was copied here from an older segment. Returns where the payload begins in `out`.
+pub(super) fn push_copied(out: &mut Vec<u8>, kind: RecordKind, parts: &[&[u8]]) -> usize {
+    push_flagged(out, kind, COPIED, parts)
+}
+
+fn push_flagged(out: &mut Vec<u8>, kind: RecordKind, flags: u8, parts: &[&[u8]]) -> usize {
     let length: usize = parts.iter().map(|part| part.len()).sum();
     let start = out.len();
-    out.extend_from_slice(&[kind as u8, 0, 0, 0]);
+    out.extend_from_slice(&[kind as u8, flags, 0, 0]);
     out.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
     let mut checksum = 0;
     if kind.has_checksum() {
@@ -244,6 +270,40 @@ pub(super) fn catalog(payload: &[u8]) -> Result<(&str, &[u8]), RecordError> {
         let record = (std::str::from_utf8(fields.bytes(key)?).ok()?, fields.bytes(value)?);
         fields.rest().is_empty().then_some(record)
     })
+}
+
+/// Writes that a segment is given up.
+pub(super) fn push_dropped(out: &mut Vec<u8>, segment: u64) -> usize {
+    push(out, RecordKind::SegmentDropped, &[&segment.to_le_bytes()])
+}
+
+/// The frames of a [`RecordKind::Frames`] payload: header, offset in the payload, and bytes. Ends after the first one
+/// that cannot be measured; the checksums of the bodies are not verified.
+pub(super) fn frames(payload: &[u8]) -> impl Iterator<Item = Result<(FrameHeader, usize, &[u8]), RecordError>> {
+    let mut at = Some(0);
+    let mut before: Option<FrameHeader> = None;
+    std::iter::from_fn(move || {
+        let start = at.take().filter(|start| *start < payload.len())?;
+        let frame = frame_at(payload, start, before);
+        if let Ok((header, _, bytes)) = &frame {
+            at = Some(start + bytes.len());
+            before = Some(*header);
+        }
+        Some(frame)
+    })
+}
+
+/// The frame at `start`, which must continue the one before it in the same record.
+fn frame_at(
+    payload: &[u8],
+    start: usize,
+    before: Option<FrameHeader>,
+) -> Result<(FrameHeader, usize, &[u8]), RecordError> {
+    let rest = payload.get(start..).unwrap_or_default();
+    let (header, length) = FrameHeader::measure(rest).map_err(|_| RecordError::Contradiction)?;
+    let bytes = usize::try_from(length).ok().and_then(|length| rest.get(..length)).ok_or(RecordError::CutOff)?;
+    let follows = before.is_none_or(|before| (before.actor, before.last().next()) == (header.actor, header.first));
+    if follows { Ok((header, start, bytes)) } else { Err(RecordError::Contradiction) }
 }
 
 /// Reads the number of a segment.

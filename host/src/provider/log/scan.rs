@@ -91,6 +91,9 @@ impl Scan {
                 let length = u32::try_from(raw.payload.len()).map_err(|_| record::RecordError::Contradiction)?;
                 let place = Place { segment: segment.header.number, offset, length };
                 self.marked = raw.kind == RecordKind::Close;
+                if raw.kind.since_format() > segment.header.format {
+                    return Err(record::RecordError::Format(raw.kind as u8));
+                }
                 if raw.kind == RecordKind::SegmentDropped {
                     self.dropped.insert(record::segment(raw.payload)?);
                 }
@@ -116,14 +119,16 @@ impl Scan {
     pub(super) fn finish(mut self) -> Index {
         for (actor, entry) in &mut self.index.actors {
             entry.queued = entry.head.sequence;
+            // What was deleted may have come to light after the frames that it deleted.
+            entry.trim();
             let mut before = entry.head.deleted_through;
-            for position in 0..entry.frames.len() {
-                let first = entry.frames.get(position).map_or(before.next(), |frame| frame.first);
+            let ends = entry.frames.iter().map(|frame| (frame.first, frame.last));
+            for (first, last) in ends.chain([(entry.head.sequence.next(), entry.head.sequence)]) {
                 if first > before.next() {
                     entry.fault = Some(StoreError::Gap { actor: *actor, before, after: first });
                     break;
                 }
-                before = entry.last_of(position);
+                before = last;
             }
         }
         self.index
@@ -151,10 +156,16 @@ fn is_witnessed(bytes: &[u8], tag: u64, number: u64) -> bool {
 /// The error of a damaged batch; names the actor and the sequence number if the damage is inside a frame.
 fn corrupt(segment: SegmentBytes<'_>, at: usize, reason: String) -> StoreError {
     let rest = segment.bytes.get(at + batch::HEADER_BYTES..).unwrap_or_default();
-    let frames = record::walk(rest).map_while(Result::ok).filter(|raw| raw.kind == RecordKind::Frame);
-    let damaged = frames.filter_map(|raw| {
-        let header = FrameHeader::decode(raw.payload).ok()?;
-        let error = Frame::decode(bytes::Bytes::copy_from_slice(raw.payload)).err()?;
+    let records = record::walk(rest).map_while(Result::ok);
+    let frames = records.filter(|raw| matches!(raw.kind, RecordKind::Frame | RecordKind::Frames));
+    // A single frame is looked at whole: its length is what its record says.
+    let frames = frames.flat_map(|raw| match raw.kind {
+        RecordKind::Frame => vec![raw.payload],
+        _ => record::frames(raw.payload).map_while(Result::ok).map(|(_, _, frame)| frame).collect(),
+    });
+    let damaged = frames.filter_map(|frame| {
+        let header = FrameHeader::decode(frame).ok()?;
+        let error = Frame::decode(bytes::Bytes::copy_from_slice(frame)).err()?;
         Some(format!("{reason}: the frame of actor {} at sequence {}: {error}", header.actor, header.first))
     });
     let reason = damaged.take(1).next().unwrap_or(reason);

@@ -6,8 +6,10 @@ use crate::vocab::Timestamp;
 /// The first bytes of every segment, in every format.
 const MAGIC: [u8; 8] = *b"GRNRMLOG";
 /// The format that this program writes, and the newest that it reads.
-pub(super) const FORMAT: u32 = 1;
-/// Length of the header in format 1.
+pub(super) const FORMAT: u32 = 2;
+/// The oldest format that this program reads. Its segments hold no records of the kinds that format 2 added.
+pub(super) const OLDEST_FORMAT: u32 = 1;
+/// Length of the header in both formats.
 pub(super) const HEADER_BYTES: usize = 64;
 const HEADER_LENGTH: u32 = 64;
 /// The header's own checksum, its last bytes in every format.
@@ -19,6 +21,8 @@ const NAME_END: &str = ".log";
 /// What a segment says of itself; written and synced before the first batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SegmentHeader {
+    /// Which records it may hold.
+    pub(super) format: u32,
     /// Its number; the first is 1.
     pub(super) number: u64,
     /// The number of its first batch.
@@ -59,7 +63,7 @@ impl SegmentHeader {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(HEADER_BYTES);
         out.extend_from_slice(&MAGIC);
-        out.extend_from_slice(&FORMAT.to_le_bytes());
+        out.extend_from_slice(&self.format.to_le_bytes());
         out.extend_from_slice(&HEADER_LENGTH.to_le_bytes());
         for field in [self.number, self.first_batch, self.created.0, self.tag, self.oldest] {
             out.extend_from_slice(&field.to_le_bytes());
@@ -87,11 +91,12 @@ fn decode(bytes: &[u8]) -> Option<SegmentStart> {
         return Some(SegmentStart::Newer(format));
     }
     let header = SegmentHeader {
+        format,
         number: fields.u64()?,
         first_batch: fields.u64()?,
         created: Timestamp(fields.u64()?),
         tag: fields.u64()?,
         oldest: fields.u64()?,
     };
-    (format == FORMAT && length == HEADER_LENGTH).then_some(SegmentStart::Used(header))
+    (format >= OLDEST_FORMAT && length == HEADER_LENGTH).then_some(SegmentStart::Used(header))
 }

@@ -34,6 +34,14 @@ pub struct LogSettings {
     pub prepare_ahead: bool,
     /// Reads that use the disk at the same time; the others queue in order. Bounds the threads they occupy.
     pub concurrent_reads: usize,
+    /// A segment of which less than this is still needed is given up, percent; 0: none ever is.
+    pub give_up_below_percent: u32,
+    /// How much of the disk's time upkeep may take, percent.
+    pub upkeep_percent: u32,
+    /// An actor whose events need at least this many small reads is merged once it is quiet; 0: none ever is.
+    pub merge_reads_min: usize,
+    /// … if those reads bring in less than this on average, bytes.
+    pub merge_read_bytes: u32,
 }
 
 impl Default for LogSettings {
@@ -49,6 +57,10 @@ impl Default for LogSettings {
             flush_every_ms: 1_000,
             prepare_ahead: true,
             concurrent_reads: 16,
+            give_up_below_percent: 50,
+            upkeep_percent: 25,
+            merge_reads_min: 64,
+            merge_read_bytes: /* 16 KiB */ 16 * 1_024,
         }
     }
 }

@@ -7,7 +7,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use super::LogProvider;
 use super::core::Core;
 use super::queue::Op;
-use super::read::{blocking, read_snapshot};
+use super::read::{follow, read_snapshot};
 use crate::provider::admission::admit_snapshot;
 use crate::provider::{Snapshot, SnapshotMeta, SnapshotStore, StoreError};
 use crate::vocab::{ActorId, Sequence};
@@ -30,15 +30,15 @@ impl SnapshotStore for LogProvider {
 
     fn load_snapshot(&self, actor: ActorId, at_most: Sequence) -> BoxFuture<'_, Result<Option<Snapshot>, StoreError>> {
         async move {
-            let (address, place) = {
+            let look_up = || {
                 let core = self.shared.lock();
                 core.check_readable()?;
                 let Some(entry) = core.index.actors.get(&actor) else { return Ok(None) };
                 let newest = entry.snapshots.iter().rev().find(|snapshot| snapshot.meta.sequence <= at_most);
-                let Some(newest) = newest else { return Ok(None) };
-                (Arc::clone(&entry.address), newest.place)
+                Ok(newest.map(|newest| (Arc::clone(&entry.address), newest.place)))
             };
-            blocking(&self.shared, move |shared| read_snapshot(shared, address, place)).await.map(Some)
+            follow(&self.shared, look_up, |shared, (address, place)| read_snapshot(shared, Arc::clone(address), *place))
+                .await
         }
         .boxed()
     }
@@ -57,6 +57,9 @@ impl SnapshotStore for LogProvider {
         let decide = move |core: &mut Core| {
             let snapshots = core.index.actors.get(&actor).into_iter().flat_map(|entry| &entry.snapshots);
             let exists = snapshots.into_iter().any(|snapshot| snapshot.meta.sequence == sequence);
+            if exists {
+                *core.deleting.entry((actor, sequence)).or_default() += 1;
+            }
             Ok(exists.then_some(Op::SnapshotDelete { actor, sequence }))
         };
         self.shared.write(decide).boxed()

@@ -1,5 +1,6 @@
 //! The log's tests.
 
+mod compaction;
 mod conformance;
 mod crash;
 mod faults;

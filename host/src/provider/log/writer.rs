@@ -28,15 +28,29 @@ pub(super) struct Writer {
     /// Prepared, not used yet.
     ready: Option<Segment>,
     tag: u64,
+    /// The lowest segment that is not given up.
     oldest: u64,
+    /// The same, as the current segment's header states it.
+    stated_oldest: u64,
     next_batch: u64,
     synced_through: u64,
+}
+
+/// Whose records a batch holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Callers': any segment that is in use will do.
+    Calls,
+    /// The log's own upkeep: the segment must be of the newest format, and callers must not be left without room.
+    Upkeep,
 }
 
 /// A segment file filled with zeros behind `used`.
 #[derive(Debug)]
 pub(super) struct Segment {
     pub(super) number: u64,
+    /// The format that its header states, or will state.
+    pub(super) format: u32,
     pub(super) file: Arc<dyn DiskFile>,
     pub(super) length: u64,
     pub(super) used: u64,
@@ -72,6 +86,7 @@ impl Writer {
             ready: None,
             tag: end.tag,
             oldest: end.oldest,
+            stated_oldest: end.oldest,
             next_batch: end.last_batch + 1,
             synced_through: end.last_batch,
         }
@@ -90,9 +105,18 @@ impl Writer {
     /// Writes a batch, whose header's place is left free at the start of `buffer`; returns where it begins.
     ///
     /// A crash during this leaves any part of the batch, which opening will cut; none of the earlier ones.
-    pub(super) fn write(&mut self, buffer: &mut [u8], records: u32) -> Result<(u64, u64), CommitFailure> {
+    pub(super) fn write(
+        &mut self,
+        buffer: &mut [u8],
+        records: u32,
+        purpose: Purpose,
+    ) -> Result<(u64, u64), CommitFailure> {
         let length = buffer.len() as u64;
-        if self.segment.used + length > self.segment.length {
+        if purpose == Purpose::Upkeep {
+            self.leave_room(length)?;
+        }
+        let unfit = purpose == Purpose::Upkeep && self.segment.format < segment::FORMAT;
+        if unfit || self.segment.used + length > self.segment.length {
             self.roll(length)?;
         }
         let (place, payload) = buffer
@@ -123,6 +147,27 @@ impl Writer {
         self.segment.file.sync().map_err(|error| self.failed("syncing", &error))?;
         self.synced_through = self.next_batch - 1;
         Ok(())
+    }
+
+    /// Makes sure that callers find another segment once this one is full, before upkeep takes `length` bytes of it:
+    /// on a disk that is full, what is left of the current segment belongs to callers.
+    fn leave_room(&mut self, length: u64) -> Result<(), CommitFailure> {
+        let mostly_free = self.segment.used + length < self.segment.length / PREPARE_AFTER_PART;
+        if self.ready.is_none() && !mostly_free {
+            let prepared = self.take_prepared().map_err(|error| self.not_prepared(&error))?;
+            self.ready = Some(prepared);
+        }
+        Ok(())
+    }
+
+    /// Segments below this one are given up: the next segment's header says so. Never goes back.
+    pub(super) fn begin_at(&mut self, oldest: u64) {
+        self.oldest = self.oldest.max(oldest);
+    }
+
+    /// What the header of the current segment says: only segments from here on need a record of being given up.
+    pub(super) const fn stated_oldest(&self) -> u64 {
+        self.stated_oldest
     }
 
     /// Begins to prepare the next segment if this one is used enough. Failing to is found out when it is needed.
@@ -160,6 +205,7 @@ impl Writer {
             next.length = needed;
         }
         self.begin(&mut next).map_err(|error| CommitFailure::Before(self.failed("beginning", &error)))?;
+        self.stated_oldest = self.oldest;
         self.segment = next;
         Ok(())
     }
@@ -177,6 +223,7 @@ impl Writer {
 
     fn begin(&self, next: &mut Segment) -> io::Result<()> {
         let header = SegmentHeader {
+            format: next.format,
             number: next.number,
             first_batch: self.next_batch,
             created: self.disk.now(),
@@ -227,7 +274,7 @@ pub(super) fn prepare(disk: &dyn Disk, number: u64, bytes: u64) -> io::Result<Se
         let _kept = disk.remove(&name);
         return Err(error);
     }
-    Ok(Segment { number, file, length: bytes, used: 0 })
+    Ok(Segment { number, format: segment::FORMAT, file, length: bytes, used: 0 })
 }
 
 /// Writes zeros from `from` to `to` and syncs them.

@@ -253,13 +253,13 @@ async fn p104_a_newer_format_is_refused_untouched() {
     let disk = filled().await;
     let name = segment::name(2);
     let mut content = disk.content(&name).expect("there");
-    content[8] = 2;
+    content[8] = 3;
     let checksum = crc32c::crc32c(&content[..segment::HEADER_BYTES - 4]).to_le_bytes();
     content[segment::HEADER_BYTES - 4..segment::HEADER_BYTES].copy_from_slice(&checksum);
     disk.put(&name, content.clone());
     let steps = disk.steps();
     let refused = open(&disk);
-    assert!(matches!(refused, Err(StoreError::FormatTooNew { found: 2, supported: 1, .. })), "{refused:?}");
+    assert!(matches!(refused, Err(StoreError::FormatTooNew { found: 3, supported: 2, .. })), "{refused:?}");
     assert_eq!((disk.steps(), disk.content(&name)), (steps, Some(content)));
 }
 

@@ -23,6 +23,8 @@ pub(super) fn settings(durability: Durability) -> LogSettings {
         // The order of writes must follow from the seed alone.
         prepare_ahead: false,
         flush_every_ms: 60_000,
+        // Upkeep does not rest.
+        upkeep_percent: 100,
         ..LogSettings::default()
     }
 }
