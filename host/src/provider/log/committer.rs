@@ -148,18 +148,22 @@ impl Committer {
         }
     }
 
-    fn is_upkeep(&self) -> bool {
-        self.batch.first().is_some_and(|queued| queued.op.is_upkeep())
+    fn purpose(&self) -> Purpose {
+        match self.batch.first().map(|queued| &queued.op) {
+            Some(Op::Copy(_)) => Purpose::Copies,
+            Some(Op::GiveUp { .. }) => Purpose::GiveUp,
+            _ => Purpose::Calls,
+        }
     }
 
     /// Writes the buffer and, unless the durability is weaker, syncs it.
     fn store(&mut self, records: u32) -> Result<(u64, u64), CommitFailure> {
-        let purpose = if self.is_upkeep() { Purpose::Upkeep } else { Purpose::Calls };
+        let purpose = self.purpose();
         let place = self.writer.write(&mut self.buffer, records, purpose)?;
         let closes = self.batch.iter().any(|queued| matches!(queued.op, Op::Close));
         self.marked = closes;
         // A file is removed behind this record: it and all copies before it must be durable, whatever the mode.
-        let gives_up = self.batch.iter().any(|queued| matches!(queued.op, Op::GiveUp { .. }));
+        let gives_up = purpose == Purpose::GiveUp;
         if self.shared.settings.durability == Durability::Flush && !closes && !gives_up {
             self.sync_at.get_or_insert(Instant::now() + self.interval());
         } else {

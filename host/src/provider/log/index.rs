@@ -205,7 +205,7 @@ impl Index {
         let Some(entry) = self.actors.get_mut(&actor) else { return };
         entry.queued = entry.head.sequence;
         // Its address was queued too, so it must be introduced again. (The directory lists only known actors.)
-        if entry.head.sequence == Sequence::ZERO && entry.snapshots.is_empty() {
+        if entry.introduced == 0 {
             self.actors.remove(&actor);
         }
     }

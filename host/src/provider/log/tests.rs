@@ -3,6 +3,7 @@
 mod compaction;
 mod conformance;
 mod crash;
+mod deletion;
 mod faults;
 mod golden;
 mod history;

@@ -17,6 +17,9 @@ const ZEROS_PER_SYNC: u64 = /* 8 MiB */ 8 * 1_024 * 1_024;
 /// The next segment is prepared once this part of the current one is used (one over it).
 const PREPARE_AFTER_PART: u64 = 4;
 
+/// Upkeep may take this part of what is left of a segment before the next one is there (one over it).
+const UPKEEP_PART: u64 = 8;
+
 /// The end of the log.
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -41,8 +44,10 @@ pub(super) struct Writer {
 pub(super) enum Purpose {
     /// Callers': any segment that is in use will do.
     Calls,
-    /// The log's own upkeep: the segment must be of the newest format, and callers must not be left without room.
-    Upkeep,
+    /// Copies of the log's own upkeep: the segment must be of the newest format, and callers must not be left without room.
+    Copies,
+    /// The record behind which a whole segment is removed: it may take the last room there is.
+    GiveUp,
 }
 
 /// A segment file filled with zeros behind `used`.
@@ -112,10 +117,10 @@ impl Writer {
         purpose: Purpose,
     ) -> Result<(u64, u64), CommitFailure> {
         let length = buffer.len() as u64;
-        if purpose == Purpose::Upkeep {
+        if purpose == Purpose::Copies {
             self.leave_room(length)?;
         }
-        let unfit = purpose == Purpose::Upkeep && self.segment.format < segment::FORMAT;
+        let unfit = purpose != Purpose::Calls && self.segment.format < segment::FORMAT;
         if unfit || self.segment.used + length > self.segment.length {
             self.roll(length)?;
         }
@@ -149,11 +154,11 @@ impl Writer {
         Ok(())
     }
 
-    /// Makes sure that callers find another segment once this one is full, before upkeep takes `length` bytes of it:
-    /// on a disk that is full, what is left of the current segment belongs to callers.
+    /// Makes sure that callers find another segment once this one is full, before upkeep takes more than a small part of
+    /// what is left of it. A small part it may take at once: on a full disk that is how space comes back.
     fn leave_room(&mut self, length: u64) -> Result<(), CommitFailure> {
-        let mostly_free = self.segment.used + length < self.segment.length / PREPARE_AFTER_PART;
-        if self.ready.is_none() && !mostly_free {
+        let free = self.segment.length.saturating_sub(self.segment.used);
+        if self.ready.is_none() && length > free / UPKEEP_PART {
             let prepared = self.take_prepared().map_err(|error| self.not_prepared(&error))?;
             self.ready = Some(prepared);
         }

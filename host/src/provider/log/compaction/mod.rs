@@ -91,26 +91,35 @@ impl LogProvider {
 pub(super) fn compact(shared: &Shared, pace: Pace) -> Result<Maintained, StoreError> {
     let mut upkeep = lock(shared);
     let mut done = Maintained::default();
-    // What is moved may fill further segments; they are the next turn's matter.
-    for _ in 0..files(shared)?.len() {
-        if upkeep.stuck {
-            break;
-        }
-        let segments = upkeep.candidates(shared)?;
-        let Some(number) = choose(&segments, shared.settings.give_up_below_percent) else { break };
-        let used = segments.iter().find(|segment| segment.number == number).copied();
-        let Some(used) = used else { break };
+    // No room to move what these need; others may need nothing moved, and give room.
+    let mut postponed = BTreeSet::new();
+    let mut full = None;
+    // What is moved may fill further segments: they are the next turn's matter. Each may be tried twice.
+    for _ in 0..files(shared)?.len() * 2 {
+        let mut segments = upkeep.candidates(shared)?;
+        segments.retain(|segment| !postponed.contains(&segment.number));
+        let number = choose(&segments, shared.settings.give_up_below_percent).filter(|_| !upkeep.stuck);
+        let Some(used) = segments.iter().find(|segment| Some(segment.number) == number).copied() else { break };
+        let before = done.segments_given_up;
         match clean(shared, &mut upkeep, used, pace, &mut done) {
+            Ok(()) if done.segments_given_up > before => {
+                postponed.clear();
+                full = None;
+            }
             Ok(()) => {}
+            Err(error @ StoreError::DiskFull { .. }) => {
+                postponed.insert(used.number);
+                full = Some(error);
+            }
             Err(error @ StoreError::Corrupt { .. }) => {
                 report(&error, "the segment is kept");
-                upkeep.damaged.insert(number);
+                upkeep.damaged.insert(used.number);
                 done.segments_damaged += 1;
             }
             Err(error) => return Err(error),
         }
     }
-    Ok(done)
+    full.map_or(Ok(done), Err)
 }
 
 /// Brings the events of some quiet actors together.

@@ -342,6 +342,28 @@ async fn a_full_disk_stops_upkeep_and_leaves_callers_the_room_that_is_left() {
     assert!(compact(&log).await.segments_given_up > 0);
 }
 
+/// Nothing has to be moved out of a segment of which nothing is needed, so a full disk is how it should be given up.
+#[tokio::test]
+async fn on_a_full_disk_deleting_and_compacting_gives_room_again() {
+    let disk = SimDisk::new();
+    let log = open(&disk);
+    disk.limit_capacity(Some(/* 32 KiB */ 32 * 1_024));
+    let one = actor(0);
+    let mut stored = 0;
+    while let Ok(last) = log.append(turn(&one, stored, 1)).await {
+        stored = last.0;
+    }
+    log.delete_through(one.id(), Sequence(stored), DeleteGuard::Forced).await.expect("a small record fits");
+    let done = compact(&log).await;
+    assert!(done.segments_given_up >= 6, "{done:?}");
+    for number in stored..stored + 20 {
+        log.append(turn(&one, number, 1)).await.expect("there is room again");
+    }
+    let seen = see(&log).await;
+    drop(log);
+    assert_eq!(see(&open(&disk)).await, seen);
+}
+
 #[tokio::test]
 async fn what_was_deleted_does_not_come_back_when_the_deletion_itself_is_given_up() {
     for order in 0..12 {
