@@ -5,9 +5,12 @@ mod conformance;
 mod crash;
 mod deletion;
 mod faults;
+mod figures;
 mod golden;
 mod history;
 mod index_store;
+mod model;
+mod observe;
 mod real;
 
-use super::LogProvider;
+use super::segment::name as segment_name;

@@ -46,6 +46,7 @@ struct SimState {
     failing_syncs: u32,
     failing_writes: u32,
     lying_syncs: bool,
+    early_syncs: bool,
     /// Bytes that all files may have together.
     capacity: Option<u64>,
     index: SimIndexState,
@@ -114,6 +115,11 @@ impl SimDisk {
         self.lock_state().lies.extend(steps);
     }
 
+    /// Every sync comes before the last write that it was called after: a store that syncs too early.
+    pub fn sync_before_write(&self) {
+        self.lock_state().early_syncs = true;
+    }
+
     /// The next `count` reads fail.
     pub fn fail_reads(&self, count: u32) {
         self.lock_state().failing_reads = count;
@@ -124,9 +130,10 @@ impl SimDisk {
         self.gate.close();
     }
 
-    /// Waits until somebody stands at the gate; never returns if nobody is going to.
-    pub fn wait_until_held(&self) {
-        self.gate.wait_for_one();
+    /// Whether somebody stands at the gate.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.gate.is_waited_at()
     }
 
     /// Opens the gate.
@@ -395,7 +402,8 @@ impl DiskFile for SimHandle {
             return Err(error);
         }
         if !state.lying_syncs && !state.lies.contains(&state.steps) {
-            state.file(&self.name)?.sync();
+            let keep_last = state.early_syncs;
+            state.file(&self.name)?.sync(keep_last);
         }
         Ok(())
     }

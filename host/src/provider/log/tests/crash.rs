@@ -1,119 +1,210 @@
-//! The power goes at every write and every sync of seeded histories; what was acknowledged must be there.
+//! The power goes at every write, sync, creation and removal of seeded histories; what was acknowledged must be there.
 
-use std::sync::Arc;
+use std::ops::Range;
 
-use futures_util::future::join_all;
-
-use super::history::{History, settings};
+use super::figures::{Figures, every_seed};
+use super::history::{End, History};
+use super::model::Floor;
 use crate::provider::Durability;
-use crate::provider::log::disk::{Disk, SimDisk};
+use crate::provider::log::disk::{Seed, SimDisk, Step};
 
-/// What a run of crashes came to: the first broken promise, if any.
-type Outcome = Result<(), String>;
-
-#[derive(Clone, Copy, PartialEq)]
-enum Cut {
+/// What is left of a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
     Power,
     Process,
 }
 
-/// Runs the history of `seed` once for every step at which the power can go, and checks what is left each time.
-async fn crash_everywhere(seed: u64, durability: Durability, cut: Cut, break_disk: fn(&SimDisk)) -> Outcome {
+/// How histories are broken off.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plan {
+    pub(super) durability: Durability,
+    /// What acknowledgements are taken to mean.
+    pub(super) promise: Durability,
+    pub(super) cut: Cut,
+    /// Disks that a crash at one point is tried to leave.
+    pub(super) images: u64,
+    /// Of those, how many are broken off once more while they are opened.
+    pub(super) twice: u64,
+    /// What is wrong with the disk.
+    pub(super) break_disk: fn(&SimDisk),
+}
+
+impl Plan {
+    pub(super) fn new(durability: Durability, cut: Cut) -> Self {
+        let images = if cut == Cut::Power { 2 } else { 1 };
+        Self { durability, promise: durability, cut, images, twice: 1, break_disk: |_| {} }
+    }
+
+    fn history(&self, seed: u64) -> History {
+        let mut history = History::new(seed, self.durability);
+        history.promise = self.promise;
+        history
+    }
+
+    const fn floor(&self) -> Floor {
+        match self.cut {
+            Cut::Power => Floor::Durable,
+            Cut::Process => Floor::Written,
+        }
+    }
+
+    fn left_of(&self, disk: &SimDisk, seed: u64) -> SimDisk {
+        match self.cut {
+            Cut::Power => disk.after_power_cut(seed),
+            Cut::Process => disk.after_kill(),
+        }
+    }
+}
+
+/// Runs the history of `seed` once for every step at which it can be broken off, and checks what is left each time.
+pub(super) async fn crash_everywhere(seed: u64, plan: &Plan, figures: &Figures) -> Result<(), String> {
     let calm = SimDisk::new();
-    History::new(seed).run(&calm, &settings(durability)).await;
+    (plan.break_disk)(&calm);
+    let ended = plan.history(seed).run(&calm).await;
+    if ended != End::Over {
+        return Err(format!("seed {seed}, without a crash: {ended:?}"));
+    }
+    count_steps(&calm, figures);
+    figures.add("seeds", 1);
     for step in 1..=calm.steps() + 1 {
+        figures.add("crash points", 1);
         let disk = SimDisk::new();
-        break_disk(&disk);
+        (plan.break_disk)(&disk);
         disk.crash_at(step);
-        let mut history = History::new(seed);
-        history.run(&disk, &settings(durability)).await;
-        for variant in 0..3 {
-            let left = match cut {
-                Cut::Power => disk.after_power_cut(seed ^ (step << 8) ^ variant),
-                Cut::Process => disk.after_kill(),
-            };
-            let context = |broken: String| format!("seed {seed}, step {step}, variant {variant}: {broken}");
-            history.verify(&left, &settings(durability)).await.map_err(context)?;
+        let mut history = plan.history(seed);
+        let ended = history.run(&disk).await;
+        let place = format!("seed {seed}, step {step} of {}, {plan:?}", calm.steps());
+        if let End::Broken(broken) = ended {
+            return Err(format!("{place}, before the crash: {broken}"));
+        }
+        for image in 0..plan.images {
+            let image_seed = Seed(seed ^ (step << 16) ^ (image << 48)).draw();
+            let context = |broken: String| format!("{place}, image {image}: {broken}");
+            check_image(&history, &disk, plan, image_seed, figures).await.map_err(context)?;
+            if image < plan.twice {
+                check_twice(&history, &disk, plan, image_seed, figures).await.map_err(context)?;
+            }
         }
     }
     Ok(())
 }
 
-async fn crash_all(durability: Durability, cut: Cut, break_disk: fn(&SimDisk)) -> Outcome {
-    let runs = (1..=6).map(|seed| tokio::spawn(crash_everywhere(seed, durability, cut, break_disk)));
-    join_all(runs).await.into_iter().try_for_each(|run| run.expect("no panic"))
+async fn check_image(
+    history: &History,
+    disk: &SimDisk,
+    plan: &Plan,
+    image_seed: u64,
+    figures: &Figures,
+) -> Result<(), String> {
+    let left = plan.left_of(disk, image_seed);
+    figures.add(if plan.cut == Cut::Power { "power-cut images" } else { "kill images" }, 1);
+    history.clone().survive(&left, plan.floor()).await
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p97_every_acknowledged_write_survives_a_power_cut_at_any_step() {
-    assert_eq!(crash_all(Durability::Sync, Cut::Power, |_| {}).await, Ok(()));
+/// The same image again; this time the power goes while it is opened, or soon after.
+async fn check_twice(
+    history: &History,
+    disk: &SimDisk,
+    plan: &Plan,
+    image_seed: u64,
+    figures: &Figures,
+) -> Result<(), String> {
+    let left = plan.left_of(disk, image_seed);
+    let mut seed = Seed(image_seed);
+    left.crash_at(1 + seed.below(12));
+    let mut history = history.clone();
+    match history.live(&left, plan.floor(), 1).await {
+        End::Broken(broken) => return Err(format!("opened before a second crash: {broken}")),
+        End::Over | End::Refused(_) => {}
+    }
+    figures.add("second crashes while reopening", 1);
+    let twice = plan.left_of(&left, seed.draw());
+    history.survive(&twice, plan.floor()).await.map_err(|broken| format!("after a second crash: {broken}"))
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_acknowledged_write_survives_a_kill_at_any_step() {
-    assert_eq!(crash_all(Durability::Sync, Cut::Process, |_| {}).await, Ok(()));
-    assert_eq!(crash_all(Durability::Flush, Cut::Process, |_| {}).await, Ok(()));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_check_catches_a_store_without_syncs() {
-    let outcome = crash_all(Durability::Sync, Cut::Power, SimDisk::lie_about_syncs).await;
-    assert!(outcome.is_err(), "a disk that forgets everything passed");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_check_catches_an_acknowledgement_before_the_sync() {
-    let outcome = crash_all(Durability::Flush, Cut::Power, |_| {}).await;
-    assert!(outcome.is_err(), "acknowledgements before the sync passed");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_check_catches_an_acknowledgement_before_the_write() {
-    let outcome = crash_all(Durability::Memory, Cut::Process, |_| {}).await;
-    assert!(outcome.is_err(), "acknowledgements before the write passed");
-}
-
-/// A weaker durability loses acknowledged writes, but leaves a journal without a hole and a store that opens.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn weaker_durabilities_lose_a_tail_and_nothing_else() {
-    for durability in [Durability::Flush, Durability::Memory] {
-        for seed in 1..=4 {
-            let calm = SimDisk::new();
-            History::new(seed).run(&calm, &settings(durability)).await;
-            for step in 1..=calm.steps() + 1 {
-                let disk = SimDisk::new();
-                disk.crash_at(step);
-                let mut history = History::new(seed);
-                history.run(&disk, &settings(durability)).await;
-                history.forget_acknowledgements();
-                let left = disk.after_power_cut(seed ^ step);
-                let verified = history.verify(&left, &settings(durability)).await;
-                assert_eq!(verified, Ok(()), "{durability:?}, seed {seed}, step {step}");
-            }
-        }
+fn count_steps(calm: &SimDisk, figures: &Figures) {
+    for step in calm.trace() {
+        let name = match step {
+            Step::Create => "crash points at a creation",
+            Step::Remove => "crash points at a removal",
+            Step::SyncNames => "crash points at a sync of names",
+            Step::Write => "crash points at a write",
+            Step::Sync => "crash points at a sync",
+            Step::IndexCommit => "crash points at a commit of the index",
+            Step::DiscardIndex => "crash points at a discarding of the index",
+        };
+        figures.add(name, 1);
     }
 }
 
-/// Opening repairs; the power may go while it does, any number of times.
-#[tokio::test]
-async fn a_crash_during_recovery_loses_nothing_either() {
-    for seed in 1..=4 {
-        let calm = SimDisk::new();
-        History::new(seed).run(&calm, &settings(Durability::Sync)).await;
-        for step in (1..=calm.steps()).step_by(3) {
+fn crash_all(seeds: Range<u64>, plan: Plan) -> Result<(), String> {
+    let figures = Figures::default();
+    let outcome = every_seed(seeds, |seed| crash_everywhere(seed, &plan, &figures));
+    println!("{}", figures.table());
+    outcome
+}
+
+#[test]
+fn p97_every_acknowledged_write_survives_a_power_cut_at_any_step() {
+    assert_eq!(crash_all(1..3, Plan::new(Durability::Sync, Cut::Power)), Ok(()));
+}
+
+#[test]
+fn every_acknowledged_write_survives_a_kill_at_any_step() {
+    assert_eq!(crash_all(11..12, Plan::new(Durability::Sync, Cut::Process)), Ok(()));
+    assert_eq!(crash_all(13..14, Plan::new(Durability::Flush, Cut::Process)), Ok(()));
+}
+
+/// A weaker durability loses what came last, and leaves a first part of the calls and a store that opens.
+#[test]
+fn weaker_durabilities_lose_a_tail_and_nothing_else() {
+    assert_eq!(crash_all(21..22, Plan::new(Durability::Flush, Cut::Power)), Ok(()));
+    assert_eq!(crash_all(23..24, Plan::new(Durability::Memory, Cut::Power)), Ok(()));
+    assert_eq!(crash_all(25..26, Plan::new(Durability::Memory, Cut::Process)), Ok(()));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_steps() {
+    for durability in [Durability::Sync, Durability::Flush, Durability::Memory] {
+        let traces = std::sync::Mutex::new(Vec::new());
+        let run = |_| async {
             let disk = SimDisk::new();
-            disk.crash_at(step);
-            let mut history = History::new(seed);
-            history.run(&disk, &settings(Durability::Sync)).await;
-            for again in 1..6 {
-                let left = disk.after_power_cut(seed ^ (step << 4));
-                left.crash_at(again);
-                let shared: Arc<dyn Disk> = Arc::new(left.clone());
-                drop(super::LogProvider::open_on(shared, settings(Durability::Sync)));
-                let twice = left.after_power_cut(again);
-                let verified = history.verify(&twice, &settings(Durability::Sync)).await;
-                assert_eq!(verified, Ok(()), "seed {seed}, step {step}, again {again}");
-            }
-        }
+            History::new(7, durability).run(&disk).await;
+            let names = (1..).map(super::segment_name).map_while(|name| disk.content(&name));
+            traces.lock().expect("no panic").push((disk.trace(), names.collect::<Vec<_>>()));
+            Ok(())
+        };
+        assert_eq!(every_seed(0..6, run), Ok(()));
+        let traces = traces.into_inner().expect("no panic");
+        assert!(traces.windows(2).all(|pair| pair[0] == pair[1]), "{durability:?}: runs of one seed differ");
     }
+}
+
+fn caught(plan: Plan) -> String {
+    crash_all(1..4, plan).expect_err("the check passed a store that loses what it acknowledged")
+}
+
+#[test]
+fn the_check_catches_a_store_without_syncs() {
+    let broken = caught(Plan { break_disk: SimDisk::lie_about_syncs, ..Plan::new(Durability::Sync, Cut::Power) });
+    assert!(broken.contains("lost") || broken.contains("it does not go on"), "{broken}");
+}
+
+#[test]
+fn the_check_catches_a_sync_before_the_write() {
+    let broken = caught(Plan { break_disk: SimDisk::sync_before_write, ..Plan::new(Durability::Sync, Cut::Power) });
+    assert!(broken.contains("lost") || broken.contains("it does not go on"), "{broken}");
+}
+
+#[test]
+fn the_check_catches_an_acknowledgement_before_the_sync() {
+    let broken = caught(Plan { promise: Durability::Sync, ..Plan::new(Durability::Flush, Cut::Power) });
+    assert!(broken.contains("lost"), "{broken}");
+}
+
+#[test]
+fn the_check_catches_an_acknowledgement_before_the_write() {
+    let broken = caught(Plan { promise: Durability::Flush, ..Plan::new(Durability::Memory, Cut::Process) });
+    assert!(broken.contains("lost"), "{broken}");
 }

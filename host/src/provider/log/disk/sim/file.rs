@@ -34,8 +34,10 @@ impl SimFile {
         self.unsynced.push((at, bytes.to_vec()));
     }
 
-    pub(super) fn sync(&mut self) {
-        for (at, bytes) in std::mem::take(&mut self.unsynced) {
+    /// Makes everything durable; all but the last write if `keep_last`.
+    pub(super) fn sync(&mut self, keep_last: bool) {
+        let last = self.unsynced.pop_if(|_| keep_last);
+        for (at, bytes) in std::mem::replace(&mut self.unsynced, last.into_iter().collect()) {
             put(&mut self.synced, at, &bytes);
             for (place, forgotten) in &mut self.forgotten {
                 overlay(*place, forgotten, at, &bytes);

@@ -32,17 +32,14 @@ impl Gate {
             return;
         }
         state.waiting += 1;
-        self.changed.notify_all();
         while state.is_closed {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.waiting -= 1;
     }
 
-    /// Waits until somebody waits.
-    pub(super) fn wait_for_one(&self) {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.changed.wait_while(state, |state| state.is_closed && state.waiting == 0);
-        drop(waited);
+    /// Whether somebody waits.
+    pub(super) fn is_waited_at(&self) -> bool {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).waiting > 0
     }
 }
