@@ -13,12 +13,14 @@ mod events;
 pub mod log;
 pub mod memory;
 mod snapshots;
+mod verification;
 
 pub use catalog::Catalog;
 pub use durability::Durability;
 pub use error::{AppendError, StoreError};
 pub use events::{ActorListing, Append, Appending, DeleteGuard, EventStore, FrameReader, Head, ReadRange, Wake};
 pub use snapshots::{Snapshot, SnapshotMeta, SnapshotStore};
+pub use verification::{Finding, FindingKind, Severity, VerifyLine, VerifyMode, VerifyProgress, VerifySummary};
 
 use std::sync::Arc;
 

@@ -26,6 +26,7 @@ mod snapshots;
 mod summary;
 #[cfg(test)]
 mod tests;
+pub mod verify;
 mod writer;
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -12,5 +12,6 @@ mod index_store;
 mod model;
 mod observe;
 mod real;
+mod verify;
 
 use super::segment::name as segment_name;

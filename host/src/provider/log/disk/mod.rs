@@ -16,6 +16,7 @@ use crate::vocab::Timestamp;
 pub use index_store::{Direction, Entry, IndexBatch, IndexMemory, IndexStore, IndexView, Table};
 pub use memory_index::{Entries, MemoryIndex};
 pub use real::RealDisk;
+pub(super) use real::{DISCARDED_NAME, INDEX_NAME, LOCK_NAME};
 #[cfg(any(test, feature = "conformance"))]
 pub use sim::{Fault, FaultKind, Seed, SimDisk, Step};
 

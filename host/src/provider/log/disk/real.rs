@@ -13,11 +13,11 @@ use super::{Disk, DiskFile, DiskLock, IndexMemory, IndexStore};
 use crate::vocab::{Clock, SystemClock, Timestamp};
 
 /// The file whose lock says that a process has the directory open. It stays when the process ends.
-const LOCK_NAME: &str = "LOCK";
+pub(in crate::provider::log) const LOCK_NAME: &str = "LOCK";
 /// The directory of the index store.
-const INDEX_NAME: &str = "index";
+pub(in crate::provider::log) const INDEX_NAME: &str = "index";
 /// An index store that is being removed; it is never opened.
-const DISCARDED_NAME: &str = "index.discarded";
+pub(in crate::provider::log) const DISCARDED_NAME: &str = "index.discarded";
 
 /// A directory of the machine.
 #[derive(Debug)]
