@@ -9,20 +9,26 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-
-use crate::provider::log::disk::SimDisk;
 use super::history::{settings, snapshot, turn};
+use crate::provider::log::disk::SimDisk;
 use crate::provider::log::verify::{DirView, DiskView, StoreView, VerifySettings, verify};
 use crate::provider::log::{LogProvider, segment};
 use crate::provider::{
-    Catalog, DeleteGuard, Durability, EventStore, Finding, FindingKind, Provider, SnapshotStore, StoreError, VerifyLine,
-    VerifyMode, VerifySummary,
+    Catalog, DeleteGuard, Durability, EventStore, Finding, FindingKind, Provider, SnapshotStore, StoreError,
+    VerifyLine, VerifyMode, VerifySummary,
 };
 use crate::vocab::{Address, Sequence};
 
-const GOLDEN: [&[u8]; 2] = [
-    include_bytes!("../../../../tests/golden/log/v1/00000000000000000001.log"),
-    include_bytes!("../../../../tests/golden/log/v1/00000000000000000002.log"),
+/// A store that a program wrote that knew format 1 only.
+const FORMAT_1: [(u64, &[u8]); 2] = [
+    (1, include_bytes!("../../../../tests/golden/log/v1/00000000000000000001.log")),
+    (2, include_bytes!("../../../../tests/golden/log/v1/00000000000000000002.log")),
+];
+/// A store with every kind of record; segments between its own were given up.
+const FORMAT_2: [(u64, &[u8]); 3] = [
+    (2, include_bytes!("../../../../tests/golden/log/v2/00000000000000000002.log")),
+    (4, include_bytes!("../../../../tests/golden/log/v2/00000000000000000004.log")),
+    (5, include_bytes!("../../../../tests/golden/log/v2/00000000000000000005.log")),
 ];
 
 fn actor(key: &str) -> Arc<Address> {
@@ -87,17 +93,23 @@ fn names(disk: &SimDisk) -> Vec<String> {
     (1..).map(segment::name).take_while(|name| disk.content(name).is_some()).collect()
 }
 
-#[test]
-fn the_golden_store_is_sound() {
+fn put(golden: &[(u64, &[u8])]) -> SimDisk {
     let disk = SimDisk::new();
-    for (number, golden) in (1..).zip(GOLDEN) {
-        disk.put(&segment::name(number), golden.to_vec());
-    }
-    let (findings, summary) = look(&disk);
+    golden.iter().for_each(|(number, content)| disk.put(&segment::name(*number), content.to_vec()));
+    disk
+}
+
+#[test]
+fn the_golden_stores_are_sound() {
+    let (findings, summary) = look(&put(&FORMAT_1));
     assert_eq!(findings, []);
     assert!(summary.sound && summary.complete);
     assert_eq!((summary.segments, summary.actors, summary.frames, summary.events), (2, 2, 3, 24));
     assert_eq!((summary.snapshots, summary.catalog_records), (2, 3));
+    let (findings, summary) = look(&put(&FORMAT_2));
+    assert_eq!(findings, []);
+    assert!(summary.sound && summary.complete);
+    assert_eq!((summary.segments, summary.actors), (3, 2));
 }
 
 #[tokio::test]

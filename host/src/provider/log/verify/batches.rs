@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::layout::{self, BATCH_HEADER_BYTES, BatchHeader, SEGMENT_HEADER_BYTES, STEP};
+use super::layout::{self, BATCH_HEADER_BYTES, BATCH_HEADER_LENGTH, BatchHeader, SEGMENT_HEADER_BYTES, STEP};
 use super::ranges::Place;
 use super::segments::{Segment, Walk};
 use super::teller::End;
@@ -136,6 +136,10 @@ impl Walk<'_> {
         if spot == Spot::Nothing && next_first.is_some() && next_first == expected {
             return self.filled_up(here, at);
         }
+        if next_first.is_none() && !self.is_last(here) && here.window.not_zero(at, &mut self.pace)?.is_none() {
+            // What followed was given up, so nobody knows which batch did.
+            return Ok(Ok(Verdict::End));
+        }
         let later = self.later(here, at, expected)?;
         if self.is_last(here) && !later.is_some_and(|later| later.vouches) {
             return self.torn(here, at);
@@ -159,7 +163,8 @@ impl Walk<'_> {
         if self.teller.is_first_pass
             && let Some(found) = here.window.not_zero(at, &mut self.pace)?
         {
-            let what = format!("the log ends at byte {at}, behind batch {}", self.next_batch.map_or(0, |next| next - 1));
+            let what =
+                format!("the log ends at byte {at}, behind batch {}", self.next_batch.map_or(0, |next| next - 1));
             return Ok(self.tell_at(FindingKind::TornTail, here.number, found, what).map(|()| Verdict::End));
         }
         Ok(Ok(Verdict::End))
@@ -188,9 +193,12 @@ impl Walk<'_> {
                 self.next_batch = Some(header.number);
                 return Ok(Verdict::GoOn(at));
             }
-            Spot::Damaged(header) => {
-                (FindingKind::BatchChecksum, format!("{number} fails its checksum"), Some(header), at + whole_bytes(&header))
-            }
+            Spot::Damaged(header) => (
+                FindingKind::BatchChecksum,
+                format!("{number} fails its checksum"),
+                Some(header),
+                at + whole_bytes(&header),
+            ),
             Spot::CutOff(header) => {
                 let what = format!("{number} reaches past the end of the file");
                 (FindingKind::BatchChecksum, what, Some(header), end)
@@ -242,7 +250,7 @@ impl Walk<'_> {
         match next.header() {
             Some(header) => (Some(header.tag) == self.tag).then_some(header.first_batch),
             None => {
-                let mut bytes = [0; BATCH_HEADER_BYTES as usize];
+                let mut bytes = [0; BATCH_HEADER_LENGTH];
                 self.view.open(&segment::name(next.number)).ok()?.read_at(SEGMENT_HEADER_BYTES, &mut bytes).ok()?;
                 layout::batch_header(&bytes, self.tag).map(|header| header.number)
             }

@@ -7,6 +7,8 @@ use crate::vocab::{ActorId, Address};
 pub(super) const FORMAT_MAX: u32 = 2;
 pub(super) const SEGMENT_HEADER_BYTES: u64 = 64;
 pub(super) const BATCH_HEADER_BYTES: u64 = 48;
+/// The same, as memory is measured.
+pub(super) const BATCH_HEADER_LENGTH: usize = 48;
 pub(super) const RECORD_HEADER_BYTES: usize = 16;
 /// Batches and records begin at multiples of this.
 pub(super) const STEP: usize = 8;

@@ -131,7 +131,8 @@ impl Walk<'_> {
             match Frame::decode(Bytes::copy_from_slice(bytes)) {
                 Ok(frame) => {
                     let header = *frame.header();
-                    let follows = before.is_none_or(|before| (before.actor, before.last().next()) == (header.actor, header.first));
+                    let follows = before
+                        .is_none_or(|before| (before.actor, before.last().next()) == (header.actor, header.first));
                     if !follows {
                         return self.damaged_frame(start, bytes, "it does not continue the frame before it");
                     }

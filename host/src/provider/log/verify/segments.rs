@@ -278,7 +278,8 @@ impl<'a> Walk<'a> {
             let known: Vec<u64> = self.dropped.range(expected..segment.number.max(expected)).copied().collect();
             for end in known.into_iter().chain([segment.number]) {
                 if expected < end && self.view.open(&segment::name(expected)).is_err() {
-                    let what = format!("segments {expected} to {} are missing; from {oldest} on all should be there", end - 1);
+                    let what =
+                        format!("segments {expected} to {} are missing; from {oldest} on all should be there", end - 1);
                     self.tell_at(FindingKind::SegmentMissing, expected, 0, what)?;
                 }
                 expected = expected.max(end.saturating_add(1));

@@ -8,8 +8,11 @@ use crate::vocab::Timestamp;
 
 const TAG: u64 = 7;
 
+/// Writes the records of a batch and says how many.
+type Write<'a> = &'a dyn Fn(&mut Vec<u8>) -> u32;
+
 /// A store of one segment; each of `batches` writes the records of one batch.
-fn store(batches: &[&dyn Fn(&mut Vec<u8>) -> u32]) -> SimDisk {
+fn store(batches: &[Write<'_>]) -> SimDisk {
     let header = SegmentHeader { format: 2, number: 1, first_batch: 1, created: Timestamp(0), tag: TAG, oldest: 1 };
     let mut content = header.encode();
     for (number, write) in (1..).zip(batches) {
@@ -46,10 +49,9 @@ fn one(finding: &[Finding], kind: FindingKind, key: &str, sequence: Option<u64>)
 
 #[test]
 fn a_gap_names_the_first_missing_number_and_the_frame_behind_it() {
-    let disk = store(&[
-        &|out| introduce(out, "a") + frame(out, "a", 1, 2),
-        &|out| introduce(out, "b") + frame(out, "b", 1, 1) + frame(out, "a", 6, 1),
-    ]);
+    let disk = store(&[&|out| introduce(out, "a") + frame(out, "a", 1, 2), &|out| {
+        introduce(out, "b") + frame(out, "b", 1, 1) + frame(out, "a", 6, 1)
+    }]);
     let (findings, summary) = look(&disk);
     one(&findings, FindingKind::JournalGap, "a", Some(3));
     assert_eq!(findings[0].address.as_deref(), Some("tenant/kind/a"));
