@@ -7,7 +7,7 @@ mod deletion;
 mod faults;
 mod figures;
 mod golden;
-mod history;
+pub(super) mod history;
 mod index_store;
 mod model;
 mod observe;

@@ -8,6 +8,8 @@ mod copy;
 mod drop;
 mod look;
 mod merge;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};

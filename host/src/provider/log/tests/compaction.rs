@@ -6,14 +6,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::history::{settings, snapshot, turn};
-use crate::frame::Frame;
+use crate::frame::{EventColumns, Frame, FrameParts};
 use crate::provider::log::disk::{Disk, Seed, SimDisk};
 use crate::provider::log::{LogProvider, LogSettings, Maintained, Maintenance, segment};
 use crate::provider::{
-    ActorListing, Catalog, DeleteGuard, Durability, EventStore, Head, Provider, ReadRange, Snapshot, SnapshotStore,
-    StoreError,
+    ActorListing, Append, Catalog, DeleteGuard, Durability, EventStore, Head, Provider, ReadRange, Snapshot,
+    SnapshotStore, StoreError,
 };
-use crate::vocab::{Address, Sequence};
+use crate::vocab::{Address, RevisionId, Sequence, Timestamp};
 
 const ACTORS: u64 = 5;
 const ALL: ReadRange = ReadRange { from: Sequence::FIRST, through: Sequence::MAX, batch_bytes: 500 };
@@ -399,6 +399,120 @@ async fn what_was_deleted_does_not_come_back_when_the_deletion_itself_is_given_u
         drop(log);
         assert_eq!(see(&open(&disk)).await, seen, "order {order}, later");
     }
+}
+
+/// A turn of one event that asks to be woken.
+fn waking_turn(address: &Arc<Address>, expected: u64, wake_at: u64) -> Append {
+    let mut events = EventColumns::default();
+    events.types.push(0);
+    events.payloads.push(b"event");
+    let parts = FrameParts {
+        actor: address.id(),
+        first: Sequence(expected + 1),
+        time: Timestamp(1),
+        wake_at: Some(Timestamp(wake_at)),
+        revision: RevisionId(1),
+        events: &events,
+        effects: &[],
+        keys: &[],
+    };
+    let frame = Frame::encode(&parts).expect("sound");
+    Append { address: Arc::clone(address), expected: Sequence(expected), frame }
+}
+
+/// Address and deletion stay where they are; the newest event lies between them and goes. It alone says where the journal
+/// ends and when the actor is to be woken.
+#[tokio::test]
+async fn where_a_journal_ends_and_when_to_wake_survives_the_segment_of_its_deleted_last_event() {
+    let disk = SimDisk::new();
+    let log = open(&disk);
+    let one = actor(0);
+    // So large that not even a deletion fits behind it.
+    let large = |key: &'static str, value: u8| log.put_record(key, Bytes::from(vec![value; 3_710]));
+    log.append(waking_turn(&one, 0, 66)).await.expect("stored");
+    large("kept 1", 1).await.expect("stored");
+    log.append(waking_turn(&one, 1, 77)).await.expect("stored");
+    large("replaced", 2).await.expect("stored");
+    log.delete_through(one.id(), Sequence(2), DeleteGuard::Forced).await.expect("stored");
+    large("kept 3", 3).await.expect("stored");
+    large("replaced", 4).await.expect("stored");
+    let seen = see(&log).await;
+    assert_eq!(seen.wakes, 1);
+    assert_eq!(compact(&log).await.segments_given_up, 1);
+    let left = segments(&disk);
+    assert!(left.contains(&1) && !left.contains(&2) && left.contains(&3), "{left:?}");
+    drop(log);
+    assert_eq!(see(&open(&disk)).await, seen);
+}
+
+/// The deletion of a record is forgotten with its segment, once no older segment is left: then none may come back.
+#[tokio::test]
+async fn a_removed_file_does_not_come_back_after_the_deletions_of_what_it_holds_are_forgotten() {
+    let disk = SimDisk::new();
+    let log = open(&disk);
+    let large = |bytes: usize| log.put_record("large", Bytes::from(vec![1; bytes]));
+    log.put_record("gone", Bytes::from_static(b"value")).await.expect("stored");
+    // So large that not even a deletion fits behind it.
+    large(3_850).await.expect("stored");
+    log.delete_record("gone").await.expect("stored");
+    large(3_800).await.expect("stored");
+    // There is room behind this one: no later segment says yet that the first two are given up.
+    large(2_000).await.expect("stored");
+    assert_eq!(compact(&log).await.segments_given_up, 2);
+    let seen = see(&log).await;
+    for cut in 0..30 {
+        assert_eq!(see(&open(&disk.after_power_cut(cut))).await, seen, "cut {cut}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_and_upkeep_at_the_same_time_lose_nothing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let room = /* 16 KiB */ 16 * 1_024;
+    let settings = LogSettings {
+        segment_bytes: room,
+        first_segment_bytes: room,
+        ..LogSettings { dir: dir.path().join("store"), ..log_settings() }
+    };
+    let log = LogProvider::open(settings.clone()).expect("empty");
+    let writers = (0..4).map(|writer| {
+        let log = Arc::clone(&log);
+        tokio::spawn(async move {
+            let (address, mut seed) = (actor(writer), Seed(writer));
+            for number in 0..300 {
+                log.append(turn(&address, number, 1)).await.expect("stored");
+                if number % 20 == 19 {
+                    log.save_snapshot(snapshot(&address, number)).await.expect("stored");
+                    log.delete_snapshot(address.id(), Sequence(number.saturating_sub(20))).await.expect("stored");
+                    let through = Sequence(number - seed.below(10));
+                    log.delete_through(address.id(), through, DeleteGuard::BehindSnapshot).await.expect("covered");
+                    log.put_record(&format!("key {writer}"), Bytes::from(vec![1; 500])).await.expect("stored");
+                    log.delete_record(&format!("key {writer}")).await.expect("stored");
+                }
+                // Whatever upkeep moves, a reader finds.
+                assert!(frames(&log, writer).await.is_ok_and(|frames| frames.last().is_some()));
+            }
+        })
+    });
+    let writers = futures_util::future::join_all(writers);
+    let upkeep = async {
+        let mut given_up = 0;
+        for _ in 0..60 {
+            given_up += compact(&log).await.segments_given_up;
+            log.maintain(Maintenance::Merge).await.expect("merged");
+        }
+        given_up
+    };
+    let (written, given_up) = futures_util::future::join(writers, upkeep).await;
+    written.into_iter().for_each(|writer| writer.expect("no panic"));
+    let given_up = given_up + compact(&log).await.segments_given_up;
+    assert!(given_up > 5, "{given_up}");
+    let seen = see(&log).await;
+    assert_eq!(seen.actors.values().map(|(head, _, _)| head.sequence.0).sum::<u64>(), 1_200);
+    assert!(seen.catalog.is_empty() && seen.actors.values().take(4).all(|(_, _, snapshots)| snapshots.len() == 1));
+    log.close().await.expect("closed");
+    drop(log);
+    assert_eq!(see(&LogProvider::open(settings).expect("sound")).await, seen);
 }
 
 #[tokio::test]

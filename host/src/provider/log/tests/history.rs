@@ -25,7 +25,7 @@ const LIVES: u64 = 4;
 const ROUNDS: u64 = 7;
 
 /// Segments so small that a history fills several.
-pub(super) fn settings(durability: Durability) -> LogSettings {
+pub(in crate::provider::log) fn settings(durability: Durability) -> LogSettings {
     LogSettings {
         durability,
         segment_bytes: /* 4 KiB */ 4 * 1_024,
@@ -40,7 +40,7 @@ pub(super) fn settings(durability: Durability) -> LogSettings {
 }
 
 /// The turn of `count` events behind `expected`; its content follows from its numbers.
-pub(super) fn turn(address: &Arc<Address>, expected: u64, count: u64) -> Append {
+pub(in crate::provider::log) fn turn(address: &Arc<Address>, expected: u64, count: u64) -> Append {
     waking_turn(address, expected, count, None)
 }
 
@@ -69,12 +69,12 @@ pub(super) fn payload(address: &Address, number: u64) -> String {
     format!("{} {number} {}", address.key, "x".repeat(usize::try_from(number * 37 % 300).expect("small")))
 }
 
-pub(super) fn snapshot(address: &Arc<Address>, sequence: u64) -> Snapshot {
+pub(in crate::provider::log) fn snapshot(address: &Arc<Address>, sequence: u64) -> Snapshot {
     snapshot_version(address, sequence, 1)
 }
 
 /// A snapshot whose content follows from its number and its version; later ones at the same number replace it.
-pub(super) fn snapshot_version(address: &Arc<Address>, sequence: u64, version: u64) -> Snapshot {
+pub(in crate::provider::log) fn snapshot_version(address: &Arc<Address>, sequence: u64, version: u64) -> Snapshot {
     let filler = "s".repeat(usize::try_from((version - 1) * 131 % 900).expect("small"));
     let state = format!("{} at {sequence}{filler}", address.key).into_bytes();
     let meta = SnapshotMeta {
