@@ -314,3 +314,56 @@ pub(super) fn segment(payload: &[u8]) -> Result<u64, RecordError> {
 fn with_fields<T>(read: impl FnOnce() -> Option<T>) -> Result<T, RecordError> {
     read().ok_or(RecordError::Contradiction)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{EventColumns, Frame, FrameParts};
+
+    fn frame(actor: u8, first: u64, count: u64) -> Vec<u8> {
+        let mut events = EventColumns::default();
+        for number in 0..count {
+            events.types.push(1);
+            events.payloads.push(&number.to_le_bytes());
+        }
+        let parts = FrameParts {
+            actor: ActorId([actor; 16]),
+            first: Sequence(first),
+            time: Timestamp(1),
+            wake_at: None,
+            revision: RevisionId(1),
+            events: &events,
+            effects: &[],
+            keys: &[],
+        };
+        Frame::encode(&parts).expect("sound").bytes().to_vec()
+    }
+
+    #[test]
+    fn frames_that_lie_together_are_found_one_by_one() {
+        let parts = [frame(1, 3, 2), frame(1, 5, 1), frame(1, 6, 9)];
+        let payload = parts.concat();
+        let found: Vec<_> = frames(&payload).map(|frame| frame.expect("sound")).collect();
+        let firsts: Vec<u64> = found.iter().map(|(header, _, _)| header.first.0).collect();
+        assert_eq!(firsts, [3, 5, 6]);
+        for ((_, at, bytes), part) in found.iter().zip(&parts) {
+            assert_eq!((*bytes, &payload[*at..*at + part.len()]), (part.as_slice(), part.as_slice()));
+        }
+    }
+
+    #[test]
+    fn frames_that_lie_together_are_of_one_actor_without_a_gap() {
+        for second in [frame(2, 5, 1), frame(1, 6, 1), frame(1, 4, 1)] {
+            let payload = [frame(1, 3, 2), second].concat();
+            assert_eq!(frames(&payload).last().map(|last| last.err()), Some(Some(RecordError::Contradiction)));
+        }
+    }
+
+    #[test]
+    fn frames_that_are_cut_off_end_in_an_error() {
+        let payload = [frame(1, 3, 2), frame(1, 5, 1)].concat();
+        for length in (1..payload.len()).filter(|length| *length != frame(1, 3, 2).len()) {
+            assert!(frames(&payload[..length]).any(|frame| frame.is_err()), "{length}");
+        }
+    }
+}

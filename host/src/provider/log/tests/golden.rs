@@ -8,7 +8,7 @@ use super::history::{settings, snapshot, turn};
 use crate::provider::log::disk::{Disk, SimDisk};
 use crate::provider::log::segment::{SegmentHeader, SegmentStart};
 use crate::provider::log::{LogProvider, LogSettings, Maintenance, batch, record, segment};
-use crate::provider::{Catalog, DeleteGuard, Durability, EventStore, Provider, ReadRange, SnapshotStore};
+use crate::provider::{Catalog, DeleteGuard, Durability, EventStore, Provider, ReadRange, SnapshotStore, StoreError};
 use crate::vocab::{Address, Sequence};
 
 /// Written by a program that knew format 1 only.
@@ -162,4 +162,20 @@ async fn upkeep_of_a_store_of_format_1_begins_a_segment_of_format_2() {
     check(&log).await;
     drop(log);
     check(&open(&disk)).await;
+}
+
+/// The format says which records a segment may hold; an older program would not have written these.
+#[tokio::test]
+async fn a_record_of_format_2_in_a_segment_of_format_1_is_corruption() {
+    let disk = put(&FORMAT_2);
+    for (number, content) in FORMAT_2 {
+        let mut content = content.to_vec();
+        content[8] = 1;
+        let checksum = crc32c::crc32c(&content[..segment::HEADER_BYTES - 4]).to_le_bytes();
+        content[segment::HEADER_BYTES - 4..segment::HEADER_BYTES].copy_from_slice(&checksum);
+        disk.put(&segment::name(number), content);
+    }
+    let refused = LogProvider::open_on(Arc::new(disk.clone()), settings(Durability::Sync)).err();
+    let reason = refused.as_ref().map(ToString::to_string).unwrap_or_default();
+    assert!(matches!(refused, Some(StoreError::Corrupt { .. })) && reason.contains("format"), "{reason}");
 }
