@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks to the person at the terminal")]
 
 mod bench;
+mod crash;
 mod demo;
 mod guests;
 mod lint;
@@ -17,6 +18,8 @@ Usage: cargo xtask VERB
   demo [--smoke]  the whole way of an actor, with proofs: load, kill -9, recovery, exactly-once repeats
   bench [--smoke] [--only NAME]... [--json FILE]
                   what it does per second here, beside what the bare machine does; builds with optimisation first
+  crash [--seeds N] [--seed S]
+                  crashes, faults and flipped bits at every step of the log's seeded histories; the same seed does the same
   guests          build every guest component into target/guests
   test [NAME…]    build guests and server, then run every test (or those whose names match)
   lint            formatting, clippy, documentation, dependencies, layers
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
     };
     let result = match verb {
         "bench" => bench::run(rest),
+        "crash" => crash::run(rest),
         "demo" => demo::run(rest),
         "guests" => guests::run(rest),
         "test" => test::run(rest),

@@ -9,6 +9,7 @@ mod committer;
 mod compaction;
 mod copies;
 mod core;
+mod damage;
 mod delete;
 pub mod disk;
 mod events;

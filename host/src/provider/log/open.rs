@@ -153,7 +153,7 @@ fn scan(disk: &dyn Disk, used: &[Found]) -> Result<Option<Scanned>, StoreError> 
         let place = file_place(disk, &found.name);
         let header = match &found.start {
             SegmentStart::Used(header) if header.number == found.number => *header,
-            _ => return Err(corrupt(place, "the segment's header is damaged")),
+            _ => return Err(corrupt(format!("{place} at byte 0"), "the segment's header is damaged")),
         };
         check_order(&mut scan, last.as_ref().map(|last| &last.header), &header, &place)?;
         let next = used.get(position + 1);

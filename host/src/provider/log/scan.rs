@@ -3,10 +3,10 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::batch::{self, ALIGNMENT, BatchHeader};
+use super::damage;
 use super::index::{Index, Place};
 use super::record::{self, RecordKind};
 use super::segment::{self, SegmentHeader};
-use crate::frame::{Frame, FrameHeader};
 use crate::provider::StoreError;
 
 /// How much is looked at together for being all zeros.
@@ -153,22 +153,10 @@ fn is_witnessed(bytes: &[u8], tag: u64, number: u64) -> bool {
     candidates.filter_map(|bytes| BatchHeader::decode(bytes, tag)).any(|later| later.synced_through >= number)
 }
 
-/// The error of a damaged batch; names the actor and the sequence number if the damage is inside a frame.
+/// The error of a damaged batch; names what is damaged in it, and whose that is, as far as that can be told.
 fn corrupt(segment: SegmentBytes<'_>, at: usize, reason: String) -> StoreError {
     let rest = segment.bytes.get(at + batch::HEADER_BYTES..).unwrap_or_default();
-    let records = record::walk(rest).map_while(Result::ok);
-    let frames = records.filter(|raw| matches!(raw.kind, RecordKind::Frame | RecordKind::Frames));
-    // A single frame is looked at whole: its length is what its record says.
-    let frames = frames.flat_map(|raw| match raw.kind {
-        RecordKind::Frame => vec![raw.payload],
-        _ => record::frames(raw.payload).map_while(Result::ok).map(|(_, _, frame)| frame).collect(),
-    });
-    let damaged = frames.filter_map(|frame| {
-        let header = FrameHeader::decode(frame).ok()?;
-        let error = Frame::decode(bytes::Bytes::copy_from_slice(frame)).err()?;
-        Some(format!("{reason}: the frame of actor {} at sequence {}: {error}", header.actor, header.first))
-    });
-    let reason = damaged.take(1).next().unwrap_or(reason);
+    let reason = damage::describe(rest).map_or(reason.clone(), |damaged| format!("{reason}: {damaged}"));
     place_error(segment, at, reason)
 }
 

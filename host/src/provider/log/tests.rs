@@ -1,17 +1,21 @@
 //! The log's tests.
 
+mod campaign;
 mod compaction;
 mod conformance;
 mod crash;
 mod deletion;
 mod faults;
 mod figures;
+mod flips;
 mod golden;
 pub(super) mod history;
 mod index_store;
+mod layout;
 mod model;
 mod observe;
 mod real;
+mod trouble;
 mod verify;
 
 use super::segment::name as segment_name;

@@ -66,7 +66,7 @@ pub(super) async fn crash_everywhere(seed: u64, plan: &Plan, figures: &Figures) 
         return Err(format!("seed {seed}, without a crash: {ended:?}"));
     }
     count_steps(&calm, figures);
-    figures.add("seeds", 1);
+    figures.add("histories crashed everywhere", 1);
     for step in 1..=calm.steps() + 1 {
         figures.add("crash points", 1);
         let disk = SimDisk::new();

@@ -57,8 +57,8 @@ fn waking_turn(address: &Arc<Address>, expected: u64, count: u64, wake_at: Optio
         wake_at: wake_at.map(Timestamp),
         revision: RevisionId(1),
         events: &events,
-        effects: &[],
-        keys: &[],
+        effects: if wake_at.is_some() { b"opaque effects" } else { &[] },
+        keys: if wake_at.is_some() { b"opaque keys" } else { &[] },
     };
     let frame = Frame::encode(&parts).expect("sound");
     Append { address: Arc::clone(address), expected: Sequence(expected), frame }
@@ -214,6 +214,13 @@ impl History {
             4 => maintained(log, Maintenance::Merge).await,
             _ => self.group(log, disk).await,
         }
+    }
+
+    /// Some calls, whatever the seed says.
+    pub(super) async fn round_of_appends(&mut self, log: &LogProvider, disk: &SimDisk) -> Settled {
+        self.group(log, disk).await?;
+        let head = self.model.newest().actors.get(&0).map_or(0, |known| known.head);
+        self.alone(log, disk, Call::Append { actor: 0, expected: head, count: 1, wake_at: None }).await
     }
 
     /// Calls that follow each other without waiting: the first is held at the disk until the others are queued.
