@@ -158,19 +158,21 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Walks over all segments, also over those that are begun meanwhile.
+    /// Walks over all segments, also over those that are begun before it comes to the end.
+    ///
+    /// What a segment held that is given up meanwhile stands before that end: it was copied before the file went.
     pub(super) fn walk(&mut self) -> Result<(), End> {
         let mut position = 0;
         let mut before: Option<Segment> = None;
         while let Some(segment) = self.segments.get(position).copied() {
             // What was given up is passed over, as opening does: what was live in it stands further on.
             if segment.number >= self.oldest() {
-                self.one(position, segment, before)?;
-                before = Some(segment);
+                before = self.one(position, segment, before)?.then_some(segment);
             }
             position += 1;
-            if position == self.segments.len() && self.is_live() {
-                self.look_for_more();
+            if self.is_live() && self.segments.iter().skip(position).all(|later| later.header().is_none()) {
+                // The end was seen just now. What is written since may begin in this segment, so none may follow.
+                break;
             }
         }
         if self.teller.is_first_pass { self.check_missing() } else { Ok(()) }
@@ -196,19 +198,23 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn one(&mut self, position: usize, segment: Segment, before: Option<Segment>) -> Result<(), End> {
+    /// Walks over one segment; false: it is not there any longer.
+    fn one(&mut self, position: usize, segment: Segment, before: Option<Segment>) -> Result<bool, End> {
         let file = self.view.open(&segment::name(segment.number)).and_then(Window::new);
         let mut window = match file {
             Ok(window) => window,
-            // Given up meanwhile: what was live in it stands in a later segment.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && self.is_live() => return Ok(()),
-            Err(error) => return self.unreadable(segment.number, 0, &error),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.is_live() => {
+                // Given up meanwhile: what was live in it stands further on, perhaps in a segment that is not known yet.
+                self.look_for_more();
+                return Ok(false);
+            }
+            Err(error) => return self.unreadable(segment.number, 0, &error).map(|()| true),
         };
         let is_sound = match segment.start {
             SegmentStart::Used(header) => self.check_header(segment, &header, before)?,
             SegmentStart::Newer(_) | SegmentStart::None => {
                 if self.is_unused(position, &mut window)? {
-                    return Ok(());
+                    return Ok(true);
                 }
                 let what = "the segment's header is damaged; its batches are looked for without it";
                 self.tell_at(FindingKind::SegmentHeader, segment.number, 0, what)?;
@@ -223,7 +229,8 @@ impl<'a> Walk<'a> {
             self.counts.segments += 1;
             self.counts.bytes += window.length();
         }
-        self.teller.walked(self.walked_bytes, self.journals.passes())
+        self.teller.walked(self.walked_bytes, self.journals.passes())?;
+        Ok(true)
     }
 
     /// Checks a header against its file and the segment before it; false: it is of another store.
