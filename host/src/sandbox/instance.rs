@@ -7,6 +7,7 @@ use wasmtime::Store;
 
 use super::failure::{self, Refusal};
 use super::link::Linked;
+use super::randomness::Draws;
 use super::shared::Shared;
 use super::state::State;
 use super::turn::Turn;
@@ -62,7 +63,7 @@ impl Instance {
         }
     }
 
-    /// Folds events into the state; the first has number `moment.sequence + 1`. Effects trap.
+    /// Folds events into the state; the first has number `moment.sequence + 1`. Effects and random numbers trap.
     ///
     /// # Errors
     /// Which event could not be applied, or how the guest failed.
@@ -73,6 +74,7 @@ impl Instance {
             types: &events.types,
             payloads: v1::ColumnParam { data: &events.payloads.data, ends: &events.payloads.ends },
         };
+        self.store.data_mut().draws = Draws::None;
         let limits = self.limits();
         let (limit_ms, bytes) = (limits.guest_replay_ms, limits.guest_hostcall_bytes);
         let guest = |failure| ReplayFailure::Guest { first, last, failure };
@@ -119,6 +121,7 @@ impl Instance {
         let limits = self.limits();
         let (limit_ms, bytes) = (limits.guest_call_ms, turn_bytes(limits, commands.names.len()));
         self.store.data_mut().turn = Some(Turn::new(contexts));
+        self.store.data_mut().draws = Draws::OfTheTurn;
         let batch = self
             .call(moment, limit_ms, bytes, |actor, store| actor.greenroom_actor_behavior().call_handle(store, batch));
         let turn = self.store.data_mut().turn.take().unwrap_or_default();

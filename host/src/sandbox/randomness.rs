@@ -1,10 +1,29 @@
 //! Random numbers that are the same whenever the same actor is at the same moment.
 
 use super::Moment;
+use super::failure::Refusal;
+use super::turn::invalid;
 use crate::vocab::ActorId;
 
 /// Separates these streams from every other use of BLAKE3 on the same ids.
 const CONTEXT: &str = "greenroom 2026 sandbox randomness v1";
+
+/// What a guest is told that draws while it replays.
+const DRAWN_IN_REPLAY: &str = "it drew a random number while it replayed events, so its state would not be what the events say; \
+                               draw it in `handle` and put it into the event";
+
+/// Where the numbers of one call come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Draws {
+    /// One stream of the actor, from its start in each call: what is derived from a state does not depend on when.
+    #[default]
+    OfTheActor,
+    /// The stream of the actor and the number of the last event: a turn's own.
+    OfTheTurn,
+    /// Nowhere: events are being replayed, in batches that are not those in which they were appended, so no stream
+    /// could give what was drawn then.
+    None,
+}
 
 /// The answers of `wasi:random` for one instance.
 ///
@@ -14,30 +33,46 @@ const CONTEXT: &str = "greenroom 2026 sandbox randomness v1";
 pub(super) struct Randomness {
     actor: ActorId,
     moment: Moment,
+    draws: Draws,
     /// Made at the first use in a call: most calls use none.
     stream: Option<blake3::OutputReader>,
 }
 
 impl Randomness {
     pub(super) fn new(actor: ActorId) -> Self {
-        Self { actor, moment: Moment::default(), stream: None }
+        Self { actor, moment: Moment::default(), draws: Draws::default(), stream: None }
     }
 
     /// Starts the stream of a moment.
-    pub(super) fn enter(&mut self, moment: Moment) {
+    pub(super) fn enter(&mut self, moment: Moment, draws: Draws) {
         self.moment = moment;
+        self.draws = draws;
         self.stream = None;
     }
 
-    pub(super) fn fill(&mut self, bytes: &mut [u8]) {
+    /// # Errors
+    /// While events are replayed.
+    pub(super) fn fill(&mut self, bytes: &mut [u8]) -> Result<(), Refusal> {
         let (actor, sequence) = (self.actor, self.moment.sequence.0.to_le_bytes());
-        self.stream.get_or_insert_with(|| stream(actor, b"moment", &sequence)).fill(bytes);
+        let begin = || match self.draws {
+            Draws::OfTheTurn => Ok(stream(actor, b"moment", &sequence)),
+            Draws::OfTheActor => Ok(stream(actor, b"actor", &[])),
+            Draws::None => Err(invalid(DRAWN_IN_REPLAY.to_owned())),
+        };
+        let stream = match &mut self.stream {
+            Some(stream) => stream,
+            empty => empty.insert(begin()?),
+        };
+        stream.fill(bytes);
+        Ok(())
     }
 
-    pub(super) fn next_u64(&mut self) -> u64 {
+    /// # Errors
+    /// While events are replayed.
+    pub(super) fn next_u64(&mut self) -> Result<u64, Refusal> {
         let mut bytes = [0; 8];
-        self.fill(&mut bytes);
-        u64::from_le_bytes(bytes)
+        self.fill(&mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
     }
 
     /// The seed of hash maps: one for the whole life of an actor, so that a recovered instance is seeded like the one

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::deadline::Deadline;
 use super::growth::Growth;
 use super::guest_log::GuestLog;
-use super::randomness::Randomness;
+use super::randomness::{Draws, Randomness};
 use super::shared::Shared;
 use super::turn::Turn;
 use super::{InstanceOptions, Moment};
@@ -29,6 +29,8 @@ pub(super) struct State {
     pub(super) randomness: Randomness,
     /// The turn that is being handled; `None` outside `handle`.
     pub(super) turn: Option<Turn>,
+    /// Where the random numbers of the next call come from.
+    pub(super) draws: Draws,
 }
 
 impl State {
@@ -43,6 +45,7 @@ impl State {
             log: GuestLog::new(address, silent, &shared.limits),
             randomness,
             turn: None,
+            draws: Draws::default(),
             shared,
         }
     }
@@ -52,11 +55,12 @@ impl State {
         self.moment = moment;
         self.growth.enter();
         self.log.enter();
-        self.randomness.enter(moment);
+        self.randomness.enter(moment, self.draws);
     }
 
     /// Cleans up after a call into the guest.
     pub(super) fn leave(&mut self) {
         self.log.leave();
+        self.draws = Draws::default();
     }
 }

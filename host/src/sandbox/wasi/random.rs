@@ -16,7 +16,7 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 
 fn add_numbers(random: &mut LinkerInstance<'_, State>, bytes: &str, number: &str) -> wasmtime::Result<()> {
     random.func_wrap(bytes, random_bytes)?;
-    random.func_wrap(number, |mut store, (): ()| Ok((store.data_mut().randomness.next_u64(),)))
+    random.func_wrap(number, |mut store, (): ()| Ok((store.data_mut().randomness.next_u64()?,)))
 }
 
 fn random_bytes(mut store: StoreContextMut<'_, State>, (length,): (u64,)) -> wasmtime::Result<(Vec<u8>,)> {
@@ -25,6 +25,6 @@ fn random_bytes(mut store: StoreContextMut<'_, State>, (length,): (u64,)) -> was
         bail!("the actor's code asked for {length} random bytes at once");
     }
     let mut bytes = vec![0; usize::try_from(length)?];
-    state.randomness.fill(&mut bytes);
+    state.randomness.fill(&mut bytes)?;
     Ok((bytes,))
 }

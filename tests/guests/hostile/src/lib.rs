@@ -81,9 +81,16 @@ impl behavior::Guest for Hostile {
             "trap-in-start" => panic!("start traps"),
             "refuse-start" => return Err(behavior::StartError::Failed("not today".to_owned())),
             "effect-in-start" => effects::request_snapshot(),
+            "random-in-start" => with_state(|state| state.total = wasi::random_u64()),
             _ => {}
         }
         let Some(base) = base else { return Ok(()) };
+        match with_state(|state| state.key.clone()).as_str() {
+            "trap-at-snapshot" => panic!("start traps at a snapshot"),
+            "loop-at-snapshot" => loop_forever(),
+            "refuse-snapshot" => return Err(behavior::StartError::Failed("not this one".to_owned())),
+            _ => {}
+        }
         let Ok(total) = base.state.try_into() else { return Err(behavior::StartError::UnknownStateVersion) };
         if base.state_version != 1 {
             return Err(behavior::StartError::UnknownStateVersion);
