@@ -6,6 +6,7 @@ mod echo;
 mod frame;
 mod http;
 mod journal;
+mod mass;
 mod raw_disk;
 mod raw_log;
 mod read;
@@ -87,6 +88,8 @@ fn all() -> Vec<Row> {
         row("log-replay-single-frames", "/s", "the same, one event per frame", |b| replay::run(b, Store::Log, 1)),
         row("memory-activation", "µs", "first `get` of a passive actor with a snapshot, memory provider, median", |b| activation::run(b, Store::Memory)),
         row("log-activation", "µs", "first `get` of a passive actor with a snapshot, log, median", |b| activation::run(b, Store::Log)),
+        row("memory-mass-recovery", "/s", "passive actors with 20 events each, all called at once, memory provider; beside it a `get` of a live one", |b| mass::run(b, Store::Memory)),
+        row("log-mass-recovery", "/s", "the same, log, page cache warm", |b| mass::run(b, Store::Log)),
         row("resident-bytes-per-actor", "B", "resident memory that one more live counter takes: host, guest, index", resident::run),
         row("frame-encode-256", "/s", "a frame of 256 events of 9 bytes encoded, events per second of one thread", |b| frame::run(b, Work::Encode, 256)),
         row("frame-encode-1", "/s", "a frame of one event encoded", |b| frame::run(b, Work::Encode, 1)),
