@@ -39,3 +39,4 @@ mod the_metrics_show_what_a_server_does;
 mod the_readme_shows_curl_commands_that_work;
 mod the_same_component_deployed_again_changes_nothing;
 mod what_does_not_exist_is_named_with_a_code;
+mod writers_share_syncs;

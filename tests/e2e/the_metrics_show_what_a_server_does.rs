@@ -28,6 +28,11 @@ const AT_LEAST: &[(&str, &str, f64)] = &[
     ("greenroom_snapshots_total", r#"kind="counter",result="saved",reason="operator""#, 1.0),
     ("greenroom_snapshot_save_seconds_count", r#"kind="counter""#, 1.0),
     ("greenroom_snapshot_bytes_sum", r#"kind="counter""#, 1.0),
+    ("greenroom_snapshot_load_seconds_count", r#"kind="counter""#, 1.0),
+    ("greenroom_snapshot_load_bytes_sum", r#"kind="counter""#, 1.0),
+    ("greenroom_queue_wait_seconds_count", r#"kind="counter""#, 2.0),
+    ("greenroom_recovery_failures_total", r#"kind="hostile",code="GR0040""#, 1.0),
+    ("greenroom_unusable_snapshots_total", r#"kind="hostile",why="start-failed""#, 1.0),
     ("greenroom_traps_total", r#"kind="hostile",code="GR0040""#, 1.0),
     ("greenroom_refused_commands_total", r#"kind="account",code="GR0007""#, 1.0),
     ("greenroom_refused_commands_total", r#"kind="counter",code="GR0004""#, 1.0),
@@ -56,6 +61,12 @@ fn the_metrics_show_what_a_server_does() -> Result<()> {
     assert_eq!(client.call("counter", "a", "increment", "{")?.code()?, "GR0005");
     assert_eq!(client.call("account", "a", "withdraw", r#"{"cents": 1}"#)?.code()?, "GR0007");
     assert_eq!(client.call("hostile", "a", "trap", "")?.code()?, "GR0040");
+    assert_eq!(client.call("hostile", "trap-in-start", "get", "")?.code()?, "GR0040");
+    client.call("hostile", "trap-at-snapshot", "add", "")?.ok()?;
+    client.operate("hostile", "trap-at-snapshot", "snapshot")?.ok()?;
+    client.operate("hostile", "trap-at-snapshot", "passivate")?.ok()?;
+    stage.wait_for("passive", || Ok(client.status("hostile", "trap-at-snapshot")?.phase == "passive"))?;
+    client.call("hostile", "trap-at-snapshot", "get", "")?.ok()?;
 
     let metrics = client.get("/metrics")?.ok()?.text();
     for (name, labels, least) in AT_LEAST {

@@ -4,8 +4,9 @@
 //! run on the task's own thread; the sandbox bounds them. Everything else waits here, in one place: `perform`.
 
 use std::future::ready;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -79,9 +80,16 @@ impl Actor {
 
     /// Brings the actor back, in the order: permit, snapshot, events, `recovered`.
     async fn recover(&mut self) -> Result<Live, RecoveryError> {
-        self.progress.enter(Phase::WaitingForPermit);
         let waited = Instant::now();
-        let permit = self.stage.recoveries.acquire().await;
+        let stage = Arc::clone(&self.stage);
+        let mut place = pin!(stage.recoveries.acquire());
+        // Who sees that it waits may rely on its place in the queue.
+        let first = futures_util::poll!(place.as_mut());
+        self.progress.enter(Phase::WaitingForPermit);
+        let permit = match first {
+            Poll::Ready(permit) => permit,
+            Poll::Pending => place.await,
+        };
         let metrics = self.code.metrics();
         metrics.permit_seconds.record(waited.elapsed().as_secs_f64());
         let began = Instant::now();
@@ -91,6 +99,7 @@ impl Actor {
         metrics.recovery_seconds.record(began.elapsed().as_secs_f64());
         metrics.recovered(if result.is_ok() { "ok" } else { "failed" });
         if let Err(error) = &result {
+            metrics.recovery_failed(error.code());
             tracing::error!(actor = %self.address, code = %error.code(), %error, "recovery failed");
         }
         result
@@ -109,6 +118,7 @@ impl Actor {
         let now = self.stage.clock.now();
         let moment = Moment { time: now, sequence: recovered.sequence };
         recovered.instance.recovered(moment).map_err(RecoveryError::Start)?;
+        recovery.discard(&recovered.unusable).await;
         self.progress.runs(recovered.revision.number);
         self.progress.recovery_ends(recovered.sequence);
         Ok(Live::new(self, recovered, now))
@@ -119,7 +129,7 @@ impl Actor {
         self.progress.enter(if self.mailbox.is_closed() { Phase::Passivating } else { Phase::Running });
         // A turn whose outcome was unknown may be in the journal without having been published.
         self.stage.crew.published(live.id, live.head);
-        live.snapshots.not_before = backlog.no_snapshot_before;
+        live.snapshots.not_before = live.snapshots.not_before.max(backlog.no_snapshot_before);
         live.store_changes(backlog);
         for (id, tell) in live.ledger.outbox() {
             self.stage.crew.deliver(&self.address, id, tell.clone());
@@ -128,6 +138,9 @@ impl Actor {
             if live.snapshot_for(asker).is_err() {
                 return live.end(Exit::Recover, backlog).await;
             }
+        }
+        if live.consider_snapshot(self.stage.clock.now()).is_err() {
+            return live.end(Exit::Recover, backlog).await;
         }
         let turns_max = usize::try_from(self.stage.limits.pipelined_turns).unwrap_or(1).max(1);
         let answers_max = usize::try_from(self.stage.limits.mailbox_commands).unwrap_or(usize::MAX).max(1);

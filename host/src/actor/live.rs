@@ -57,10 +57,11 @@ pub(super) enum Exit {
 
 impl Live {
     pub(super) fn new(actor: &Actor, recovered: Recovered, now: Timestamp) -> Self {
-        let Recovered { revision, instance, ledger, sequence, base, replayed, key_event } = recovered;
+        let Recovered { revision, instance, ledger, sequence, base, replayed, key_event, unusable } = recovered;
         let (events, bytes) = replayed;
         let key_types = revision.event_indices(&actor.code.policy().snapshots.on_events);
         let newest_time = base.map_or(now, |(_, time)| time);
+        let passed_over = !unusable.is_empty();
         Self {
             stage: Arc::clone(&actor.stage),
             code: Arc::clone(&actor.code),
@@ -72,8 +73,8 @@ impl Live {
             ledger,
             head: sequence,
             gate: Gate::default(),
-            since: SinceSnapshot { events, bytes, elapsed_ms: 0, key_event, requested: false },
-            snapshots: Snapshotting::after(base.map(|(at, _)| at), newest_time),
+            since: SinceSnapshot { events, bytes, elapsed_ms: 0, key_event, requested: false, passed_over },
+            snapshots: Snapshotting::after(base.map(|(at, _)| at), newest_time, unusable),
             key_types,
             busy_ns: 0.0,
             last_active: Instant::now(),

@@ -1,5 +1,7 @@
 //! What arrives at an actor: commands through its mailbox, orders of the host beside it.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
@@ -24,6 +26,8 @@ pub(crate) struct Envelope {
     pub(crate) context: CommandContext,
     /// Where the answer goes.
     pub(crate) reply_to: ReplyTo,
+    /// Since when it waits.
+    pub(crate) since: Instant,
 }
 
 impl Envelope {

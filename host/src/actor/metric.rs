@@ -1,7 +1,10 @@
 //! The counters of actors: names, units and labels in one place.
 
+use std::time::Duration;
+
 use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, histogram};
 
+use super::Unusable;
 use crate::decide::SnapshotReason;
 use crate::vocab::{Code, Kind, Tenant};
 
@@ -19,6 +22,12 @@ const RECOVERY_SECONDS: &str = "greenroom_recovery_seconds";
 const RECOVERY_PERMIT_SECONDS: &str = "greenroom_recovery_permit_wait_seconds";
 const REPLAYED_EVENTS: &str = "greenroom_replayed_events_total";
 const REPLAY_MICROS: &str = "greenroom_replay_microseconds_total";
+const RECOVERY_FAILURES: &str = "greenroom_recovery_failures_total";
+const UNUSABLE_SNAPSHOTS: &str = "greenroom_unusable_snapshots_total";
+const SNAPSHOT_LOAD_SECONDS: &str = "greenroom_snapshot_load_seconds";
+const SNAPSHOT_LOAD_BYTES: &str = "greenroom_snapshot_load_bytes";
+const RETENTION_FAILURES: &str = "greenroom_retention_failures_total";
+const QUEUE_SECONDS: &str = "greenroom_queue_wait_seconds";
 const SNAPSHOTS: &str = "greenroom_snapshots_total";
 const SNAPSHOT_SECONDS: &str = "greenroom_snapshot_save_seconds";
 const SNAPSHOT_BYTES: &str = "greenroom_snapshot_bytes";
@@ -43,6 +52,16 @@ pub fn describe_metrics() {
     describe_histogram!(RECOVERY_PERMIT_SECONDS, Unit::Seconds, "Time a recovery waited for its permit");
     describe_counter!(REPLAYED_EVENTS, "Events replayed into instances");
     describe_counter!(REPLAY_MICROS, Unit::Microseconds, "Time inside guests while replaying");
+    describe_counter!(RECOVERY_FAILURES, "Recoveries that failed, by the code of the reason");
+    describe_counter!(UNUSABLE_SNAPSHOTS, "Snapshots that a recovery passed over, by why");
+    describe_histogram!(SNAPSHOT_LOAD_SECONDS, Unit::Seconds, "Time to load a snapshot");
+    describe_histogram!(
+        SNAPSHOT_LOAD_BYTES,
+        Unit::Bytes,
+        "Bytes of a loaded snapshot, with what the host keeps beside the state"
+    );
+    describe_counter!(RETENTION_FAILURES, "Times that old snapshots or events could not be deleted");
+    describe_histogram!(QUEUE_SECONDS, Unit::Seconds, "Time that the oldest command of a turn waited for it");
     describe_counter!(SNAPSHOTS, "Snapshots, by result and reason");
     describe_histogram!(SNAPSHOT_SECONDS, Unit::Seconds, "Time to save a snapshot");
     describe_histogram!(SNAPSHOT_BYTES, Unit::Bytes, "Bytes of a snapshot's state");
@@ -66,6 +85,10 @@ pub(crate) struct KindMetrics {
     pub(crate) permit_seconds: Histogram,
     pub(crate) replayed_events: Counter,
     pub(crate) replay_micros: Counter,
+    pub(crate) retention_failures: Counter,
+    pub(crate) queue_seconds: Histogram,
+    snapshot_load_seconds: Histogram,
+    snapshot_load_bytes: Histogram,
     pub(crate) snapshot_seconds: Histogram,
     pub(crate) snapshot_bytes: Histogram,
     pub(crate) append_seconds: Histogram,
@@ -98,6 +121,10 @@ impl KindMetrics {
             permit_seconds: of_kind!(histogram, RECOVERY_PERMIT_SECONDS),
             replayed_events: of_kind!(counter, REPLAYED_EVENTS),
             replay_micros: of_kind!(counter, REPLAY_MICROS),
+            retention_failures: of_kind!(counter, RETENTION_FAILURES),
+            queue_seconds: of_kind!(histogram, QUEUE_SECONDS),
+            snapshot_load_seconds: of_kind!(histogram, SNAPSHOT_LOAD_SECONDS),
+            snapshot_load_bytes: of_kind!(histogram, SNAPSHOT_LOAD_BYTES),
             snapshot_seconds: of_kind!(histogram, SNAPSHOT_SECONDS),
             snapshot_bytes: of_kind!(histogram, SNAPSHOT_BYTES),
             append_seconds: of_kind!(histogram, APPEND_SECONDS),
@@ -120,6 +147,23 @@ impl KindMetrics {
     /// A recovery ended.
     pub(crate) fn recovered(&self, result: &'static str) {
         self.labelled(RECOVERIES, "result", result.to_owned()).increment(1);
+    }
+
+    /// A recovery failed.
+    pub(crate) fn recovery_failed(&self, code: Code) {
+        self.labelled(RECOVERY_FAILURES, "code", code.to_string()).increment(1);
+    }
+
+    /// A recovery passed a snapshot over.
+    pub(crate) fn unusable_snapshot(&self, why: Unusable) {
+        self.labelled(UNUSABLE_SNAPSHOTS, "why", why.label().to_owned()).increment(1);
+    }
+
+    /// A snapshot was loaded.
+    pub(crate) fn snapshot_loaded(&self, took: Duration, bytes: usize) {
+        self.snapshot_load_seconds.record(took.as_secs_f64());
+        #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+        self.snapshot_load_bytes.record(bytes as f64);
     }
 
     /// A snapshot was saved or failed.

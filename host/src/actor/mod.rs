@@ -27,6 +27,6 @@ pub(crate) use life::Actor;
 pub(crate) use mail::{Envelope, Order};
 pub(crate) use metric::{KindMetrics, LIVE_ACTORS};
 pub(crate) use progress::Progress;
-pub(crate) use recovery::{Recovery, RecoveryError};
+pub(crate) use recovery::{Recovery, RecoveryError, Unusable};
 pub(crate) use revision::{EventTypeOf, Remap, Revision};
 pub(crate) use stage::{Code, Crew, Policy, ReplayRate, Stage};

@@ -11,7 +11,7 @@ use crate::vocab::Sequence;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
-    /// Not live; its state is in the journal.
+    /// Not live, or about to be: its state is in the journal.
     Passive,
     /// Queued behind other recoveries.
     WaitingForPermit,
@@ -70,7 +70,7 @@ pub(crate) struct Progress {
 impl Default for Progress {
     fn default() -> Self {
         Self {
-            phase: AtomicU8::new(index_of(Phase::WaitingForPermit)),
+            phase: AtomicU8::new(index_of(Phase::Passive)),
             revision: AtomicU32::new(0),
             born: Instant::now(),
             durable: AtomicU64::new(0),
@@ -111,12 +111,19 @@ impl Progress {
         self.recovery_from_ns.store(self.age_ns(), Ordering::Release);
         self.recovery_took_ns.store(0, Ordering::Release);
         self.events_done.store(0, Ordering::Release);
+        self.events_total.store(0, Ordering::Release);
+        self.base.store(0, Ordering::Release);
     }
 
     /// It is known what is to be replayed.
     pub(crate) fn recovery_planned(&self, base: Sequence, head: Sequence) {
         self.base.store(base.0, Ordering::Release);
         self.events_total.store(head.since(base), Ordering::Release);
+    }
+
+    /// Events replayed so far, and events to replay in all.
+    pub(crate) fn events(&self) -> (u64, u64) {
+        (self.events_done.load(Ordering::Acquire), self.events_total.load(Ordering::Acquire))
     }
 
     pub(crate) fn replayed(&self, events: u64) {
@@ -141,7 +148,7 @@ impl Progress {
     /// The recovery that is running, or how the last one went; `None` while it waits for its permit.
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
     pub(crate) fn recovery(&self) -> Option<RecoveryProgress> {
-        if self.phase() == Phase::WaitingForPermit {
+        if matches!(self.phase(), Phase::Passive | Phase::WaitingForPermit) {
             return None;
         }
         let took = self.recovery_took_ns.load(Ordering::Acquire);

@@ -4,7 +4,7 @@
 //! skipped: what cannot be read or applied ends the recovery with an error that names the number.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::ledger::Ledger;
 use super::{Code, Phase, Progress, Revision, Stage};
@@ -16,8 +16,10 @@ use crate::sandbox::{
 use crate::vocab::{Address, Code as ErrorCode, Sequence, Timestamp};
 
 mod replay;
+mod unusable;
 
 use replay::Replay;
+pub(crate) use unusable::Unusable;
 
 /// Why an actor could not be brought back.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -47,6 +49,10 @@ pub(crate) enum RecoveryError {
     NoBase { deleted_through: Sequence, tried: usize },
     #[error("the journal should go on with {expected}, the store has {found:?}")]
     Gap { expected: Sequence, found: Option<Sequence> },
+    #[error(
+        "it took longer than the {limit_ms} ms of recovery.time_limit_ms; {done} of {total} events were replayed; try again, or raise the limit"
+    )]
+    OutOfTime { limit_ms: u64, done: u64, total: u64 },
 }
 
 impl RecoveryError {
@@ -60,6 +66,7 @@ impl RecoveryError {
             Self::Replay(_) => ErrorCode::ReplayFailed,
             Self::Ledger { .. } | Self::NoBase { .. } => ErrorCode::StoreCorrupt,
             Self::Gap { .. } => ErrorCode::SequenceGap,
+            Self::OutOfTime { .. } => ErrorCode::RecoveryOutOfTime,
         }
     }
 }
@@ -90,17 +97,49 @@ pub(crate) struct Recovered {
     pub(crate) replayed: (u64, u64),
     /// Whether one of those events is of a type that asks for a snapshot.
     pub(crate) key_event: bool,
+    /// Newer snapshots that could not be used, and why.
+    pub(crate) unusable: Vec<(Sequence, Unusable)>,
+}
+
+/// An instance that started, and what the host keeps beside its state.
+type Ready = (Instance, Ledger);
+
+/// Where a recovery starts.
+struct Start {
+    instance: Instance,
+    ledger: Ledger,
+    /// The snapshot, and when it was taken; `None`: from the first event.
+    base: Option<(Sequence, Timestamp)>,
+    /// Newer ones that could not be used.
+    unusable: Vec<(Sequence, Unusable)>,
 }
 
 impl Recovery<'_> {
-    /// Walks the whole way. The instance has replayed everything, but was not told `recovered`.
+    /// Walks the whole way, within the kind's time limit. The instance has replayed everything, but was not told
+    /// `recovered`. What the store answers after the limit is ignored: the walk that asked is gone.
     pub(crate) async fn run(&self) -> Result<Recovered, RecoveryError> {
         let revision = self.code.current().await?;
+        self.in_time(self.walk(revision)).await
+    }
+
+    /// Gives something up when it takes longer than a recovery may.
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, RecoveryError>>) -> Result<T, RecoveryError> {
+        let limit_ms = self.code.policy().recovery.time_limit_ms;
+        match tokio::time::timeout(Duration::from_millis(limit_ms), work).await {
+            Ok(result) => result,
+            Err(_) => {
+                let (done, total) = self.progress.map_or((0, 0), Progress::events);
+                Err(RecoveryError::OutOfTime { limit_ms, done, total })
+            }
+        }
+    }
+
+    async fn walk(&self, revision: Arc<Revision>) -> Result<Recovered, RecoveryError> {
         self.enter(Phase::LoadingSnapshot);
         let id = self.address.id();
         let head = self.stage.provider.head(id).await?;
         let target = head.sequence.min(self.through);
-        let (instance, ledger, base) = self.start(&revision, &head, target).await?;
+        let Start { instance, ledger, base, unusable } = self.start(&revision, &head, target).await?;
         let from = base.map_or(Sequence::ZERO, |(sequence, _)| sequence);
         if let Some(progress) = self.progress {
             progress.recovery_planned(from, target);
@@ -118,41 +157,32 @@ impl Recovery<'_> {
                 tokio::task::yield_now().await;
             }
         }
-        replay.finish(target, base)
+        Ok(Recovered { unusable, ..replay.finish(target, base)? })
     }
 
     /// Starts an instance from the newest snapshot that this code can use, or from nothing.
-    async fn start(
-        &self,
-        revision: &Arc<Revision>,
-        head: &Head,
-        target: Sequence,
-    ) -> Result<(Instance, Ledger, Option<(Sequence, Timestamp)>), RecoveryError> {
+    async fn start(&self, revision: &Arc<Revision>, head: &Head, target: Sequence) -> Result<Start, RecoveryError> {
         let id = self.address.id();
         let candidates = self.stage.provider.list_snapshots(id).await?;
-        let mut tried: usize = 0;
+        let mut unusable = Vec::new();
         for meta in candidates.iter().filter(|meta| meta.sequence <= target && meta.sequence >= head.deleted_through) {
-            tried = tried.saturating_add(1);
-            match self.stage.provider.load_snapshot(id, meta.sequence).await {
-                Ok(Some(snapshot)) if snapshot.meta.sequence == meta.sequence => {
-                    if let Some((instance, ledger)) = self.start_from(revision, &snapshot)? {
-                        return Ok((instance, ledger, Some((meta.sequence, meta.time))));
-                    }
+            match self.try_snapshot(revision, meta.sequence).await? {
+                Ok((instance, ledger)) => {
+                    return Ok(Start { instance, ledger, base: Some((meta.sequence, meta.time)), unusable });
                 }
-                Ok(_) => {}
-                Err(error @ StoreError::Corrupt { .. }) => {
-                    tracing::warn!(actor = %self.address, sequence = %meta.sequence, %error, "snapshot unusable; trying an older one");
-                }
-                Err(error) => return Err(error.into()),
+                Err(why) => unusable.push((meta.sequence, why)),
             }
+            // A store in memory never waits, and the time limit is looked at where somebody does.
+            tokio::task::yield_now().await;
         }
+        let tried = unusable.len();
         if head.deleted_through > Sequence::ZERO {
             return Err(RecoveryError::NoBase { deleted_through: head.deleted_through, tried });
         }
         let mut instance = self.instantiate(revision)?;
         let moment = Moment { time: Timestamp(0), sequence: Sequence::ZERO };
         match instance.start(moment, None).map_err(RecoveryError::Start)? {
-            Started::Ready => Ok((instance, Ledger::default(), None)),
+            Started::Ready => Ok(Start { instance, ledger: Ledger::default(), base: None, unusable }),
             Started::UnknownStateVersion => Err(RecoveryError::Start(GuestFailure::Refused {
                 call: "start",
                 reason: "it refused the state version of a snapshot that was not given".to_owned(),
@@ -160,27 +190,58 @@ impl Recovery<'_> {
         }
     }
 
-    /// `None`: this code does not read the snapshot's layout, or the host not what it kept beside it.
+    /// An instance that started from the snapshot at a number, or why there is none. The outer error is about something
+    /// else than the snapshot.
+    async fn try_snapshot(
+        &self,
+        revision: &Arc<Revision>,
+        at: Sequence,
+    ) -> Result<Result<Ready, Unusable>, RecoveryError> {
+        let began = Instant::now();
+        let (why, reason) = match self.stage.provider.load_snapshot(self.address.id(), at).await {
+            Ok(Some(snapshot)) if snapshot.meta.sequence == at => {
+                let bytes = snapshot.state.len().saturating_add(snapshot.ledger.len());
+                self.code.metrics().snapshot_loaded(began.elapsed(), bytes);
+                match self.start_from(revision, &snapshot)? {
+                    Ok(started) => return Ok(Ok(started)),
+                    Err(unusable) => unusable,
+                }
+            }
+            Ok(_) => (Unusable::Gone, "the store lists it and does not have it".to_owned()),
+            Err(error @ StoreError::Corrupt { .. }) => (Unusable::Corrupt, error.to_string()),
+            Err(error) => return Err(error.into()),
+        };
+        self.pass_over(at, why, &reason);
+        Ok(Err(why))
+    }
+
     fn start_from(
         &self,
         revision: &Arc<Revision>,
         snapshot: &Snapshot,
-    ) -> Result<Option<(Instance, Ledger)>, RecoveryError> {
+    ) -> Result<Result<Ready, (Unusable, String)>, RecoveryError> {
         let sequence = snapshot.meta.sequence;
         let ledger = match Ledger::decode(&snapshot.ledger) {
             Ok(ledger) => ledger,
-            Err(error) => {
-                tracing::warn!(actor = %self.address, %sequence, %error, "snapshot unusable; trying an older one");
-                return Ok(None);
-            }
+            Err(error) => return Ok(Err((Unusable::Ledger, error.to_string()))),
         };
         let began = Instant::now();
         let mut instance = self.instantiate(revision)?;
         let base = GuestSnapshot { state_version: snapshot.meta.state_version, state: snapshot.state.to_vec() };
         let moment = Moment { time: snapshot.meta.time, sequence };
-        let started = instance.start(moment, Some(&base)).map_err(RecoveryError::Start)?;
+        match instance.start(moment, Some(&base)) {
+            Ok(Started::Ready) => {}
+            Ok(Started::UnknownStateVersion) => {
+                let reason = format!("the code does not read state version {}", base.state_version);
+                return Ok(Err((Unusable::Layout, reason)));
+            }
+            Err(failure) => {
+                let reason = failure.to_string();
+                return Unusable::of(failure).map(|why| Err((why, reason)));
+            }
+        }
         self.code.policy().rate.started(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX));
-        Ok((started == Started::Ready).then_some((instance, ledger)))
+        Ok(Ok((instance, ledger)))
     }
 
     fn instantiate(&self, revision: &Arc<Revision>) -> Result<Instance, RecoveryError> {

@@ -10,12 +10,13 @@ use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use super::ask::AskError;
+use super::ledger::Ledger;
 use super::live::Live;
-use super::{Code, Stage};
+use super::{Code, Stage, Unusable};
 use crate::decide::{SinceSnapshot, SnapshotReason, plan_retention, snapshot_due};
 use crate::provider::{DeleteGuard, Snapshot, SnapshotMeta, StoreError};
 use crate::sandbox::{GuestFailure, Moment};
-use crate::vocab::{ActorId, Sequence, Timestamp};
+use crate::vocab::{ActorId, Address, Sequence, Timestamp};
 
 /// After a capture that killed the instance, policies ask for no other one for this long: what is replayed again after
 /// each would be the host's time.
@@ -39,6 +40,8 @@ pub(super) struct Snapshotting {
     pub(super) newest_time: Timestamp,
     /// Only who asks gets one before this: the guest died of the last.
     pub(super) not_before: Option<Instant>,
+    /// Older ones that this code cannot start from: they are not counted among those that are kept.
+    unusable: Arc<[Sequence]>,
 }
 
 /// How a save ended.
@@ -52,9 +55,17 @@ pub(super) struct Saved {
 }
 
 impl Snapshotting {
-    /// Nothing on its way; the newest durable snapshot, and when it was taken (or the actor came on stage).
-    pub(super) fn after(newest: Option<Sequence>, newest_time: Timestamp) -> Self {
-        Self { newest, newest_time, ..Self::default() }
+    /// Nothing on its way; the newest durable snapshot, when it was taken (or the actor came on stage), and those that
+    /// the recovery passed over. If the code itself failed at one, no policy asks for another for a while.
+    pub(super) fn after(
+        newest: Option<Sequence>,
+        newest_time: Timestamp,
+        passed_over: Vec<(Sequence, Unusable)>,
+    ) -> Self {
+        let rests = passed_over.iter().any(|(_, why)| why.is_the_codes());
+        let not_before = rests.then(|| Instant::now() + REST_AFTER_DEATH);
+        let unusable = passed_over.into_iter().map(|(sequence, _)| sequence).collect();
+        Self { newest, newest_time, not_before, unusable, ..Self::default() }
     }
 
     /// Whether the guest died of the last one not long ago. Every further try would cost a recovery.
@@ -169,7 +180,8 @@ impl Live {
             && let Some((snapshot, reason)) = self.snapshots.captured.take()
         {
             let (stage, code) = (Arc::clone(&self.stage), Arc::clone(&self.code));
-            self.snapshots.saving = Some(Box::pin(save(stage, code, snapshot, reason)));
+            self.snapshots.saving =
+                Some(Box::pin(save(stage, code, snapshot, reason, Arc::clone(&self.snapshots.unusable))));
         }
     }
 
@@ -208,29 +220,65 @@ impl Live {
     }
 }
 
-async fn save(stage: Arc<Stage>, code: Arc<dyn Code>, snapshot: Snapshot, reason: SnapshotReason) -> Saved {
+async fn save(
+    stage: Arc<Stage>,
+    code: Arc<dyn Code>,
+    snapshot: Snapshot,
+    reason: SnapshotReason,
+    unusable: Arc<[Sequence]>,
+) -> Saved {
     let began = Instant::now();
-    let (id, address) = (snapshot.address.id(), Arc::clone(&snapshot.address));
+    let address = Arc::clone(&snapshot.address);
     let SnapshotMeta { sequence, time, state_bytes: bytes, .. } = snapshot.meta;
     let result = stage.provider.save_snapshot(snapshot).await;
     if result.is_ok()
-        && let Err(error) = retire(&stage, code.as_ref(), id).await
+        && let Err(error) = retire(&stage, code.as_ref(), &address, sequence, &unusable).await
     {
+        code.metrics().retention_failures.increment(1);
         tracing::warn!(actor = %address, %error, "old snapshots or events could not be deleted; the next snapshot tries again");
     }
     Saved { sequence, time, bytes, seconds: began.elapsed().as_secs_f64(), reason, result }
 }
 
 /// Deletes what retention does not keep. A crash in the middle leaves more than is kept, never less.
-async fn retire(stage: &Stage, code: &dyn Code, id: ActorId) -> Result<(), StoreError> {
+///
+/// Events go only behind a snapshot that has just been read back whole. One that cannot be is deleted instead, and what
+/// is kept is counted again without it.
+async fn retire(
+    stage: &Stage,
+    code: &dyn Code,
+    address: &Address,
+    saved: Sequence,
+    unusable: &[Sequence],
+) -> Result<(), StoreError> {
+    let id = address.id();
     let snapshots = stage.provider.list_snapshots(id).await?;
-    let numbers: Vec<Sequence> = snapshots.iter().map(|meta| meta.sequence).collect();
-    let plan = plan_retention(&code.policy().retention, &numbers);
-    if let Some(through) = plan.events_through {
-        stage.provider.delete_through(id, through, DeleteGuard::BehindSnapshot).await?;
+    let is_usable = |sequence: &Sequence| *sequence == saved || !unusable.contains(sequence);
+    let mut kept: Vec<Sequence> = snapshots.iter().map(|meta| meta.sequence).filter(is_usable).collect();
+    let mut plan = plan_retention(&code.policy().retention, &kept);
+    while let Some(through) = plan.events_through {
+        if is_whole(stage, id, through).await? {
+            stage.provider.delete_through(id, through, DeleteGuard::BehindSnapshot).await?;
+            break;
+        }
+        tracing::warn!(actor = %address, sequence = %through, "a snapshot cannot be read back; it is deleted, and no event behind it");
+        code.metrics().unusable_snapshot(Unusable::Corrupt);
+        stage.provider.delete_snapshot(id, through).await?;
+        kept.retain(|sequence| *sequence != through);
+        plan = plan_retention(&code.policy().retention, &kept);
     }
-    for sequence in plan.snapshots {
-        stage.provider.delete_snapshot(id, sequence).await?;
+    let Some(oldest_surplus) = plan.snapshots.first() else { return Ok(()) };
+    for meta in snapshots.iter().filter(|meta| meta.sequence <= *oldest_surplus) {
+        stage.provider.delete_snapshot(id, meta.sequence).await?;
     }
     Ok(())
+}
+
+/// Whether the snapshot at a number is durable, passes its checksum, and what the host keeps beside it can be read.
+async fn is_whole(stage: &Stage, id: ActorId, at: Sequence) -> Result<bool, StoreError> {
+    match stage.provider.load_snapshot(id, at).await {
+        Ok(loaded) => Ok(loaded.is_some_and(|it| it.meta.sequence == at && Ledger::decode(&it.ledger).is_ok())),
+        Err(StoreError::Corrupt { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
 }

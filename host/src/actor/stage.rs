@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::metric::KindMetrics;
 use super::{RecoveryError, Revision, Tell, TellId};
-use crate::decide::{PassivationSettings, ReplayCost, RetentionSettings, SnapshotSettings};
+use crate::decide::{PassivationSettings, RecoverySettings, ReplayCost, RetentionSettings, SnapshotSettings};
 use crate::provider::SharedProvider;
 use crate::sandbox::EventType;
 use crate::vocab::{ActorId, Address, Clock, Limits, RevisionId, Sequence, Timestamp};
@@ -62,6 +62,8 @@ pub(crate) struct Policy {
     pub(crate) retention: RetentionSettings,
     /// When an idle actor leaves.
     pub(crate) passivation: PassivationSettings,
+    /// What bounds a recovery.
+    pub(crate) recovery: RecoverySettings,
     /// What recovery costs, learned.
     pub(crate) rate: ReplayRate,
 }

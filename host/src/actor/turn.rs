@@ -54,6 +54,9 @@ impl Live {
         let contexts: Vec<CommandContext> = batch.envelopes.iter().map(|envelope| envelope.context.clone()).collect();
         let moment = Moment { time: now, sequence: self.head };
         let began = Instant::now();
+        if let Some(oldest) = batch.envelopes.first() {
+            self.code.metrics().queue_seconds.record(began.duration_since(oldest.since).as_secs_f64());
+        }
         let handled = self.instance.handle(moment, &batch.columns, contexts);
         self.observe(batch.envelopes.len(), began.elapsed(), backlog);
         match handled {
@@ -84,7 +87,14 @@ impl Live {
         }
         for (timer, Timer { name, payload, .. }) in self.ledger.due_timers(now, TIMERS_QUEUED_MAX) {
             let context = CommandContext { caller: Caller::Timer(timer), headers: Vec::new() };
-            backlog.mail.push_back(Envelope { name, payload: payload.into(), key: None, context, reply_to: None });
+            backlog.mail.push_back(Envelope {
+                name,
+                payload: payload.into(),
+                key: None,
+                context,
+                reply_to: None,
+                since: Instant::now(),
+            });
         }
     }
 

@@ -119,4 +119,5 @@ pub(super) const GUEST: &[Code] = &[
     Code::MailboxFull,
 ];
 /// What can go wrong when an actor is brought up from its journal.
-pub(super) const RECOVERY: &[Code] = &[Code::ReplayFailed, Code::UnknownEventType, Code::CompileFailed];
+pub(super) const RECOVERY: &[Code] =
+    &[Code::ReplayFailed, Code::UnknownEventType, Code::CompileFailed, Code::RecoveryOutOfTime];

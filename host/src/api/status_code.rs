@@ -38,6 +38,7 @@ pub const fn http_status(code: Code) -> StatusCode {
         | Code::StorePoisoned
         | Code::DiskFull
         | Code::Unreachable
+        | Code::RecoveryOutOfTime
         | Code::PortInUse => StatusCode::SERVICE_UNAVAILABLE,
         Code::TimedOut | Code::GuestOutOfTime => StatusCode::GATEWAY_TIMEOUT,
         Code::GuestTrapped

@@ -10,7 +10,7 @@ use crate::runtime::HostSettings;
 /// The section whose keys are kinds that people name.
 const KINDS: &str = "kinds";
 /// The sections that a kind can have of its own.
-const KIND_SECTIONS: [&str; 3] = ["snapshots", "retention", "passivation"];
+const KIND_SECTIONS: [&str; 4] = ["snapshots", "retention", "passivation", "recovery"];
 
 /// Refuses the first key that is not known, with the nearest one that is.
 pub(super) fn check_keys(table: &Table, known: &Table) -> Result<(), SettingsError> {

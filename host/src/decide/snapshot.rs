@@ -52,6 +52,8 @@ pub struct SinceSnapshot {
     pub key_event: bool,
     /// The actor asked.
     pub requested: bool,
+    /// The recovery had to pass over the newest snapshot.
+    pub passed_over: bool,
 }
 
 /// What recovery costs for a kind, measured.
@@ -82,6 +84,8 @@ pub enum SnapshotReason {
     Passivation,
     /// An operator asked.
     Operator,
+    /// The recovery had to pass over a newer one that is unusable.
+    PassedOver,
 }
 
 impl SnapshotReason {
@@ -97,6 +101,7 @@ impl SnapshotReason {
             Self::Budget => "recovery-budget",
             Self::Passivation => "passivation",
             Self::Operator => "operator",
+            Self::PassedOver => "passed-over",
         }
     }
 }
@@ -110,6 +115,8 @@ pub fn snapshot_due(settings: &SnapshotSettings, since: &SinceSnapshot, cost: Re
     let reached = |limit: u64, value: u64| limit > 0 && value >= limit;
     if since.requested {
         Some(SnapshotReason::Actor)
+    } else if since.passed_over {
+        Some(SnapshotReason::PassedOver)
     } else if since.key_event {
         Some(SnapshotReason::KeyEvent)
     } else if reached(settings.every_events, since.events) {
@@ -198,6 +205,12 @@ mod tests {
     fn a_budget_that_cannot_be_held_does_not_snapshot_every_event() {
         let settings = SnapshotSettings { recovery_budget_ms: 0.01, ..off() };
         assert_eq!(snapshot_due(&settings, &since(BUDGET_EVENTS_MIN - 1), COST), None);
+    }
+
+    #[test]
+    fn a_snapshot_that_was_passed_over_is_replaced() {
+        let over = SinceSnapshot { passed_over: true, ..since(1) };
+        assert_eq!(snapshot_due(&off(), &over, COST), Some(SnapshotReason::PassedOver));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -101,6 +101,7 @@ async fn attempt(directory: &Arc<Directory>, from: &Arc<Address>, id: TellId, te
         key: Some(format!("{KEY_PREFIX}{}.{}.{}", from.id(), id.sequence, id.index)),
         context: CommandContext { caller: Caller::Actor(Arc::clone(from)), headers: Vec::new() },
         reply_to: Some(reply_to),
+        since: Instant::now(),
     };
     let to_id = to.id();
     come_to(match directory.send(&to, to_id, envelope, OnFull::Wait).await {

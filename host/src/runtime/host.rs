@@ -1,7 +1,7 @@
 //! The face of the library.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::{Semaphore, oneshot, watch};
@@ -239,7 +239,7 @@ impl ActorRef {
         self.check(&command)?;
         let Command { name, payload, idempotency_key: key, client, headers, on_full } = command;
         let context = CommandContext { caller: Caller::Client(client), headers };
-        let envelope = Envelope { name, payload, key, context, reply_to };
+        let envelope = Envelope { name, payload, key, context, reply_to, since: Instant::now() };
         self.inner.directory.send(&self.address, self.id, envelope, on_full).await
     }
 
@@ -289,6 +289,13 @@ impl ActorRef {
                 .map_or(0, |live| live.mailbox.max_capacity().saturating_sub(live.mailbox.capacity())),
             recovery: live.as_ref().and_then(|live| live.progress.recovery()),
         })
+    }
+
+    /// Where the actor is in its life, without asking the store, which may be slow. An actor that waits for its permit
+    /// has its place in the queue.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.inner.directory.find(self.id).map_or(Phase::Passive, |live| live.progress.phase())
     }
 
     /// The state as of a number (`None`: the newest durable one), rebuilt from the journal in an instance of its own.

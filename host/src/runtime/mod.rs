@@ -16,5 +16,7 @@ pub use crate::actor::{AskError, Command, OnFull, Phase, RecoveryProgress, Reply
 pub use builder::HostBuilder;
 pub use feed::EventFeed;
 pub use host::{ActorRef, Host};
-pub use settings::{Durability, HostSettings, KindSettings, PassivationSettings, RetentionSettings, SnapshotSettings};
+pub use settings::{
+    Durability, HostSettings, KindSettings, PassivationSettings, RecoverySettings, RetentionSettings, SnapshotSettings,
+};
 pub use views::{ActorStatus, DeployedRevision, EventView, StateView};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::decide::{PassivationSettings, RetentionSettings, SnapshotSettings};
+pub use crate::decide::{PassivationSettings, RecoverySettings, RetentionSettings, SnapshotSettings};
 pub use crate::provider::Durability;
 
 use crate::actor::{Policy, ReplayRate};
@@ -25,6 +25,8 @@ pub struct HostSettings {
     pub snapshots: SnapshotSettings,
     /// What old snapshots and events are kept, for kinds that `kinds` does not name.
     pub retention: RetentionSettings,
+    /// What bounds recoveries, for kinds that `kinds` does not name.
+    pub recovery: RecoverySettings,
     /// Per kind (`tenant/kind`, or `kind` for every tenant): what differs.
     pub kinds: BTreeMap<String, KindSettings>,
 }
@@ -39,6 +41,8 @@ pub struct KindSettings {
     pub retention: Option<RetentionSettings>,
     /// When live actors become passive.
     pub passivation: Option<PassivationSettings>,
+    /// What bounds recoveries.
+    pub recovery: Option<RecoverySettings>,
 }
 
 impl HostSettings {
@@ -70,7 +74,13 @@ impl HostSettings {
         if snapshots.clone().any(|s| s.recovery_budget_ms.is_nan() || s.recovery_budget_ms < 0.0) {
             return Some("snapshots.recovery_budget_ms must be 0 (off) or more".to_owned());
         }
+        if self.recovery.time_limit_ms == 0 {
+            return Some("recovery.time_limit_ms is 0; the smallest value is 1".to_owned());
+        }
         self.kinds.iter().find_map(|(name, kind)| {
+            if kind.recovery.as_ref().is_some_and(|recovery| recovery.time_limit_ms == 0) {
+                return Some(format!("kinds.{name}.recovery.time_limit_ms is 0; the smallest value is 1"));
+            }
             let keeps_none = kind.retention.as_ref().is_some_and(|retention| retention.keep_snapshots == 0);
             keeps_none.then(|| format!("kinds.{name}.retention.keep_snapshots is 0; the smallest value is 1"))
         })
@@ -82,7 +92,8 @@ impl HostSettings {
         let snapshots = own.and_then(|own| own.snapshots.clone()).unwrap_or_else(|| self.snapshots.clone());
         let retention = own.and_then(|own| own.retention.clone()).unwrap_or_else(|| self.retention.clone());
         let passivation = own.and_then(|own| own.passivation.clone()).unwrap_or_else(|| self.passivation.clone());
-        Policy { snapshots, retention, passivation, rate: ReplayRate::default() }
+        let recovery = own.and_then(|own| own.recovery.clone()).unwrap_or_else(|| self.recovery.clone());
+        Policy { snapshots, retention, passivation, recovery, rate: ReplayRate::default() }
     }
 }
 

@@ -100,6 +100,7 @@ codes! {
     0046 ReplayFailed Operator "an event in the journal could not be applied",
     0047 SnapshotFailed Guest "the snapshot could not be taken or saved; the actor goes on from its events",
     0048 UnknownEventType Operator "the journal holds an event type that the running revision does not know",
+    0051 RecoveryOutOfTime Unavailable "the recovery of the actor took longer than its limit",
     0060 WriteConflict Retry "another writer appended to this journal first; nothing was stored",
     0061 OutcomeUnknown Unknown "the store did not confirm the write; it may or may not be stored",
     0062 StoreFailed Operator "the store failed to read or write",

@@ -1,6 +1,5 @@
-use std::time::Duration;
-
 use anyhow::Result;
+use greenroom_host::runtime::Phase;
 use greenroom_kit::Call;
 use serde_json::Value;
 
@@ -18,8 +17,8 @@ async fn recoveries_are_admitted_in_order_and_bounded() -> Result<()> {
         if at <= 2 {
             eventually("a recovery", async || Ok(host.store.held_heads() == at)).await?;
         } else {
-            // It waits where nothing can be seen; the next one begins when this one has surely arrived.
-            tokio::time::sleep(Duration::from_millis(150)).await;
+            let waits = async || Ok(host.actor(key)?.phase() == Phase::WaitingForPermit);
+            eventually("a place in the queue", waits).await?;
         }
     }
     assert_eq!(host.store.held_heads(), 2, "more recoveries than the limit allows");

@@ -50,6 +50,24 @@ async fn events_behind_the_oldest_kept_snapshot_go() -> Result<()> {
     Ok(())
 }
 
+/// L81: a snapshot that cannot be read back is no reason to delete events: it goes itself, and the events stay.
+#[tokio::test]
+async fn events_go_only_behind_a_snapshot_that_was_read_back() -> Result<()> {
+    let host = probe_with(keep(1, true)).await?;
+    fill(&host, 5).await?;
+    eventually("the deletion", async || Ok(deleted(&host).await? == 5)).await?;
+    host.store.corrupt_snapshot(host.id("a")?, Sequence(10));
+    add_each(&host, "a", 5).await?;
+    let (id, bad) = (host.id("a")?, Sequence(10));
+    let gone = Call::DeleteSnapshot(id, bad);
+    eventually("the end of the bad one", async || Ok(host.store.count(|call| *call == gone) == 1)).await?;
+    snapshots_become(&host, "a", &[5]).await?;
+    assert_eq!(deleted(&host).await?, 5, "events were deleted behind a snapshot that nobody can read");
+    let host = host.crash().await?;
+    assert_eq!(get(&host, "a").await?, 10);
+    Ok(())
+}
+
 /// L83: a deletion that fails stops nothing; the next snapshot makes up for it.
 #[tokio::test]
 async fn a_failed_deletion_is_made_up_for() -> Result<()> {

@@ -14,7 +14,7 @@ mod views;
 
 pub use client::{Answer, Client};
 #[cfg(feature = "inside")]
-pub use faults::{AppendFault, Call, FaultyProvider};
+pub use faults::{AppendFault, Call, FaultyProvider, LastCall};
 #[cfg(feature = "inside")]
 pub use inside::{TestHost, eventually, guest, settings};
 pub use server::{Server, ServerOptions};

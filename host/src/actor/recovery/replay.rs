@@ -100,6 +100,7 @@ impl<'a> Replay<'a> {
             base,
             replayed: self.replayed,
             key_event: self.key_event,
+            unusable: Vec::new(),
         })
     }
 

@@ -68,6 +68,8 @@ pub enum Ask {
     Log {
         text: String,
     },
+    /// Appends an event that it cannot apply.
+    Poison,
 }
 
 #[derive(Debug, Event, Serialize, Deserialize)]
@@ -75,6 +77,7 @@ pub enum Fact {
     Added { by: u64 },
     Marked { text: String },
     MilestoneReached,
+    Poisoned,
 }
 
 #[derive(Debug, Serialize)]
@@ -113,6 +116,7 @@ impl Actor for Probe {
             Ask::Now => note = turn.now().as_ms().to_string(),
             Ask::Mark { text } => turn.append(Fact::Marked { text }),
             Ask::Milestone => turn.append(Fact::MilestoneReached),
+            Ask::Poison => turn.append(Fact::Poisoned),
             Ask::Tick { timer } => {
                 let text = format!("{timer} by {}", caller(turn));
                 turn.append(Fact::Marked { text });
@@ -123,11 +127,13 @@ impl Actor for Probe {
         Ok(turn.reply(|probe| View { total: probe.total, marks: probe.marks.clone(), note }))
     }
 
+    #[expect(clippy::panic, reason = "the event that cannot be applied is what it is for")]
     fn apply(&mut self, event: &Fact) {
         match event {
             Fact::Added { by } => self.total = self.total.saturating_add(*by),
             Fact::Marked { text } => self.marks.push(text.clone()),
             Fact::MilestoneReached => self.marks.push("milestone".to_owned()),
+            Fact::Poisoned => panic!("an event that cannot be applied"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A provider around another one that fails, delays and holds what it is told to, and writes down what was asked.
 
 mod gate;
+mod memory;
 mod plan;
 mod provider;
 
@@ -10,8 +11,9 @@ use greenroom_host::provider::{SharedProvider, StoreError};
 use greenroom_host::vocab::{ActorId, Sequence};
 
 use gate::Gate;
-pub use plan::AppendFault;
-use plan::Plan;
+use memory::Handed;
+pub use plan::{AppendFault, LastCall};
+use plan::{Death, Plan};
 
 /// One call that reached the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +42,8 @@ pub struct FaultyProvider {
     appends: Gate,
     heads: Gate,
     saves: Gate,
+    reads: Arc<Gate>,
+    handed: Arc<Handed>,
 }
 
 impl std::fmt::Debug for FaultyProvider {
@@ -52,8 +56,8 @@ impl FaultyProvider {
     /// Works like `inner`.
     pub fn new(inner: SharedProvider) -> Arc<Self> {
         let (plan, calls) = (Mutex::default(), Mutex::default());
-        let (appends, heads, saves) = (Gate::default(), Gate::default(), Gate::default());
-        Arc::new(Self { inner, plan, calls, appends, heads, saves })
+        let (appends, heads, saves, reads) = (Gate::default(), Gate::default(), Gate::default(), Arc::default());
+        Arc::new(Self { inner, plan, calls, appends, heads, saves, reads, handed: Arc::default() })
     }
 
     /// The provider inside, for looking at what is stored without being written down.
@@ -146,6 +150,47 @@ impl FaultyProvider {
         self.saves.open();
     }
 
+    /// From now on readers of journals get nothing until they are released.
+    pub fn hold_reads(&self) {
+        self.reads.hold();
+    }
+
+    /// Lets every read go.
+    pub fn release_all_reads(&self) {
+        self.reads.open();
+    }
+
+    /// How many reads wait, or waited and were given up.
+    pub fn held_reads(&self) -> u64 {
+        self.reads.waiting()
+    }
+
+    /// From now on, or no longer, what is read of journals fails its checksum.
+    pub fn corrupt_reads(&self, are_corrupt: bool) {
+        self.plan().reads_are_corrupt = are_corrupt;
+    }
+
+    /// The store answers so many more calls, then it dies at one and answers nothing any more.
+    pub fn die_after(&self, calls_left: u64, last: LastCall) {
+        self.plan().death = Some(Death { calls_left, last });
+    }
+
+    /// Whether the store died.
+    pub fn is_dead(&self) -> bool {
+        self.plan().death.is_some_and(|death| death.calls_left == 0 && death.last == LastCall::Undone)
+    }
+
+    /// The store lives again, with what had taken effect.
+    pub fn revive(&self) {
+        self.plan().death = None;
+    }
+
+    /// The most bytes of frames that readers had handed out and the host still held, and how many were handed out
+    /// in all, since this was asked last.
+    pub fn take_handed_bytes(&self) -> (u64, u64) {
+        self.handed.take()
+    }
+
     /// Every call so far, in order.
     pub fn calls(&self) -> Vec<Call> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -168,6 +213,11 @@ impl FaultyProvider {
     fn plan(&self) -> MutexGuard<'_, Plan> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What every call of a dead store says.
+fn dead() -> StoreError {
+    StoreError::Io { operation: "reach", place: "the test's store".to_owned(), reason: "it died".to_owned() }
 }
 
 /// What every injected failure says.

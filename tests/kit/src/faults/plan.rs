@@ -29,9 +29,58 @@ pub enum AppendFault {
 pub(super) struct Plan {
     pub(super) appends: VecDeque<AppendFault>,
     pub(super) reads_to_fail: u32,
+    pub(super) reads_are_corrupt: bool,
+    pub(super) death: Option<Death>,
     pub(super) saves_to_fail: u32,
     pub(super) deletes_to_fail: u32,
     pub(super) corrupt_snapshots: Vec<(ActorId, Sequence)>,
+}
+
+/// When the store dies.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Death {
+    /// So many calls are still answered.
+    pub(super) calls_left: u64,
+    /// What becomes of the call after those.
+    pub(super) last: LastCall,
+}
+
+/// What becomes of the call at which the store dies. Nobody learns it either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LastCall {
+    /// Nothing happens.
+    Undone,
+    /// It takes effect.
+    Done,
+}
+
+/// What the death of the store makes of one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It is answered.
+    Answered,
+    /// It takes effect, and nobody learns it.
+    Done,
+    /// Nothing happens.
+    Undone,
+}
+
+impl Plan {
+    /// Takes one call into account.
+    pub(super) fn fate(&mut self) -> Fate {
+        let Some(death) = &mut self.death else { return Fate::Answered };
+        match (death.calls_left, death.last) {
+            (0, LastCall::Undone) => Fate::Undone,
+            (0, LastCall::Done) => {
+                death.last = LastCall::Undone;
+                Fate::Done
+            }
+            (left, _) => {
+                death.calls_left = left - 1;
+                Fate::Answered
+            }
+        }
+    }
 }
 
 /// Whether one of `count` failures is left; takes it.

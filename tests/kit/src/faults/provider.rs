@@ -1,5 +1,7 @@
 //! The provider's operations, each with its fault.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
@@ -10,8 +12,10 @@ use greenroom_host::provider::{
 };
 use greenroom_host::vocab::{ActorId, Kind, Sequence, Tenant};
 
-use super::plan::take_one;
-use super::{AppendFault, Call, FaultyProvider, injected};
+use super::gate::Gate;
+use super::memory::Handed;
+use super::plan::{Fate, take_one};
+use super::{AppendFault, Call, FaultyProvider, dead, injected};
 
 impl EventStore for FaultyProvider {
     fn append(&self, append: Append) -> Appending {
@@ -19,6 +23,14 @@ impl EventStore for FaultyProvider {
         self.note(Call::Append(header.actor, header.first, header.last()));
         let fault = self.plan().appends.pop_front().unwrap_or(AppendFault::None);
         let refuse = |error: AppendError| ready(Err(error)).boxed();
+        match self.plan().fate() {
+            Fate::Answered => {}
+            Fate::Undone => return refuse(AppendError::Unknown(dead())),
+            Fate::Done => {
+                let result = self.inner.append(append);
+                return async move { result.await.and(Err(AppendError::Unknown(dead()))) }.boxed();
+            }
+        }
         let result = match fault {
             AppendFault::None => self.inner.append(append),
             AppendFault::Delayed(pause) => {
@@ -51,8 +63,23 @@ impl EventStore for FaultyProvider {
 
     fn read(&self, actor: ActorId, range: ReadRange) -> Box<dyn FrameReader> {
         self.note(Call::Read(actor, range.from, range.through));
-        let fails = take_one(&mut self.plan().reads_to_fail);
-        if fails { Box::new(BrokenReader) } else { self.inner.read(actor, range) }
+        let mut plan = self.plan();
+        if plan.fate() != Fate::Answered {
+            return Box::new(BrokenReader(dead()));
+        }
+        if take_one(&mut plan.reads_to_fail) {
+            return Box::new(BrokenReader(injected("read")));
+        }
+        if plan.reads_are_corrupt {
+            let place = format!("frame {} of {actor}", range.from);
+            return Box::new(BrokenReader(StoreError::Corrupt { place, reason: "injected".to_owned() }));
+        }
+        drop(plan);
+        Box::new(WatchedReader {
+            inner: self.inner.read(actor, range),
+            gate: Arc::clone(&self.reads),
+            handed: Arc::clone(&self.handed),
+        })
     }
 
     fn head(&self, actor: ActorId) -> BoxFuture<'_, Result<Head, StoreError>> {
@@ -60,6 +87,10 @@ impl EventStore for FaultyProvider {
         let turn = self.heads.come();
         async move {
             turn.await;
+            match self.plan().fate() {
+                Fate::Answered => {}
+                Fate::Done | Fate::Undone => return Err(dead()),
+            }
             self.inner.head(actor).await
         }
         .boxed()
@@ -75,7 +106,7 @@ impl EventStore for FaultyProvider {
         if take_one(&mut self.plan().deletes_to_fail) {
             return ready(Err(injected("delete"))).boxed();
         }
-        self.inner.delete_through(actor, through, guard)
+        self.fateful(self.inner.delete_through(actor, through, guard))
     }
 
     fn actors(
@@ -93,12 +124,42 @@ impl EventStore for FaultyProvider {
     }
 }
 
+/// A read that waits at the gate before every batch, and whose frames are counted.
+struct WatchedReader {
+    inner: Box<dyn FrameReader>,
+    gate: Arc<Gate>,
+    handed: Arc<Handed>,
+}
+
+impl FrameReader for WatchedReader {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Vec<Frame>>, StoreError>> {
+        let turn = self.gate.come();
+        async move {
+            turn.await;
+            let batch = self.inner.next().await?;
+            Ok(batch.map(|frames| frames.iter().map(|frame| self.handed.counted(frame)).collect()))
+        }
+        .boxed()
+    }
+}
+
 /// A read that fails at its first batch.
-struct BrokenReader;
+struct BrokenReader(StoreError);
 
 impl FrameReader for BrokenReader {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Vec<Frame>>, StoreError>> {
-        ready(Err(injected("read"))).boxed()
+        ready(Err(self.0.clone())).boxed()
+    }
+}
+
+impl FaultyProvider {
+    /// A change that takes effect when it is waited for, unless the store dies at it.
+    fn fateful<'a>(&'a self, change: BoxFuture<'a, Result<(), StoreError>>) -> BoxFuture<'a, Result<(), StoreError>> {
+        match self.plan().fate() {
+            Fate::Answered => change,
+            Fate::Undone => ready(Err(dead())).boxed(),
+            Fate::Done => async move { change.await.and(Err(dead())) }.boxed(),
+        }
     }
 }
 
@@ -106,7 +167,16 @@ impl SnapshotStore for FaultyProvider {
     fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<'static, Result<(), StoreError>> {
         self.note(Call::SaveSnapshot(snapshot.address.id(), snapshot.meta.sequence));
         let fails = take_one(&mut self.plan().saves_to_fail);
-        let result = if fails { ready(Err(injected("save"))).boxed() } else { self.inner.save_snapshot(snapshot) };
+        let fate = if fails { Fate::Answered } else { self.plan().fate() };
+        let result = match fate {
+            Fate::Answered if fails => ready(Err(injected("save"))).boxed(),
+            Fate::Answered => self.inner.save_snapshot(snapshot),
+            Fate::Undone => ready(Err(dead())).boxed(),
+            Fate::Done => {
+                let result = self.inner.save_snapshot(snapshot);
+                async move { result.await.and(Err(dead())) }.boxed()
+            }
+        };
         let turn = self.saves.come();
         async move {
             turn.await;
@@ -118,6 +188,9 @@ impl SnapshotStore for FaultyProvider {
     fn load_snapshot(&self, actor: ActorId, at_most: Sequence) -> BoxFuture<'_, Result<Option<Snapshot>, StoreError>> {
         self.note(Call::LoadSnapshot(actor, at_most));
         async move {
+            if self.plan().fate() != Fate::Answered {
+                return Err(dead());
+            }
             let loaded = self.inner.load_snapshot(actor, at_most).await?;
             let at = loaded.as_ref().map(|snapshot| snapshot.meta.sequence);
             if at.is_some_and(|at| self.plan().corrupt_snapshots.contains(&(actor, at))) {
@@ -130,6 +203,9 @@ impl SnapshotStore for FaultyProvider {
     }
 
     fn list_snapshots(&self, actor: ActorId) -> BoxFuture<'_, Result<Vec<SnapshotMeta>, StoreError>> {
+        if self.plan().fate() != Fate::Answered {
+            return ready(Err(dead())).boxed();
+        }
         self.inner.list_snapshots(actor)
     }
 
@@ -138,7 +214,7 @@ impl SnapshotStore for FaultyProvider {
         if take_one(&mut self.plan().deletes_to_fail) {
             return ready(Err(injected("delete"))).boxed();
         }
-        self.inner.delete_snapshot(actor, sequence)
+        self.fateful(self.inner.delete_snapshot(actor, sequence))
     }
 }
 
