@@ -23,7 +23,7 @@ fn a_store_that_fails_its_checksum_is_refused_untouched() -> Result<()> {
 #[test]
 fn a_store_of_a_newer_format_is_refused_untouched() -> Result<()> {
     refused_untouched("GR0064", |segment| {
-        segment.get_mut(FORMAT).context("a short segment")?.copy_from_slice(&2_u32.to_le_bytes());
+        segment.get_mut(FORMAT).context("a short segment")?.copy_from_slice(&u32::MAX.to_le_bytes());
         let sum = crc32c::crc32c(segment.get(..HEADER_CHECKSUM.start).context("a short segment")?);
         segment.get_mut(HEADER_CHECKSUM).context("a short segment")?.copy_from_slice(&sum.to_le_bytes());
         Ok(())
