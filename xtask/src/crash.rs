@@ -8,8 +8,9 @@ use crate::workspace::{Workspace, run as run_command};
 const CAMPAIGN: &str = "provider::log::tests::campaign::campaign";
 const SEEDS: &str = "GREENROOM_CRASH_SEEDS";
 const SEED: &str = "GREENROOM_CRASH_SEED";
+const KILLS: &str = "GREENROOM_CRASH_KILLS";
 
-/// Runs `--seeds N` seeds, beginning with `--seed S`; without either, the first one.
+/// Runs `--seeds N` seeds, beginning with `--seed S` (without either, the first one), and `--kills N` rounds of `kill -9`.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let mut settings = Vec::new();
     let mut rest = arguments.iter();
@@ -17,7 +18,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         let name = match argument.as_str() {
             "--seeds" => SEEDS,
             "--seed" => SEED,
-            other => bail!("crash takes --seeds N and --seed S, found {other}"),
+            "--kills" => KILLS,
+            other => bail!("crash takes --seeds N, --seed S and --kills N, found {other}"),
         };
         let value = rest.next().with_context(|| format!("{argument} needs a number"))?;
         value.parse::<u64>().with_context(|| format!("{argument} needs a number, found {value}"))?;

@@ -18,7 +18,7 @@ Usage: cargo xtask VERB
   demo [--smoke]  the whole way of an actor, with proofs: load, kill -9, recovery, exactly-once repeats
   bench [--smoke] [--only NAME]... [--json FILE]
                   what it does per second here, beside what the bare machine does; builds with optimisation first
-  crash [--seeds N] [--seed S]
+  crash [--seeds N] [--seed S] [--kills N]
                   crashes, faults and flipped bits at every step of the log's seeded histories; the same seed does the same
   guests          build every guest component into target/guests
   test [NAME…]    build guests and server, then run every test (or those whose names match)

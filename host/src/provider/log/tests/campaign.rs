@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::crash::{Cut, Plan, crash_everywhere};
 use super::figures::{Figures, every_seed};
 use super::flips::{Left, flip_everywhere};
+use super::kill::kill_rounds;
 use super::trouble::{Trouble, lie_everywhere, trouble_everywhere};
 use crate::provider::Durability;
 use crate::provider::log::disk::FaultKind;
@@ -53,6 +54,9 @@ fn campaign() {
     let count = number("GREENROOM_CRASH_SEEDS").unwrap_or(1);
     let begun = Instant::now();
     let figures = Figures::default();
+    let rounds = number("GREENROOM_CRASH_KILLS").unwrap_or(20);
+    figures.add("acknowledgements before a kill -9", kill_rounds(rounds, first));
+    figures.add("rounds of kill -9", rounds);
     let outcome = every_seed(first..first.saturating_add(count), |seed| one_seed(seed, &figures));
     let losses = u64::from(outcome.is_err());
     println!("\nseeds {first} to {}, {} s", first + count - 1, begun.elapsed().as_secs());
