@@ -103,18 +103,29 @@ impl Committer {
 
     fn commit(&mut self) {
         let begun = Instant::now();
+        // A close vouches for everything before it, so it stands in a batch of its own, behind a sync.
+        let is_alone = self.batch.len() < 2;
+        let close = self.batch.pop_if(|last| !is_alone && matches!(last.op, Op::Close));
         let records = self.encode();
         if records == 0 {
-            return self.acknowledge(0, 0);
-        }
-        match self.store(records) {
-            Ok((segment, at)) => {
-                metric::commit(begun.elapsed(), self.buffer.len(), records);
-                self.acknowledge(segment, at);
+            self.acknowledge(0, 0);
+        } else {
+            match self.store(records) {
+                Ok((segment, at)) => {
+                    metric::commit(begun.elapsed(), self.buffer.len(), records);
+                    self.acknowledge(segment, at);
+                }
+                Err(failure) => {
+                    self.batch.extend(close);
+                    return self.refuse(failure);
+                }
             }
-            Err(failure) => self.refuse(failure),
+            self.writer.prepare_ahead();
         }
-        self.writer.prepare_ahead();
+        if let Some(close) = close {
+            self.batch.push(close);
+            self.commit();
+        }
     }
 
     /// Encodes the batch into the buffer; returns how many records it has.
@@ -125,7 +136,8 @@ impl Committer {
         self.buffer.clear();
         self.places.clear();
         self.buffer.resize(batch::HEADER_BYTES, 0);
-        if self.marked {
+        let changes = |queued: &Queued| !matches!(queued.op, Op::Close | Op::Barrier);
+        if self.marked && !self.batch.iter().any(changes) {
             // Closing again without a change writes nothing.
             self.batch.iter_mut().filter(|queued| matches!(queued.op, Op::Close)).for_each(|q| q.op = Op::Barrier);
         }
@@ -159,8 +171,11 @@ impl Committer {
     /// Writes the buffer and, unless the durability is weaker, syncs it.
     fn store(&mut self, records: u32) -> Result<(u64, u64), CommitFailure> {
         let purpose = self.purpose();
-        let place = self.writer.write(&mut self.buffer, records, purpose)?;
         let closes = self.batch.iter().any(|queued| matches!(queued.op, Op::Close));
+        if closes && self.writer.is_dirty() {
+            self.writer.sync().map_err(CommitFailure::Before)?;
+        }
+        let place = self.writer.write(&mut self.buffer, records, purpose)?;
         self.marked = closes;
         // A file is removed behind this record: it and all copies before it must be durable, whatever the mode.
         let gives_up = purpose == Purpose::GiveUp;

@@ -1,6 +1,7 @@
 //! The power goes at every write, sync, creation and removal of seeded histories; what was acknowledged must be there.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::figures::{Figures, every_seed};
 use super::history::{End, History};
@@ -207,4 +208,36 @@ fn the_check_catches_an_acknowledgement_before_the_sync() {
 fn the_check_catches_an_acknowledgement_before_the_write() {
     let broken = caught(Plan { promise: Durability::Flush, ..Plan::new(Durability::Memory, Cut::Process) });
     assert!(broken.contains("lost"), "{broken}");
+}
+
+/// A file that is removed before it is durably said that it is not needed keeps the store from opening.
+#[test]
+fn the_check_catches_a_segment_that_is_removed_too_early() {
+    let (figures, removals) = (Figures::default(), AtomicU64::new(0));
+    let removed_early = |seed| {
+        let (figures, removals) = (&figures, &removals);
+        async move {
+            let plan = Plan::new(Durability::Sync, Cut::Power);
+            let calm = SimDisk::new();
+            plan.history(seed).run(&calm).await;
+            let trace: Vec<_> = (1u64..).zip(calm.trace()).collect();
+            for (index, (removal, _)) in trace.iter().enumerate().filter(|(_, (_, step))| *step == Step::Remove) {
+                let sync = trace[..index].iter().rfind(|(_, step)| *step == Step::Sync).expect("something was synced");
+                let disk = SimDisk::new();
+                disk.lie_at([sync.0]);
+                // The removal itself is durable.
+                disk.crash_at(removal + 2);
+                let mut history = plan.history(seed);
+                history.run(&disk).await;
+                removals.fetch_add(1, Ordering::SeqCst);
+                for image in 0..8 {
+                    check_image(&history, &disk, &plan, image, figures).await?;
+                }
+            }
+            Ok(())
+        }
+    };
+    let broken = every_seed(1..9, removed_early).expect_err("removing segments too early passed the check");
+    assert!(broken.contains("missing") || broken.contains("lost"), "{broken}");
+    assert!(removals.into_inner() > 0, "nothing was removed");
 }

@@ -63,9 +63,11 @@ async fn an_older_sound_snapshot_covers_what_lies_behind_it() {
 async fn a_snapshot_whose_deletion_is_queued_covers_nothing() {
     let disk = SimDisk::new();
     let (log, one) = with_snapshots(&disk, &[10]).await;
+    disk.hold();
     let mut deleting = log.delete_snapshot(one.id(), Sequence(10));
-    // Polled once: it is queued, and its acknowledgement is not seen yet.
-    let _queued = futures_util::FutureExt::now_or_never(&mut deleting);
+    // Polled once: it is queued, and held at the disk.
+    assert!(futures_util::FutureExt::now_or_never(&mut deleting).is_none());
+    disk.release();
     let refused = log.delete_through(one.id(), Sequence(5), BEHIND);
     let (refused, deleting) = join(refused, deleting).await;
     assert!(matches!(refused, Err(StoreError::NotCovered { .. })), "{refused:?}");

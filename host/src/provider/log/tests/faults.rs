@@ -187,6 +187,28 @@ async fn a_flipped_bit_is_corruption_or_harmless_and_never_a_loss() {
     assert!(corrupt > 100 && harmless > 100, "{corrupt} corrupt, {harmless} harmless");
 }
 
+/// A turn that reaches the disk together with the closing of a store that was closed before.
+#[tokio::test]
+async fn what_is_written_together_with_a_close_is_vouched_for_like_everything_else() {
+    for durability in [Durability::Sync, Durability::Flush, Durability::Memory] {
+        let disk = SimDisk::new();
+        let log = open_with(&disk, settings(durability)).expect("empty");
+        let appending = log.append(turn(&actor("one"), 0, 2));
+        log.close().await.expect("closed");
+        appending.await.expect("stored");
+        drop(log);
+        let left = disk.after_power_cut(1);
+        let log = open(&left).expect("sound");
+        assert_eq!(read(&log, actor("one").id()).await, Ok(2), "{durability:?}");
+        drop(log);
+        let name = segment::name(1);
+        let content = disk.content(&name).expect("there");
+        let at = content.windows(6).position(|bytes| bytes == b"one 2 ").expect("stored");
+        disk.flip(&name, at, 3);
+        assert!(matches!(open(&disk.after_kill()), Err(StoreError::Corrupt { .. })), "{durability:?}");
+    }
+}
+
 #[tokio::test]
 async fn corruption_names_the_segment_the_actor_and_the_sequence() {
     let disk = filled().await;
