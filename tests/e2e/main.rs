@@ -2,6 +2,7 @@
 
 mod actor;
 mod setting;
+mod tenant;
 
 mod a_command_that_traps_takes_nothing_with_it;
 mod a_component_for_another_contract_is_refused;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::provider::{AppendError, StoreError};
 use crate::sandbox::{DeployError, GuestFailure};
-use crate::vocab::{AddressError, Code, ErrorKind, Sequence};
+use crate::vocab::{AddressError, Code, ErrorKind, Quota, Sequence};
 
 /// What to do when the actor's mailbox is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -128,6 +128,19 @@ pub enum RequestError {
     /// No such tenant.
     #[error("there is no tenant {0}")]
     UnknownTenant(String),
+    /// The tenant is suspended.
+    #[error("tenant {0} is suspended; its data can be read, nothing of it runs")]
+    TenantSuspended(String),
+    /// The tenant has as much of something as it may have.
+    #[error("tenant {tenant} may have {limit} as its quota {quota}; this would be more")]
+    OverQuota {
+        /// Whose quota.
+        tenant: String,
+        /// Which quota.
+        quota: Quota,
+        /// Its value.
+        limit: u64,
+    },
     /// No such kind.
     #[error("tenant {tenant} has no kind {kind}; deploy it first")]
     UnknownKind {
@@ -188,6 +201,8 @@ impl RequestError {
         match self {
             Self::Address(error) => error.code(),
             Self::UnknownTenant(_) => Code::UnknownTenant,
+            Self::TenantSuspended(_) => Code::TenantSuspended,
+            Self::OverQuota { quota, .. } => quota.code(),
             Self::UnknownKind { .. } => Code::UnknownKind,
             Self::UnknownCommand { .. } => Code::UnknownCommand,
             Self::PayloadTooLarge { .. } => Code::PayloadTooLarge,

@@ -37,7 +37,7 @@ const MAILBOX_DEPTH: &str = "greenroom_mailbox_depth";
 pub(crate) const LIVE_ACTORS: &str = "greenroom_live_actors";
 
 /// Gives every metric of actors its help text; call once after the recorder is installed.
-pub fn describe_metrics() {
+pub(crate) fn describe_metrics() {
     describe_counter!(COMMANDS, "Commands handled, by tenant and kind");
     describe_counter!(TURNS, "Turns: guest calls that handled a batch of commands");
     describe_histogram!(TURN_COMMANDS, Unit::Count, "Commands per turn");

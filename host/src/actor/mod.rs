@@ -19,7 +19,7 @@ mod stage;
 mod turn;
 
 pub use ask::{AskError, Command, OnFull, Reply, RequestError};
-pub use metric::describe_metrics;
+pub(crate) use metric::describe_metrics;
 pub use progress::{Phase, RecoveryProgress};
 
 pub(crate) use ledger::{Tell, TellId, describe_changes};

@@ -4,12 +4,13 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::access::Access;
 use super::context::Context;
 use super::problem::Problem;
 use super::query::Query;
 use super::route::{KIND, ParameterType, QueryParameter, READ, Route, Success, Verb};
 use crate::provider::ActorListing;
-use crate::vocab::{Code, Kind, Sequence, Tenant};
+use crate::vocab::{Code, Kind, Scope, Sequence, Tenant};
 
 /// Actors on a page when the caller does not say.
 const PAGE_ACTORS: u64 = 100;
@@ -21,6 +22,7 @@ pub(super) static ROUTE: Route = Route {
     template: "/v1/{tenant}/actors/{kind}",
     name: "listActors",
     about: "The actors of a kind that ever stored an event, by key.",
+    access: Access::Owner(Scope::Read),
     headers: &[],
     query: &[
         QueryParameter {

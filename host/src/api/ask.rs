@@ -7,12 +7,13 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use tokio::time::timeout;
 
+use super::access::Access;
 use super::body::{self, BodyLimit};
 use super::context::Context;
 use super::problem::Problem;
 use super::route::{GUEST, KIND, READ, RECOVERY, RequestPayload, Route, Success, Verb, WRITE};
 use crate::runtime::{Command, Reply};
-use crate::vocab::{Address, Code};
+use crate::vocab::{Address, Code, Scope};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const SEQUENCE: HeaderName = HeaderName::from_static("greenroom-sequence");
@@ -27,6 +28,7 @@ pub(super) static ROUTE: Route = Route {
     template: "/v1/{tenant}/actors/{kind}/{key}/{command}",
     name: "ask",
     about: "Sends a command. The reply is durable when it arrives, as the server's durability mode defines it.",
+    access: Access::Owner(Scope::Call),
     headers: &[
         (
             "Idempotency-Key",
@@ -62,6 +64,8 @@ pub(super) static ROUTE: Route = Route {
             Code::Rejected,
             Code::InvalidIdempotencyKey,
             Code::TimedOut,
+            Code::CommandQuota,
+            Code::ActorQuota,
         ],
     ],
 };

@@ -24,6 +24,8 @@ pub(super) enum Phase {
 #[derive(Debug, Clone)]
 pub(super) struct Context {
     pub(super) host: Host,
+    /// Whether only this machine can reach the server.
+    pub(super) is_local: bool,
     pub(super) settings: Arc<HttpSettings>,
     pub(super) metrics: Option<Metrics>,
     /// The rendered `/openapi.json`.

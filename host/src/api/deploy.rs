@@ -4,17 +4,19 @@ use axum::Json;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 
+use super::access::Access;
 use super::body::{self, BodyLimit};
 use super::context::Context;
 use super::problem::Problem;
 use super::route::{GUEST, RequestPayload, Route, Success, TENANT, Verb, WRITE};
-use crate::vocab::{Code, Kind, Tenant};
+use crate::vocab::{Code, Kind, Scope, Tenant};
 
 pub(super) static ROUTE: Route = Route {
     verb: Verb::Put,
     template: "/v1/{tenant}/kinds/{kind}",
     name: "deploy",
     about: "Deploys a component as the next revision of a kind. The bytes of the active revision change nothing.",
+    access: Access::Owner(Scope::Deploy),
     headers: &[],
     query: &[],
     body: Some(RequestPayload {
@@ -42,6 +44,8 @@ pub(super) static ROUTE: Route = Route {
             Code::CompileFailed,
             Code::MissingExport,
             Code::ShuttingDown,
+            Code::KindQuota,
+            Code::ComponentQuota,
         ],
     ],
 };

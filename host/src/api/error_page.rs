@@ -3,6 +3,7 @@
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 
+use super::access::Access;
 use super::route::{Route, Success, Verb};
 use crate::vocab::Code;
 
@@ -13,6 +14,7 @@ pub(super) static ROUTE: Route = Route {
     template: "/errors/{code}",
     name: "errorPage",
     about: "Cause, fix and common mistakes of one error code, as `greenroom explain` prints them.",
+    access: Access::Public,
     headers: &[],
     query: &[],
     body: None,

@@ -7,12 +7,13 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 
+use super::access::Access;
 use super::context::{Context, Phase};
 use super::problem::Problem;
 use super::query::Query;
 use super::route::{GUEST, KIND, ParameterType, QueryParameter, READ, RECOVERY, Route, Success, Verb};
 use crate::runtime::{AskError, EventFeed, EventView};
-use crate::vocab::{Address, Code, Sequence};
+use crate::vocab::{Address, Code, Scope, Sequence};
 
 const CONTENT: &str = "application/x-ndjson";
 
@@ -22,6 +23,7 @@ pub(super) static ROUTE: Route = Route {
     name: "actorEvents",
     about: "Durable events, one JSON object per line. An error after the first line is a last line with the problem: \
             it has a `code` and no `sequence`.",
+    access: Access::Owner(Scope::Read),
     headers: &[],
     query: &[
         QueryParameter { name: "from", of: ParameterType::Number, about: "The first sequence number wanted; else 1." },

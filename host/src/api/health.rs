@@ -4,6 +4,7 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::access::Access;
 use super::route::{Route, Success, Verb};
 
 pub(super) static ROUTE: Route = Route {
@@ -11,6 +12,7 @@ pub(super) static ROUTE: Route = Route {
     template: "/healthz",
     name: "health",
     about: "Whether the process runs. Says nothing about the store; see /readyz.",
+    access: Access::Public,
     headers: &[],
     query: &[],
     body: None,

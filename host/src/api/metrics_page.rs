@@ -4,8 +4,10 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 
 use super::Metrics;
+use super::access::Access;
 use super::context::Context;
 use super::route::{Route, Success, Verb};
+use crate::vocab::Scope;
 
 const CONTENT: &str = "text/plain; version=0.0.4";
 
@@ -14,6 +16,7 @@ pub(super) static ROUTE: Route = Route {
     template: "/metrics",
     name: "metrics",
     about: "Every metric of the process in Prometheus' text format; a comment if the program that embeds the host records none.",
+    access: Access::Host(Scope::Read),
     headers: &[],
     query: &[],
     body: None,

@@ -3,16 +3,18 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
+use super::access::Access;
 use super::context::Context;
 use super::problem::Problem;
 use super::route::{KIND, READ, Route, Success, Verb};
-use crate::vocab::{Address, Code};
+use crate::vocab::{Address, Code, Scope};
 
 pub(super) static ROUTE: Route = Route {
     verb: Verb::Post,
     template: "/v1/{tenant}/actors/{kind}/{key}:passivate",
     name: "passivateActor",
     about: "Ends the activation after the turns that are queued; does nothing to a passive actor. The colon is literal.",
+    access: Access::Owner(Scope::Admin),
     headers: &[],
     query: &[],
     body: None,

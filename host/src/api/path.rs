@@ -2,7 +2,8 @@
 
 use super::percent::decode_segment;
 use super::problem::Problem;
-use crate::vocab::{Address, Code, Key, Kind, Tenant};
+use crate::runtime::KeyId;
+use crate::vocab::{Address, Code, Key, Kind, Owner, Tenant};
 
 /// What a path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +14,20 @@ pub(super) enum Path {
     OpenApi,
     /// `/errors/GR0001`
     ErrorPage(Code),
+    /// `/v1/-/tenants`
+    Tenants,
+    /// `/v1/{tenant}`
+    Tenant(Tenant),
+    /// `/v1/{tenant}:suspend`
+    TenantVerb(Tenant, TenantVerb),
+    /// `/v1/{owner}/keys`
+    Keys(Owner),
+    /// `/v1/{owner}/keys/{id}`
+    Key(Owner, KeyId),
+    /// `/v1/{owner}/keys/{id}:rotate`
+    Rotate(Owner, KeyId),
+    /// `/v1/{owner}/audit`
+    Audit(Owner),
     /// `/v1/{tenant}/kinds`
     Kinds(Tenant),
     /// `/v1/{tenant}/kinds/{kind}`
@@ -34,6 +49,13 @@ pub(super) enum ActorVerb {
     Passivate,
 }
 
+/// What an operator can ask of a tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TenantVerb {
+    Suspend,
+    Resume,
+}
+
 impl Path {
     /// Parses a raw path, as it stood in the request line without the query.
     ///
@@ -47,6 +69,11 @@ impl Path {
             ["metrics"] => Ok(Self::Metrics),
             ["openapi.json"] => Ok(Self::OpenApi),
             ["errors", code] => error_page(code, raw),
+            ["v1", "-", "tenants"] => Ok(Self::Tenants),
+            ["v1", last] => tenant(last),
+            ["v1", owner, "keys"] => Ok(Self::Keys(owner_of(owner)?)),
+            ["v1", owner, "keys", last] => key(owner, last),
+            ["v1", owner, "audit"] => Ok(Self::Audit(owner_of(owner)?)),
             ["v1", tenant, "kinds"] => Ok(Self::Kinds(tenant_of(tenant)?)),
             ["v1", tenant, "kinds", kind] => Ok(Self::Kind(tenant_of(tenant)?, kind_of(kind)?)),
             ["v1", tenant, "actors", kind] => Ok(Self::Actors(tenant_of(tenant)?, kind_of(kind)?)),
@@ -56,6 +83,26 @@ impl Path {
             _ => Err(unknown(raw, "")),
         }
     }
+}
+
+fn tenant(last: &str) -> Result<Path, Problem> {
+    for (suffix, verb) in [(":suspend", TenantVerb::Suspend), (":resume", TenantVerb::Resume)] {
+        if let Some(tenant) = last.strip_suffix(suffix) {
+            return Ok(Path::TenantVerb(tenant_of(tenant)?, verb));
+        }
+    }
+    Ok(Path::Tenant(tenant_of(last)?))
+}
+
+fn key(owner: &str, last: &str) -> Result<Path, Problem> {
+    let (id, rotate) = last.strip_suffix(":rotate").map_or((last, false), |id| (id, true));
+    let id = decoded(id)?.parse().map_err(|reason: String| Problem::new(Code::InvalidRequest, reason))?;
+    let owner = owner_of(owner)?;
+    Ok(if rotate { Path::Rotate(owner, id) } else { Path::Key(owner, id) })
+}
+
+fn owner_of(raw: &str) -> Result<Owner, Problem> {
+    Ok(Owner::new(decoded(raw)?)?)
 }
 
 fn actor(tenant: &str, kind: &str, last: &str) -> Result<Path, Problem> {
@@ -148,9 +195,16 @@ mod tests {
 
     #[test]
     fn paths_that_do_not_exist_are_not_guessed_at() {
-        for raw in
-            ["/", "", "/v1", "/v1/default", "/v2/default/kinds", "/healthz/", "/v1/default/actors", "/errors/GR9999"]
-        {
+        for raw in [
+            "/",
+            "",
+            "/v1",
+            "/v1/default/nothing",
+            "/v2/default/kinds",
+            "/healthz/",
+            "/v1/default/actors",
+            "/errors/GR9999",
+        ] {
             assert_eq!(Path::parse(raw).map_err(|p| p.code()), Err(Code::UnknownPath), "{raw}");
         }
         let slash = Path::parse("/v1/default/actors/counter/a/b/get");

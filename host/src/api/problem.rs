@@ -1,13 +1,13 @@
 //! An error as its caller sees it: `application/problem+json` (RFC 9457) with the stable code and what to do.
 
-use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::http_status;
-use crate::runtime::{AskError, RequestError};
+use crate::runtime::{AskError, RequestError, TenancyError};
 use crate::vocab::{AddressError, Code, ErrorKind};
 
 /// How long a caller should wait before it repeats a refused request, seconds.
@@ -100,6 +100,8 @@ pub const fn action(kind: ErrorKind) -> &'static str {
             "It may or may not have taken effect: read the state, or repeat it with the same Idempotency-Key."
         }
         ErrorKind::Guest => "The actor's code is at fault: tell its author, with the detail.",
+        ErrorKind::Access => "Use a key that is valid and may do this, or ask the operator.",
+        ErrorKind::Quota => "Give something back, or ask the operator for a higher quota.",
         ErrorKind::Operator => "Repair what the page of this code names; until then the same request fails again.",
     }
 }
@@ -111,6 +113,9 @@ impl IntoResponse for Problem {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if matches!(self.code.kind(), ErrorKind::Overloaded | ErrorKind::Unavailable) {
             headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
+        }
+        if self.code.kind() == ErrorKind::Access && http_status(self.code) == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Some(allow) = self.allow {
             headers.insert(ALLOW, allow);
@@ -137,6 +142,15 @@ impl From<AskError> for Problem {
 impl From<RequestError> for Problem {
     fn from(error: RequestError) -> Self {
         Self::new(error.code(), error.to_string())
+    }
+}
+
+impl From<TenancyError> for Problem {
+    fn from(error: TenancyError) -> Self {
+        match error {
+            TenancyError::Ask(error) => Self::from(error),
+            other => Self::new(other.code(), other.to_string()),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::access::Access;
 use super::context::Context;
 use super::problem::Problem;
 use super::route::{Route, Success, Verb};
@@ -14,6 +15,7 @@ pub(super) static ROUTE: Route = Route {
     template: "/readyz",
     name: "ready",
     about: "Whether the host takes commands; 503 from the moment a shutdown begins.",
+    access: Access::Public,
     headers: &[],
     query: &[],
     body: None,

@@ -4,16 +4,18 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::access::Access;
 use super::context::Context;
 use super::problem::Problem;
 use super::route::{KIND, READ, Route, Success, Verb};
-use crate::vocab::{Kind, Tenant};
+use crate::vocab::{Kind, Scope, Tenant};
 
 pub(super) static ROUTE: Route = Route {
     verb: Verb::Get,
     template: "/v1/{tenant}/kinds/{kind}",
     name: "listRevisions",
     about: "The revisions of a kind, oldest first.",
+    access: Access::Owner(Scope::Read),
     headers: &[],
     query: &[],
     body: None,

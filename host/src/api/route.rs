@@ -1,5 +1,6 @@
 //! What a verb says of itself. Routing, the allowed query, the metrics' label and the OpenAPI document come from it.
 
+use super::access::{ACCESS, Access};
 use crate::vocab::Code;
 
 /// A method that some path has.
@@ -7,19 +8,23 @@ use crate::vocab::Code;
 pub(super) enum Verb {
     Get,
     Put,
+    Patch,
     Post,
+    Delete,
 }
 
 impl Verb {
     /// Every method, in the order that `Allow` lists them.
-    pub(super) const ALL: [Self; 3] = [Self::Get, Self::Put, Self::Post];
+    pub(super) const ALL: [Self; 5] = [Self::Get, Self::Put, Self::Patch, Self::Post, Self::Delete];
 
     /// The method with this name; `HEAD` is a `GET` whose body the server leaves out.
     pub(super) fn of(method: &str) -> Option<Self> {
         match method {
             "GET" | "HEAD" => Some(Self::Get),
             "PUT" => Some(Self::Put),
+            "PATCH" => Some(Self::Patch),
             "POST" => Some(Self::Post),
+            "DELETE" => Some(Self::Delete),
             _ => None,
         }
     }
@@ -29,7 +34,9 @@ impl Verb {
         match self {
             Self::Get => "GET",
             Self::Put => "PUT",
+            Self::Patch => "PATCH",
             Self::Post => "POST",
+            Self::Delete => "DELETE",
         }
     }
 }
@@ -78,6 +85,8 @@ pub(super) struct Route {
     /// The operation's name in the OpenAPI document.
     pub(super) name: &'static str,
     pub(super) about: &'static str,
+    /// What it asks of its caller.
+    pub(super) access: Access,
     /// Request headers that are looked at, with what they do.
     pub(super) headers: &'static [(&'static str, &'static str)],
     pub(super) query: &'static [QueryParameter],
@@ -92,6 +101,9 @@ impl Route {
     pub(super) fn codes(&self) -> Vec<Code> {
         let mut codes: Vec<Code> = self.errors.iter().copied().flatten().copied().collect();
         codes.push(Code::InvalidRequest);
+        if self.access != Access::Public {
+            codes.extend(ACCESS);
+        }
         codes.sort_unstable();
         codes.dedup();
         codes
@@ -117,6 +129,7 @@ pub(super) const GUEST: &[Code] = &[
     Code::GuestLimit,
     Code::StartFailed,
     Code::MailboxFull,
+    Code::TenantSuspended,
 ];
 /// What can go wrong when an actor is brought up from its journal.
 pub(super) const RECOVERY: &[Code] =

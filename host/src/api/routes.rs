@@ -5,16 +5,18 @@ use std::time::Instant;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 
+use super::access::Access;
 use super::context::Context;
-use super::path::{ActorVerb, Path};
+use super::path::{ActorVerb, Path, TenantVerb};
 use super::problem::Problem;
 use super::query::Query;
 use super::route::{Route, Verb};
 use super::{
-    actors, ask, deploy, error_page, events, health, kinds, metrics, metrics_page, openapi, passivate, ready,
-    revisions, snapshot, state, status,
+    access, actors, ask, audit, deploy, error_page, events, health, keys, kinds, metrics, metrics_page, openapi,
+    passivate, ready, revisions, snapshot, state, status, tenants,
 };
-use crate::vocab::{Address, Code, Kind, Tenant};
+use crate::runtime::{Act, ActResult, Identity, KeyId};
+use crate::vocab::{Address, Code, Kind, Owner, Tenant};
 
 /// Every verb on every path.
 pub(super) const ROUTES: &[&Route] = &[
@@ -23,6 +25,18 @@ pub(super) const ROUTES: &[&Route] = &[
     &metrics_page::ROUTE,
     &openapi::ROUTE,
     &error_page::ROUTE,
+    &tenants::list::ROUTE,
+    &tenants::show::ROUTE,
+    &tenants::create::ROUTE,
+    &tenants::change::ROUTE,
+    &tenants::delete::ROUTE,
+    &tenants::suspend::ROUTE,
+    &tenants::resume::ROUTE,
+    &keys::list::ROUTE,
+    &keys::create::ROUTE,
+    &keys::revoke::ROUTE,
+    &keys::rotate::ROUTE,
+    &audit::ROUTE,
     &kinds::ROUTE,
     &deploy::ROUTE,
     &revisions::ROUTE,
@@ -46,6 +60,18 @@ enum Call {
     Metrics,
     OpenApi,
     ErrorPage(Code),
+    Tenants,
+    ShowTenant(Tenant),
+    CreateTenant(Tenant),
+    ChangeTenant(Tenant),
+    DeleteTenant(Tenant),
+    SuspendTenant(Tenant),
+    ResumeTenant(Tenant),
+    Keys(Owner),
+    CreateKey(Owner),
+    RevokeKey(Owner, KeyId),
+    RotateKey(Owner, KeyId),
+    Audit(Owner),
     Kinds(Tenant),
     Deploy(Tenant, Kind),
     Revisions(Tenant, Kind),
@@ -61,10 +87,11 @@ enum Call {
 /// Answers a request, whatever it is.
 pub(super) async fn answer(context: Context, request: Request) -> Response {
     let began = Instant::now();
-    let (label, answer) = match select(&request) {
+    let selected = access::no_key_in(request.uri()).and_then(|()| select(&request));
+    let (label, answer) = match selected {
         Ok(call) => {
             let route = call.route();
-            (route.template, run(call, route, &context, request).await)
+            (route.template, serve(call, route, context, request).await)
         }
         Err(problem) => (NO_ROUTE, Err(problem)),
     };
@@ -74,6 +101,39 @@ pub(super) async fn answer(context: Context, request: Request) -> Response {
     });
     metrics::record_request(label, response.status().as_u16(), began.elapsed());
     response
+}
+
+/// Lets the caller in and does what it asks; what administers is written down before and after.
+async fn serve(call: Call, route: &'static Route, context: Context, request: Request) -> Result<Response, Problem> {
+    let caller = access::admit(&context, route, call.owner().as_ref(), request.headers())?;
+    if !route.is_audited() {
+        return run(call, route, &context, &caller, request).await;
+    }
+    let act = Act { who: who(&caller), what: route.name.to_owned(), target: request.uri().path().to_owned() };
+    let begun = context.host.begin_act(&audited_owner(&call, route, &context), act).await?;
+    // In a task of its own: a caller that leaves does not leave an act half done, or without its result.
+    let act = tokio::spawn(async move {
+        let answer = run(call, route, &context, &caller, request).await;
+        let result = match &answer {
+            Ok(_) => ActResult::Done,
+            Err(problem) => ActResult::Failed(problem.code().to_string()),
+        };
+        context.host.end_act(&begun, result).await;
+        answer
+    });
+    act.await.unwrap_or_else(|_| Err(Problem::new(Code::ShuttingDown, "the server ended before the act did")))
+}
+
+/// In whose log an act stands: a tenant's own acts, and those on its keys, in its own; those on tenants in the host's.
+fn audited_owner(call: &Call, route: &Route, context: &Context) -> Owner {
+    match (route.access, call.owner()) {
+        (Access::Owner(_), Some(Owner::Tenant(tenant))) if context.host.has_tenant(&tenant) => Owner::Tenant(tenant),
+        _ => Owner::Host,
+    }
+}
+
+fn who(caller: &Identity) -> String {
+    caller.key.map_or_else(|| "anyone".to_owned(), |id| id.to_string())
 }
 
 fn select(request: &Request) -> Result<Call, Problem> {
@@ -106,6 +166,18 @@ impl Call {
             (Verb::Get, Path::Metrics) => Self::Metrics,
             (Verb::Get, Path::OpenApi) => Self::OpenApi,
             (Verb::Get, Path::ErrorPage(code)) => Self::ErrorPage(code),
+            (Verb::Get, Path::Tenants) => Self::Tenants,
+            (Verb::Get, Path::Tenant(tenant)) => Self::ShowTenant(tenant),
+            (Verb::Put, Path::Tenant(tenant)) => Self::CreateTenant(tenant),
+            (Verb::Patch, Path::Tenant(tenant)) => Self::ChangeTenant(tenant),
+            (Verb::Delete, Path::Tenant(tenant)) => Self::DeleteTenant(tenant),
+            (Verb::Post, Path::TenantVerb(tenant, TenantVerb::Suspend)) => Self::SuspendTenant(tenant),
+            (Verb::Post, Path::TenantVerb(tenant, TenantVerb::Resume)) => Self::ResumeTenant(tenant),
+            (Verb::Get, Path::Keys(owner)) => Self::Keys(owner),
+            (Verb::Post, Path::Keys(owner)) => Self::CreateKey(owner),
+            (Verb::Delete, Path::Key(owner, id)) => Self::RevokeKey(owner, id),
+            (Verb::Post, Path::Rotate(owner, id)) => Self::RotateKey(owner, id),
+            (Verb::Get, Path::Audit(owner)) => Self::Audit(owner),
             (Verb::Get, Path::Kinds(tenant)) => Self::Kinds(tenant),
             (Verb::Put, Path::Kind(tenant, kind)) => Self::Deploy(tenant, kind),
             (Verb::Get, Path::Kind(tenant, kind)) => Self::Revisions(tenant, kind),
@@ -120,6 +192,34 @@ impl Call {
         })
     }
 
+    /// Whom its path names; `None`: nobody.
+    fn owner(&self) -> Option<Owner> {
+        match self {
+            Self::Health | Self::Ready | Self::Metrics | Self::OpenApi | Self::ErrorPage(_) | Self::Tenants => None,
+            Self::ShowTenant(tenant)
+            | Self::CreateTenant(tenant)
+            | Self::ChangeTenant(tenant)
+            | Self::DeleteTenant(tenant)
+            | Self::SuspendTenant(tenant)
+            | Self::ResumeTenant(tenant)
+            | Self::Kinds(tenant)
+            | Self::Deploy(tenant, _)
+            | Self::Revisions(tenant, _)
+            | Self::Actors(tenant, _) => Some(Owner::Tenant(tenant.clone())),
+            Self::Keys(owner)
+            | Self::CreateKey(owner)
+            | Self::RevokeKey(owner, _)
+            | Self::RotateKey(owner, _)
+            | Self::Audit(owner) => Some(owner.clone()),
+            Self::Status(address)
+            | Self::State(address)
+            | Self::Events(address)
+            | Self::Ask(address, _)
+            | Self::Snapshot(address)
+            | Self::Passivate(address) => Some(Owner::Tenant(address.tenant.clone())),
+        }
+    }
+
     const fn route(&self) -> &'static Route {
         match self {
             Self::Health => &health::ROUTE,
@@ -127,6 +227,18 @@ impl Call {
             Self::Metrics => &metrics_page::ROUTE,
             Self::OpenApi => &openapi::ROUTE,
             Self::ErrorPage(_) => &error_page::ROUTE,
+            Self::Tenants => &tenants::list::ROUTE,
+            Self::ShowTenant(_) => &tenants::show::ROUTE,
+            Self::CreateTenant(_) => &tenants::create::ROUTE,
+            Self::ChangeTenant(_) => &tenants::change::ROUTE,
+            Self::DeleteTenant(_) => &tenants::delete::ROUTE,
+            Self::SuspendTenant(_) => &tenants::suspend::ROUTE,
+            Self::ResumeTenant(_) => &tenants::resume::ROUTE,
+            Self::Keys(_) => &keys::list::ROUTE,
+            Self::CreateKey(_) => &keys::create::ROUTE,
+            Self::RevokeKey(..) => &keys::revoke::ROUTE,
+            Self::RotateKey(..) => &keys::rotate::ROUTE,
+            Self::Audit(_) => &audit::ROUTE,
             Self::Kinds(_) => &kinds::ROUTE,
             Self::Deploy(..) => &deploy::ROUTE,
             Self::Revisions(..) => &revisions::ROUTE,
@@ -141,7 +253,13 @@ impl Call {
     }
 }
 
-async fn run(call: Call, route: &Route, context: &Context, request: Request) -> Result<Response, Problem> {
+async fn run(
+    call: Call,
+    route: &Route,
+    context: &Context,
+    caller: &Identity,
+    request: Request,
+) -> Result<Response, Problem> {
     let query = Query::parse(request.uri().query(), route.query)?;
     match call {
         Call::Health => Ok(health::answer()),
@@ -149,6 +267,18 @@ async fn run(call: Call, route: &Route, context: &Context, request: Request) -> 
         Call::Metrics => Ok(metrics_page::answer(context)),
         Call::OpenApi => Ok(openapi::answer(context)),
         Call::ErrorPage(code) => Ok(error_page::answer(code)),
+        Call::Tenants => Ok(tenants::list::answer(context)),
+        Call::ShowTenant(tenant) => tenants::show::answer(context, &tenant),
+        Call::CreateTenant(tenant) => tenants::create::answer(context, &tenant, request).await,
+        Call::ChangeTenant(tenant) => tenants::change::answer(context, &tenant, request).await,
+        Call::DeleteTenant(tenant) => tenants::delete::answer(context, &tenant, &query).await,
+        Call::SuspendTenant(tenant) => tenants::suspend::answer(context, &tenant).await,
+        Call::ResumeTenant(tenant) => tenants::resume::answer(context, &tenant).await,
+        Call::Keys(owner) => keys::list::answer(context, &owner),
+        Call::CreateKey(owner) => keys::create::answer(context, caller, &owner, request).await,
+        Call::RevokeKey(owner, id) => keys::revoke::answer(context, &owner, id).await,
+        Call::RotateKey(owner, id) => keys::rotate::answer(context, caller, &owner, id, &query).await,
+        Call::Audit(owner) => audit::answer(context, &owner, &query).await,
         Call::Kinds(tenant) => kinds::answer(context, &tenant).await,
         Call::Deploy(tenant, kind) => deploy::answer(context, tenant, kind, request).await,
         Call::Revisions(tenant, kind) => revisions::answer(context, &tenant, &kind).await,
@@ -175,6 +305,8 @@ mod tests {
     fn example(template: &str) -> String {
         [
             ("{tenant}", "default"),
+            ("{owner}", "-"),
+            ("{id}", "0123456789abcdef"),
             ("{kind}", "counter"),
             ("{key}", "a%2Fb"),
             ("{command}", "increment"),

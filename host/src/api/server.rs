@@ -12,16 +12,21 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
+use tokio_rustls::server::TlsStream;
 
 use super::context::{Context, Phase};
-use super::{HttpSettings, Metrics, metrics, openapi, routes};
+use super::{HttpSettings, Metrics, Tls, metrics, openapi, routes};
 use crate::runtime::Host;
 
 /// How long to wait when the system has no room for a connection; it has no better signal for "again".
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The largest request head; also what is read of a body at a time.
+const HEAD_BYTES_MAX: usize = /* 64 KiB */ 64 * 1_024;
 
 /// The HTTP face of a host.
 #[derive(Debug)]
@@ -29,6 +34,7 @@ pub struct Server {
     host: Host,
     settings: HttpSettings,
     metrics: Option<Metrics>,
+    tls: Option<Arc<Tls>>,
 }
 
 /// Serves a host with the default settings until `shutdown` resolves.
@@ -42,7 +48,7 @@ impl Server {
     /// A server with the default settings and without metrics.
     #[must_use]
     pub fn new(host: Host) -> Self {
-        Self { host, settings: HttpSettings::default(), metrics: None }
+        Self { host, settings: HttpSettings::default(), metrics: None, tls: None }
     }
 
     /// Its bounds.
@@ -56,6 +62,13 @@ impl Server {
     #[must_use]
     pub fn metrics(mut self, metrics: Metrics) -> Self {
         self.metrics = Some(metrics);
+        self
+    }
+
+    /// Speaks TLS and nothing else.
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(Arc::new(tls));
         self
     }
 
@@ -75,11 +88,13 @@ impl Server {
         let drain_timeout = self.settings.drain_timeout();
         let context = Context {
             host: self.host,
+            is_local: listener.local_addr().is_ok_and(|address| address.ip().is_loopback()),
             settings: Arc::new(self.settings),
             metrics: self.metrics,
             openapi: openapi::render(),
             phase: watched,
         };
+        let tls = self.tls;
         let end = async {
             closing.await;
             phase.send_replace(Phase::Closing);
@@ -87,8 +102,9 @@ impl Server {
         };
         tokio::select! {
             () = end => {}
-            () = accept(&listener, &context, &permits) => {}
+            () = accept(&listener, &context, &permits, tls.as_ref()) => {}
             () = keep_metrics(context.metrics.as_ref()) => {}
+            () = keep_fresh(tls.as_deref()) => {}
         }
         drop(listener);
         phase.send_replace(Phase::Drained);
@@ -96,6 +112,13 @@ impl Server {
         if timeout(drain_timeout, permits.acquire_many(connections)).await.is_err() {
             phase.send_replace(Phase::Aborted);
         }
+    }
+}
+
+async fn keep_fresh(tls: Option<&Tls>) {
+    match tls {
+        Some(tls) => tls.keep_fresh().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -107,11 +130,11 @@ async fn keep_metrics(metrics: Option<&Metrics>) {
 }
 
 /// Accepts for as long as it is polled.
-async fn accept(listener: &TcpListener, context: &Context, permits: &Arc<Semaphore>) {
+async fn accept(listener: &TcpListener, context: &Context, permits: &Arc<Semaphore>, tls: Option<&Arc<Tls>>) {
     // The semaphore is never closed, so this loop ends only by being dropped.
     while let Ok(permit) = Arc::clone(permits).acquire_owned().await {
         let stream = accept_one(listener).await;
-        tokio::spawn(connection(stream, context.clone(), permit));
+        tokio::spawn(connection(stream, context.clone(), tls.cloned(), permit));
     }
 }
 
@@ -133,10 +156,39 @@ fn is_of_the_connection(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset)
 }
 
-async fn connection(stream: TcpStream, context: Context, permit: OwnedSemaphorePermit) {
+async fn connection(stream: TcpStream, context: Context, tls: Option<Arc<Tls>>, permit: OwnedSemaphorePermit) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
+    match tls {
+        None => converse(stream, context).await,
+        Some(tls) => {
+            if let Some(stream) = shake_hands(stream, &tls, &context).await {
+                converse(stream, context).await;
+            }
+        }
+    }
+    drop(permit);
+}
+
+/// The stream under TLS; `None` if the client does not get that far in the time that it has for a request's head.
+async fn shake_hands(stream: TcpStream, tls: &Tls, context: &Context) -> Option<TlsStream<TcpStream>> {
+    let handshake = timeout(context.settings.header_read_timeout(), tls.acceptor().accept(stream));
+    let shaken = tokio::select! {
+        shaken = handshake => shaken,
+        () = context.reached(Phase::Drained) => return None,
+    };
+    match shaken {
+        Ok(Ok(stream)) => Some(stream),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "a connection did not come to speak TLS");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, context: Context) {
     let settings = Arc::clone(&context.settings);
     let phase = context.clone();
     let service = service_fn(move |request: Request<Incoming>| {
@@ -146,6 +198,7 @@ async fn connection(stream: TcpStream, context: Context, permit: OwnedSemaphoreP
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(settings.header_read_timeout())
+        .max_buf_size(HEAD_BYTES_MAX)
         .keep_alive(true)
         .serve_connection(TokioIo::new(stream), service);
     let mut served = std::pin::pin!(served);
@@ -162,7 +215,6 @@ async fn connection(stream: TcpStream, context: Context, permit: OwnedSemaphoreP
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
     }
-    drop(permit);
 }
 
 #[cfg(test)]
@@ -262,7 +314,7 @@ mod tests {
         let (address, end, server) = start(settings).await;
         let _client = blocking(move || {
             let mut client = connect(address);
-            let head = "PUT /v1/default/kinds/counter HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nhalf";
+            let head = "PUT /v1/default/kinds/counter HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\nhalf";
             client.write_all(head.as_bytes()).unwrap();
             std::thread::sleep(Duration::from_millis(100));
             client

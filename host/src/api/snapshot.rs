@@ -4,16 +4,18 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::access::Access;
 use super::context::Context;
 use super::problem::Problem;
 use super::route::{GUEST, KIND, READ, RECOVERY, Route, Success, Verb, WRITE};
-use crate::vocab::{Address, Code};
+use crate::vocab::{Address, Code, Scope};
 
 pub(super) static ROUTE: Route = Route {
     verb: Verb::Post,
     template: "/v1/{tenant}/actors/{kind}/{key}:snapshot",
     name: "snapshotActor",
     about: "Takes a snapshot now; answers once it is durable. The colon is literal.",
+    access: Access::Owner(Scope::Admin),
     headers: &[],
     query: &[],
     body: None,

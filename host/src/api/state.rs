@@ -3,17 +3,19 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 
+use super::access::Access;
 use super::context::Context;
 use super::problem::Problem;
 use super::query::Query;
 use super::route::{GUEST, KIND, ParameterType, QueryParameter, READ, RECOVERY, Route, Success, Verb};
-use crate::vocab::{Address, Code, Sequence};
+use crate::vocab::{Address, Code, Scope, Sequence};
 
 pub(super) static ROUTE: Route = Route {
     verb: Verb::Get,
     template: "/v1/{tenant}/actors/{kind}/{key}/state",
     name: "actorState",
     about: "An actor's state, rebuilt from its durable journal in an instance of its own.",
+    access: Access::Owner(Scope::Read),
     headers: &[],
     query: &[QueryParameter {
         name: "at",

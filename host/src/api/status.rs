@@ -3,16 +3,18 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 
+use super::access::Access;
 use super::context::Context;
 use super::problem::Problem;
 use super::route::{KIND, READ, Route, Success, Verb};
-use crate::vocab::{Address, Code};
+use crate::vocab::{Address, Code, Scope};
 
 pub(super) static ROUTE: Route = Route {
     verb: Verb::Get,
     template: "/v1/{tenant}/actors/{kind}/{key}",
     name: "actorStatus",
     about: "Where an actor is in its life, with the progress of its recovery. Does not activate it.",
+    access: Access::Owner(Scope::Read),
     headers: &[],
     query: &[],
     body: None,

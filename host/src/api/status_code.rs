@@ -25,14 +25,23 @@ pub const fn http_status(code: Code) -> StatusCode {
         | Code::UnknownSetting
         | Code::InvalidSetting
         | Code::FileUnreadable => StatusCode::BAD_REQUEST,
-        Code::UnknownTenant | Code::UnknownKind | Code::UnknownCommand | Code::UnknownActor | Code::UnknownPath => {
-            StatusCode::NOT_FOUND
+        Code::UnknownTenant
+        | Code::UnknownKind
+        | Code::UnknownCommand
+        | Code::UnknownActor
+        | Code::UnknownPath
+        | Code::UnknownKey => StatusCode::NOT_FOUND,
+        Code::MissingKey | Code::MalformedKey | Code::InvalidKey => StatusCode::UNAUTHORIZED,
+        Code::Forbidden | Code::TenantSuspended | Code::KindQuota | Code::ComponentQuota | Code::ActorQuota => {
+            StatusCode::FORBIDDEN
         }
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-        Code::IncompatibleRevision | Code::WriteConflict => StatusCode::CONFLICT,
+        Code::IncompatibleRevision | Code::WriteConflict | Code::TenantExists | Code::TenantInUse => {
+            StatusCode::CONFLICT
+        }
         Code::PayloadTooLarge | Code::ComponentTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::Rejected => StatusCode::UNPROCESSABLE_ENTITY,
-        Code::MailboxFull => StatusCode::TOO_MANY_REQUESTS,
+        Code::MailboxFull | Code::CommandQuota => StatusCode::TOO_MANY_REQUESTS,
         Code::ShuttingDown
         | Code::StoreLocked
         | Code::StorePoisoned
@@ -83,6 +92,9 @@ mod tests {
                 ErrorKind::Unknown => {
                     assert!(status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE, "{code}");
                 }
+                ErrorKind::Access | ErrorKind::Quota => {
+                    assert!([StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status), "{code}");
+                }
                 ErrorKind::Overloaded => assert_eq!(status, StatusCode::TOO_MANY_REQUESTS, "{code}"),
                 ErrorKind::Unavailable => assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{code}"),
             }
@@ -93,7 +105,7 @@ mod tests {
     fn the_page_on_http_lists_every_code_with_its_status() {
         let page = include_str!("../../../docs/http.md");
         let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| [GR")).collect();
-        let served = Code::ALL.iter().filter(|code| **code < Code::PortInUse);
+        let served = Code::ALL.iter().filter(|code| !(80..100).contains(&(**code as u16)));
         let row = |code: &Code| {
             format!("| [{code}](errors/{code}.md) | {} | {} |", http_status(*code).as_u16(), code.title())
         };

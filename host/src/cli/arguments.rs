@@ -1,10 +1,14 @@
 //! What is typed.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{actors, call, check, deploy, events, explain, kinds, new, passivate, serve, snapshot, state, status};
+use super::{
+    actors, audit, call, check, deploy, events, explain, key, kinds, new, passivate, serve, snapshot, state, status,
+    tenant,
+};
 use crate::vocab::{AddressError, Key, Kind, Tenant};
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 the actor rejected the \
@@ -27,8 +31,14 @@ pub(super) struct Global {
     #[arg(long, global = true, env = "GREENROOM_URL", default_value = "http://127.0.0.1:7411", value_name = "URL")]
     pub(super) url: String,
     /// On whose behalf
-    #[arg(long, global = true, default_value = "default", value_name = "NAME", value_parser = tenant)]
+    #[arg(long, global = true, default_value = "default", value_name = "NAME", value_parser = tenant_name)]
     pub(super) tenant: Tenant,
+    /// A file that holds the key; else GREENROOM_KEY has it, where the server asks for one
+    #[arg(long, global = true, env = "GREENROOM_KEY_FILE", value_name = "FILE")]
+    pub(super) key_file: Option<PathBuf>,
+    /// Who signed the server's certificate, PEM; else who the system trusts
+    #[arg(long, global = true, env = "GREENROOM_CA_FILE", value_name = "FILE")]
+    pub(super) ca_file: Option<PathBuf>,
     /// Print JSON, for scripts; errors are one JSON object on standard error
     #[arg(long, global = true)]
     pub(super) json: bool,
@@ -56,6 +66,12 @@ pub(super) enum Verb {
     Passivate(passivate::Arguments),
     /// List the kinds, or the revisions of one
     Kinds(kinds::Arguments),
+    /// Create, list, change, suspend, resume or delete tenants
+    Tenant(tenant::Arguments),
+    /// Create, list, rotate or revoke keys
+    Key(key::Arguments),
+    /// Show what was administered, and by whom
+    Audit(audit::Arguments),
     /// Check a component as a deploy would, without a server
     Check(check::Arguments),
     /// Write a new actor project into the current folder
@@ -76,7 +92,7 @@ pub(super) fn kind(text: &str) -> Result<Kind, AddressError> {
     Kind::new(text)
 }
 
-fn tenant(text: &str) -> Result<Tenant, AddressError> {
+fn tenant_name(text: &str) -> Result<Tenant, AddressError> {
     Tenant::new(text)
 }
 
@@ -140,6 +156,19 @@ mod tests {
             "greenroom snapshot counter/c-1",
             "greenroom passivate counter/c-1",
             "greenroom status counter/c-1",
+            "greenroom tenant create acme --weight 5 --quota kinds=3 --quota actors=none --grants deploy",
+            "greenroom tenant list",
+            "greenroom tenant list acme",
+            "greenroom tenant change acme --display-name Acme",
+            "greenroom tenant suspend acme",
+            "greenroom tenant resume acme",
+            "greenroom tenant delete acme --force",
+            "greenroom key create --operator --data d",
+            "greenroom key create --tenant acme --scopes call,read --days 30 --name ci",
+            "greenroom key list --operator",
+            "greenroom key rotate 0123456789abcdef --overlap-hours 0",
+            "greenroom key revoke 0123456789abcdef",
+            "greenroom audit --operator --before 7 --limit 2",
             "greenroom kinds",
             "greenroom kinds counter",
             "greenroom check counter.wasm",

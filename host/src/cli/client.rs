@@ -1,14 +1,20 @@
 //! The HTTP interface as its caller sees it: blocking, one request at a time.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
+use ureq::http::header::AUTHORIZATION;
 use ureq::http::{HeaderName, Response};
-use ureq::{Agent, Body, Error, SendBody};
+use ureq::typestate::WithBody;
+use ureq::{Agent, Body, Error, RequestBuilder, SendBody};
 
 use super::arguments::Target;
 use super::failure::Failure;
+use super::secret::Secret;
+use super::transport;
 use crate::api::encode_segment;
 use crate::vocab::{Code, Kind, Tenant};
 
@@ -26,6 +32,7 @@ pub(super) struct Client {
     agent: Agent,
     url: String,
     tenant: Tenant,
+    key: Option<Secret>,
 }
 
 /// An answer: as it came, and as far as this program understands it.
@@ -50,23 +57,26 @@ enum Effect {
 }
 
 impl Client {
-    /// A client for the server at `url`.
+    /// A client for the server at `url`; `trusted` is the file of who may have signed its certificate.
     ///
     /// # Errors
     /// When the URL is not one that this program can use.
-    pub(super) fn new(url: &str, tenant: &Tenant) -> Result<Self, Failure> {
-        if !url.starts_with("http://") {
-            let detail = format!("{url} is not a URL that this program can reach; write it as http://HOST:PORT");
-            return Err(Failure::new(Code::Unreachable, detail));
-        }
+    pub(super) fn new(
+        url: &str,
+        tenant: &Tenant,
+        key: Option<Secret>,
+        trusted: Option<&Path>,
+    ) -> Result<Self, Failure> {
+        let tls = transport::choose(url, trusted, key.is_some())?;
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .proxy(None)
+            .tls_config(tls)
             .timeout_connect(Some(CONNECT_WITHIN))
             .timeout_recv_response(Some(ANSWER_WITHIN))
             .user_agent(concat!("greenroom/", env!("CARGO_PKG_VERSION")))
             .build();
-        Ok(Self { agent: config.into(), url: url.trim_end_matches('/').to_owned(), tenant: tenant.clone() })
+        Ok(Self { agent: config.into(), url: url.trim_end_matches('/').to_owned(), tenant: tenant.clone(), key })
     }
 
     /// Reads a path below the tenant, with a query.
@@ -74,7 +84,7 @@ impl Client {
     /// # Errors
     /// The server's problem, or that there is no answer.
     pub(super) fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<Answer<T>, Failure> {
-        self.view(self.open(path, query)?)
+        self.view(self.open(&self.of(path), query)?)
     }
 
     /// Reads lines from a path below the tenant as they come.
@@ -82,7 +92,7 @@ impl Client {
     /// # Errors
     /// The server's problem, or that there is no answer.
     pub(super) fn lines(&self, path: &str, query: &[(&str, String)]) -> Result<impl BufRead + use<>, Failure> {
-        Ok(BufReader::new(self.open(path, query)?.into_body().into_reader()))
+        Ok(BufReader::new(self.open(&self.of(path), query)?.into_body().into_reader()))
     }
 
     /// Sends a command.
@@ -97,7 +107,7 @@ impl Client {
         idempotency_key: Option<&str>,
     ) -> Result<Reply, Failure> {
         let url = self.of(&format!("{}/{}", actor_path(target), encode_segment(command)));
-        let mut request = self.agent.post(&url).content_type("application/json");
+        let mut request = self.authorized(self.agent.post(&url)).content_type("application/json");
         if let Some(key) = idempotency_key {
             request = request.header(IDEMPOTENCY_KEY, key);
         }
@@ -113,7 +123,7 @@ impl Client {
     /// The server's problem, or that there is no answer.
     pub(super) fn operate(&self, target: &Target, verb: &str) -> Result<Vec<u8>, Failure> {
         let url = self.of(&format!("{}:{verb}", actor_path(target)));
-        let response = self.checked(self.agent.post(&url).send_empty(), Effect::Writes)?;
+        let response = self.checked(self.authorized(self.agent.post(&url)).send_empty(), Effect::Writes)?;
         self.body(response, Effect::Writes)
     }
 
@@ -127,7 +137,7 @@ impl Client {
         component: &mut dyn Read,
         bytes: u64,
     ) -> Result<Answer<T>, Failure> {
-        let request = self.agent.put(&self.of(&format!("kinds/{kind}")));
+        let request = self.authorized(self.agent.put(&self.of(&format!("kinds/{kind}"))));
         let request = request.content_type("application/wasm").header("content-length", bytes);
         let response = request.send(SendBody::from_reader(component));
         self.view(self.checked(response, Effect::Writes)?)
@@ -141,12 +151,78 @@ impl Client {
         serde_json::from_str(text).map_err(|error| self.not_ours(&error.to_string()))
     }
 
-    fn open(&self, path: &str, query: &[(&str, String)]) -> Result<Response<Body>, Failure> {
+    fn open(&self, url: &str, query: &[(&str, String)]) -> Result<Response<Body>, Failure> {
         let pairs: Vec<String> =
             query.iter().map(|(name, value)| format!("{name}={}", encode_segment(value))).collect();
         let mark = if pairs.is_empty() { "" } else { "?" };
-        let url = format!("{}{mark}{}", self.of(path), pairs.join("&"));
-        self.checked(self.agent.get(&url).call(), Effect::Reads)
+        let url = format!("{url}{mark}{}", pairs.join("&"));
+        self.checked(self.authorized(self.agent.get(&url)).call(), Effect::Reads)
+    }
+
+    /// Reads a path below `/v1`, with a query.
+    ///
+    /// # Errors
+    /// The server's problem, or that there is no answer.
+    pub(super) fn read<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<Answer<T>, Failure> {
+        self.view(self.open(&self.below(path), query)?)
+    }
+
+    /// Sends JSON to a path below `/v1`, to create something there.
+    ///
+    /// # Errors
+    /// The server's problem, or that there is no answer.
+    pub(super) fn put<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<Answer<T>, Failure> {
+        self.send_json(self.agent.put(&self.below(path)), Some(body))
+    }
+
+    /// Sends JSON to a path below `/v1`, to change what is there.
+    ///
+    /// # Errors
+    /// The server's problem, or that there is no answer.
+    pub(super) fn patch<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<Answer<T>, Failure> {
+        self.send_json(self.agent.patch(&self.below(path)), Some(body))
+    }
+
+    /// Sends JSON, or nothing, to a path below `/v1`.
+    ///
+    /// # Errors
+    /// The server's problem, or that there is no answer.
+    pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: Option<&Value>) -> Result<Answer<T>, Failure> {
+        self.send_json(self.agent.post(&self.below(path)), body)
+    }
+
+    /// Deletes what a path below `/v1` names.
+    ///
+    /// # Errors
+    /// The server's problem, or that there is no answer.
+    pub(super) fn delete(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        let request = self.authorized(self.agent.delete(&self.below(path)));
+        let response = self.checked(request.call(), Effect::Writes)?;
+        self.body(response, Effect::Writes)
+    }
+
+    fn send_json<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder<WithBody>,
+        body: Option<&Value>,
+    ) -> Result<Answer<T>, Failure> {
+        let request = self.authorized(request);
+        let sent = match body {
+            Some(body) => request.content_type("application/json").send(body.to_string()),
+            None => request.send_empty(),
+        };
+        self.view(self.checked(sent, Effect::Writes)?)
+    }
+
+    fn authorized<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.key {
+            Some(key) => request.header(AUTHORIZATION, key.bearer()),
+            None => request,
+        }
+    }
+
+    fn below(&self, path: &str) -> String {
+        format!("{}/v1/{path}", self.url)
     }
 
     fn of(&self, path: &str) -> String {
@@ -228,7 +304,7 @@ mod tests {
     }
 
     fn client(url: &str) -> Client {
-        Client::new(url, &Tenant::default_tenant()).unwrap()
+        Client::new(url, &Tenant::default_tenant(), None, None).unwrap()
     }
 
     fn code(failure: &Failure) -> String {
@@ -276,6 +352,9 @@ mod tests {
 
     #[test]
     fn other_schemes_are_refused_at_once() {
-        assert_eq!(code(&Client::new("https://example.com", &Tenant::default_tenant()).unwrap_err()), "GR0084");
+        assert_eq!(
+            code(&Client::new("ftp://example.com", &Tenant::default_tenant(), None, None).unwrap_err()),
+            "GR0084"
+        );
     }
 }

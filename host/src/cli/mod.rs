@@ -10,19 +10,23 @@ mod config_file;
 mod failure;
 mod files;
 mod output;
+mod secret;
 mod settings;
 mod spelling;
 mod store;
 mod telemetry;
 mod time;
+mod transport;
 mod views;
 
 mod actors;
+mod audit;
 mod call;
 mod check;
 mod deploy;
 mod events;
 mod explain;
+mod key;
 mod kinds;
 mod new;
 mod passivate;
@@ -30,6 +34,7 @@ mod serve;
 mod snapshot;
 mod state;
 mod status;
+mod tenant;
 
 use std::process::ExitCode;
 
@@ -59,7 +64,7 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
     let Arguments { global, verb } = arguments;
-    let client = || Client::new(&global.url, &global.tenant);
+    let client = || Client::new(&global.url, &global.tenant, secret::key(&global)?, global.ca_file.as_deref());
     match verb {
         Verb::Serve(arguments) => serve::run(&arguments, output),
         Verb::Deploy(arguments) => deploy::run(&arguments, &client()?, output),
@@ -71,6 +76,9 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
         Verb::Snapshot(arguments) => snapshot::run(&arguments, &client()?, output),
         Verb::Passivate(arguments) => passivate::run(&arguments, &client()?, output),
         Verb::Kinds(arguments) => kinds::run(&arguments, &client()?, output),
+        Verb::Tenant(arguments) => tenant::run(&arguments, &client()?, output),
+        Verb::Key(arguments) => key::run(&arguments, &global, client, output),
+        Verb::Audit(arguments) => audit::run(&arguments, &global, &client()?, output),
         Verb::Check(arguments) => check::run(&arguments, output),
         Verb::New(arguments) => new::run(&arguments, output),
         Verb::Explain(arguments) => explain::run(&arguments, output),

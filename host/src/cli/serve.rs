@@ -16,7 +16,7 @@ use super::output::{Output, Tone};
 use super::settings::{ServeSettings, SettingsError};
 use super::store;
 use super::telemetry::LogArguments;
-use crate::api::{Metrics, Problem, Server};
+use crate::api::{Metrics, Problem, Server, Tls};
 use crate::runtime::{AskError, Durability, Host, describe_metrics};
 use crate::vocab::Code;
 
@@ -28,9 +28,15 @@ pub(super) struct Arguments {
     /// Where everything durable is kept; made if it is not there
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Where to listen; a loopback address, port 0 takes a free one [default: 127.0.0.1:7411]
+    /// Where to listen; beyond loopback only with keys and TLS, port 0 takes a free one [default: 127.0.0.1:7411]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+    /// A certificate chain in PEM form: serve TLS; the file is read again when it changes
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// The certificate's private key in PEM form
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
     /// A TOML file with settings; flags win over it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -86,6 +92,10 @@ fn settings(arguments: &Arguments) -> Result<ServeSettings, Failure> {
     if let Some(data) = &arguments.data {
         settings.data = Some(data.clone());
     }
+    if arguments.tls_certificate.is_some() {
+        settings.tls_certificate.clone_from(&arguments.tls_certificate);
+        settings.tls_key.clone_from(&arguments.tls_key);
+    }
     if let Some(durability) = arguments.durability {
         settings.host.durability = durability.into();
     }
@@ -98,6 +108,7 @@ fn in_file(path: &Path, error: &SettingsError) -> Failure {
 }
 
 async fn serve(settings: ServeSettings, data: &Path, output: &Output) -> Result<(), Failure> {
+    let tls = tls(&settings)?;
     let listener = bind(settings.listen).await?;
     let address = listener.local_addr().map_err(|error| machine(&error.to_string()))?;
     let signals = Signals::listen()?;
@@ -108,17 +119,39 @@ async fn serve(settings: ServeSettings, data: &Path, output: &Output) -> Result<
     let store = store::open(data, settings.log, settings.host.durability).await?;
     let host = Host::builder().provider(store).compile_cache(data.join("cache")).settings(settings.host);
     let host = host.build().await.map_err(told)?;
+    if !address.ip().is_loopback() && !host.asks_for_keys() {
+        return Err(no_keys(address));
+    }
     let (step, watched) = watch::channel(Step::Serving);
-    let server = Server::new(host.clone()).settings(settings.http).metrics(metrics);
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let mut server = Server::new(host.clone()).settings(settings.http).metrics(metrics);
+    if let Some(tls) = tls {
+        server = server.tls(tls);
+    }
     let (closing, drained) = (reached(watched.clone(), Step::Closing), reached(watched, Step::Drained));
     let server = tokio::spawn(server.serve(listener, closing, drained));
-    ready(address, data, output)?;
+    ready(&format!("{scheme}://{address}"), data, output)?;
     let end = end(signals, &host, deadline, &step, output).await;
     step.send_replace(Step::Drained);
     // A server that panicked has nothing left to drain.
     let _ = server.await;
     tracing::info!("ended");
     end
+}
+
+fn tls(settings: &ServeSettings) -> Result<Option<Tls>, Failure> {
+    match (&settings.tls_certificate, &settings.tls_key) {
+        (Some(certificate), Some(key)) => Ok(Some(Tls::load(certificate, key)?)),
+        _ => Ok(None),
+    }
+}
+
+fn no_keys(address: SocketAddr) -> Failure {
+    let detail = format!(
+        "listen: {address} can be reached from other machines, and there are no keys: whoever reaches it would own \
+         every actor. Create one first (greenroom key create --operator --data DIR), or listen on 127.0.0.1"
+    );
+    Failure::new(Code::InvalidSetting, detail)
 }
 
 /// How far the end has come.
@@ -144,9 +177,8 @@ async fn bind(listen: SocketAddr) -> Result<TcpListener, Failure> {
     })
 }
 
-fn ready(address: SocketAddr, data: &Path, output: &Output) -> Result<(), Failure> {
-    let url = format!("http://{address}");
-    tracing::info!(%url, data = %data.display(), "ready");
+fn ready(url: &str, data: &Path, output: &Output) -> Result<(), Failure> {
+    tracing::info!(url, data = %data.display(), "ready");
     if output.is_json() {
         return output
             .json(&json!({ "url": url, "data": data.display().to_string(), "process_id": std::process::id() }));
@@ -247,8 +279,10 @@ mod tests {
     #[test]
     fn an_address_that_others_can_reach_is_refused_with_the_reason() {
         let text = format!("{:?}", parse(&["--data", "d", "--listen", "0.0.0.0:7411"]).unwrap_err());
-        assert!(text.contains("GR0082") && text.contains("no keys yet"), "{text}");
+        assert!(text.contains("GR0082") && text.contains("without TLS"), "{text}");
         assert!(parse(&["--data", "d", "--listen", "[::1]:0"]).is_ok());
+        let tls = ["--data", "d", "--listen", "0.0.0.0:7411", "--tls-certificate", "c", "--tls-key", "k"];
+        assert!(parse(&tls).is_ok());
     }
 
     #[test]

@@ -19,8 +19,12 @@ const SHUTDOWN_DEADLINE_MS: u64 = 10_000;
 /// The settings of a server. In the configuration file, the host's settings stand beside the server's own.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServeSettings {
-    /// Where it listens; a loopback address.
+    /// Where it listens; beyond loopback only with TLS, and once there are keys.
     pub listen: SocketAddr,
+    /// The certificate chain, PEM; without one it speaks plain HTTP.
+    pub tls_certificate: Option<PathBuf>,
+    /// The certificate's private key, PEM.
+    pub tls_key: Option<PathBuf>,
     /// The data directory; there is no default.
     pub data: Option<PathBuf>,
     /// How long a graceful shutdown may take before it is forced, milliseconds.
@@ -78,6 +82,8 @@ impl Default for ServeSettings {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)),
             data: None,
+            tls_certificate: None,
+            tls_key: None,
             shutdown_deadline_ms: SHUTDOWN_DEADLINE_MS,
             http: HttpSettings::default(),
             log: LogSettings::default(),
@@ -98,6 +104,8 @@ impl ServeSettings {
         let settings = Self {
             listen: section(&mut table, "listen")?.unwrap_or(default.listen),
             data: section(&mut table, "data")?,
+            tls_certificate: section(&mut table, "tls_certificate")?,
+            tls_key: section(&mut table, "tls_key")?,
             shutdown_deadline_ms: section(&mut table, "shutdown_deadline_ms")?.unwrap_or(default.shutdown_deadline_ms),
             http: section(&mut table, "http")?.unwrap_or_default(),
             log: section(&mut table, "log")?.unwrap_or_default(),
@@ -110,7 +118,8 @@ impl ServeSettings {
     /// Every setting with its default, as the configuration file writes it.
     #[must_use]
     pub fn defaults() -> Table {
-        let Self { listen, data: _, shutdown_deadline_ms, http, log, host } = Self::default();
+        let Self { listen, data: _, tls_certificate: _, tls_key: _, shutdown_deadline_ms, http, log, host } =
+            Self::default();
         let mut table = Table::try_from(host).unwrap_or_default();
         let mut log = Table::try_from(log).unwrap_or_default();
         for elsewhere in ["dir", "durability"] {
@@ -126,7 +135,9 @@ impl ServeSettings {
     /// Every key that may be written: the defaults, and what has none.
     fn known() -> Table {
         let mut table = Self::defaults();
-        table.insert("data".to_owned(), Value::String(String::new()));
+        for without_default in ["data", "tls_certificate", "tls_key"] {
+            table.insert(without_default.to_owned(), Value::String(String::new()));
+        }
         table
     }
 
@@ -135,10 +146,15 @@ impl ServeSettings {
     /// # Errors
     /// The first one that is not.
     pub fn check(&self) -> Result<(), SettingsError> {
-        if !self.listen.ip().is_loopback() {
+        if self.tls_certificate.is_some() != self.tls_key.is_some() {
+            let (there, missing) =
+                if self.tls_key.is_some() { ("tls_key", "tls_certificate") } else { ("tls_certificate", "tls_key") };
+            return Err(SettingsError::invalid(there, format!("is set without {missing}; TLS needs both")));
+        }
+        if !self.listen.ip().is_loopback() && self.tls_certificate.is_none() {
             let reason = format!(
-                "{} is not a loopback address; there are no keys yet, so whoever reaches the port owns every actor. \
-                 Use 127.0.0.1:{PORT}, and a tunnel or an authenticating proxy for others",
+                "{} can be reached from other machines, and without TLS keys and data would cross the network as they \
+                 are. Set tls_certificate and tls_key, or use 127.0.0.1:{PORT}",
                 self.listen
             );
             return Err(SettingsError::invalid("listen", reason));
@@ -331,7 +347,9 @@ mod tests {
             assert!(!cells[3].is_empty() && cells[4].len() > 20, "{row} lacks its unit or what it bounds");
         }
         let mut real = leaves(&ServeSettings::defaults());
-        real.insert("data".to_owned(), "none".to_owned());
+        for without_default in ["data", "tls_certificate", "tls_key"] {
+            real.insert(without_default.to_owned(), "none".to_owned());
+        }
         assert_eq!(written, real);
     }
 }

@@ -77,3 +77,67 @@ pub(super) struct Event {
 pub(super) struct SnapshotTaken {
     pub(super) snapshot_sequence: u64,
 }
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Tenants {
+    pub(super) tenants: Vec<Tenant>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Tenant {
+    pub(super) tenant: String,
+    pub(super) display_name: String,
+    pub(super) weight: u32,
+    pub(super) suspended: bool,
+    pub(super) created_at: u64,
+    pub(super) quotas: std::collections::BTreeMap<String, u64>,
+    pub(super) grants: Vec<String>,
+    pub(super) usage: Usage,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Usage {
+    pub(super) kinds: u64,
+    pub(super) component_bytes: u64,
+    pub(super) actors: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Keys {
+    pub(super) keys: Vec<Key>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Key {
+    pub(super) id: String,
+    pub(super) owner: String,
+    pub(super) name: String,
+    pub(super) scopes: Vec<String>,
+    pub(super) created_at: u64,
+    pub(super) expires_at: Option<u64>,
+    pub(super) revoked_at: Option<u64>,
+    pub(super) last_used: Option<u64>,
+}
+
+/// Has no `Debug`: it holds the key itself.
+#[derive(Deserialize)]
+pub(super) struct NewKey {
+    pub(super) key: String,
+    #[serde(flatten)]
+    pub(super) view: Key,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Audit {
+    pub(super) entries: Vec<AuditEntry>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct AuditEntry {
+    pub(super) number: u64,
+    pub(super) at: u64,
+    pub(super) who: String,
+    pub(super) what: String,
+    pub(super) target: String,
+    pub(super) result: String,
+}

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 
@@ -10,8 +11,9 @@ use super::deploy::Deployments;
 use super::directory::Directory;
 use super::feed::Followers;
 use super::host::{Host, Inner};
+use super::tenancy::{self, AuditLog, Census, Keys, Tenants};
 use super::waker::Waker;
-use super::{AskError, HostSettings};
+use super::{AskError, HostSettings, TenancyError};
 use crate::actor::{Crew, Stage, Tell, TellId};
 use crate::provider::SharedProvider;
 use crate::provider::memory::MemoryProvider;
@@ -22,6 +24,8 @@ use crate::vocab::{ActorId, Address, Clock, Code, Sequence, SystemClock, Timesta
 const STAGE_STACK_BYTES: usize = /* 2 MiB */ 2 * 1_024 * 1_024;
 /// Instances that only look (state at a number, events as JSON) at the same time; others queue.
 const LOOKS_MAX: usize = 8;
+/// How often the times at which keys were used are stored.
+const STORE_USES_EVERY: Duration = Duration::from_secs(60);
 
 /// Builds a [`Host`]: settings are data, the provider and the clock are injected.
 #[derive(Default)]
@@ -81,17 +85,50 @@ impl HostBuilder {
         settings.limits.live_actors = settings.limits.live_actors.min(engine.live_actors_max());
         let provider = self.provider.unwrap_or_else(|| MemoryProvider::new());
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
-        let deployments =
-            Deployments::open(Arc::clone(&provider), engine, settings.clone(), Arc::clone(&clock)).await?;
+        let tenancy = Tenancy::open(&provider, &clock).await?;
+        let (clock_, tenants) = (Arc::clone(&clock), Arc::clone(&tenancy.tenants));
+        let deployments = Deployments::open(Arc::clone(&provider), engine, settings.clone(), clock_, tenants).await?;
         let wakes = provider.wakes().await?;
         let runtime = stage_runtime()?;
-        let inner = assemble(settings, provider, clock, deployments, runtime);
+        let inner = assemble(settings, provider, clock, deployments, tenancy, runtime);
+        tenancy::resume(&inner).await.map_err(|error| match error {
+            TenancyError::Ask(error) => error,
+            other => AskError::Setup { code: other.code(), reason: other.to_string() },
+        })?;
         for wake in wakes {
             inner.waker.wake_later(&wake.address, wake.at);
         }
         let (waker, clock) = (Arc::clone(&inner.waker), Arc::clone(&inner.stage.clock));
         inner.spawn(waker.run(Arc::downgrade(&inner.directory), clock));
+        inner.spawn(store_uses(Arc::downgrade(&inner.keys)));
         Ok(Host::new(inner))
+    }
+}
+
+/// What decides who is let in.
+struct Tenancy {
+    tenants: Arc<Tenants>,
+    keys: Arc<Keys>,
+    audit: AuditLog,
+    census: Arc<Census>,
+}
+
+impl Tenancy {
+    async fn open(provider: &SharedProvider, clock: &Arc<dyn Clock>) -> Result<Self, AskError> {
+        let tenants = Arc::new(Tenants::open(Arc::clone(provider), Arc::clone(clock)).await?);
+        let keys = Arc::new(Keys::open(Arc::clone(provider), Arc::clone(clock)).await?);
+        let audit = AuditLog::new(Arc::clone(provider), Arc::clone(clock));
+        let census = Arc::new(Census::new(Arc::clone(&tenants), Arc::clone(provider)));
+        Ok(Self { tenants, keys, audit, census })
+    }
+}
+
+/// Stores when keys were used for as long as the host lives.
+async fn store_uses(keys: Weak<Keys>) {
+    loop {
+        tokio::time::sleep(STORE_USES_EVERY).await;
+        let Some(keys) = keys.upgrade() else { return };
+        keys.store_uses().await;
     }
 }
 
@@ -113,6 +150,7 @@ fn assemble(
     provider: SharedProvider,
     clock: Arc<dyn Clock>,
     deployments: Deployments,
+    tenancy: Tenancy,
     runtime: tokio::runtime::Runtime,
 ) -> Inner {
     let limits = settings.limits;
@@ -120,12 +158,14 @@ fn assemble(
     let waker = Arc::new(Waker::default());
     let followers = Arc::new(Followers::default());
     let deployments = Arc::new(deployments);
+    let Tenancy { tenants, keys, audit, census } = tenancy;
     let threads = runtime.handle().clone();
     let directory = Arc::new_cyclic(|me: &Weak<Directory>| {
         let crew = StageCrew {
             directory: me.clone(),
             couriers: Couriers::new(threads.clone()),
             followers: Arc::clone(&followers),
+            census: Arc::clone(&census),
             waker: Arc::clone(&waker),
         };
         let shared = Arc::new(Stage {
@@ -136,12 +176,25 @@ fn assemble(
             crew: Arc::new(crew),
             limits,
         });
-        Directory::new(me.clone(), shared, Arc::clone(&deployments), threads.clone())
+        Directory::new(me.clone(), shared, Arc::clone(&deployments), Arc::clone(&census), threads.clone())
     });
     let stage = directory.stage();
     let (closing, _) = watch::channel(false);
     let looks = Arc::new(Semaphore::new(LOOKS_MAX));
-    Inner { stage, directory, deployments, followers, waker, looks, closing, runtime: Some(runtime) }
+    Inner {
+        stage,
+        directory,
+        deployments,
+        tenants,
+        keys,
+        audit,
+        census,
+        followers,
+        waker,
+        looks,
+        closing,
+        runtime: Some(runtime),
+    }
 }
 
 /// What the runtime does for actors.
@@ -149,6 +202,7 @@ struct StageCrew {
     directory: Weak<Directory>,
     couriers: Couriers,
     followers: Arc<Followers>,
+    census: Arc<Census>,
     waker: Arc<Waker>,
 }
 
@@ -160,6 +214,7 @@ impl Crew for StageCrew {
     }
 
     fn published(&self, actor: ActorId, through: Sequence) {
+        self.census.published(actor, through);
         self.followers.published(actor, through);
     }
 

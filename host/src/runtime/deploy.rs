@@ -7,23 +7,25 @@ use bytes::Bytes;
 use tokio::sync::Mutex;
 
 use super::deployment::{Deployed, Deployment, RevisionRecord, StoredRevision, component_key};
+use super::tenancy::Tenants;
 use super::{AskError, DeployedRevision, HostSettings, RequestError};
 use crate::frame::codec;
 use crate::provider::{SharedProvider, StoreError};
 use crate::sandbox::{Component, Engine};
 use crate::vocab::{Clock, Code, Digest, Kind, Tenant};
 
-const REVISION_PREFIX: &str = "revision/";
+pub(super) const REVISION_PREFIX: &str = "revision/";
 
 /// Every deployed kind.
 pub(super) struct Deployments {
-    provider: SharedProvider,
+    pub(super) provider: SharedProvider,
     engine: Arc<Engine>,
     settings: HostSettings,
     clock: Arc<dyn Clock>,
-    kinds: RwLock<BTreeMap<(Tenant, Kind), Arc<Deployment>>>,
+    pub(super) tenants: Arc<Tenants>,
+    pub(super) kinds: RwLock<BTreeMap<(Tenant, Kind), Arc<Deployment>>>,
     /// The next revision id; held while a deploy is being stored, so that ids are not given twice.
-    next_id: Mutex<u32>,
+    pub(super) next_id: Mutex<u32>,
 }
 
 impl Deployments {
@@ -36,8 +38,10 @@ impl Deployments {
         engine: Arc<Engine>,
         settings: HostSettings,
         clock: Arc<dyn Clock>,
+        tenants: Arc<Tenants>,
     ) -> Result<Self, StoreError> {
-        let deployments = Self { provider, engine, settings, clock, kinds: RwLock::default(), next_id: Mutex::new(1) };
+        let deployments =
+            Self { provider, engine, settings, clock, tenants, kinds: RwLock::default(), next_id: Mutex::new(1) };
         for key in deployments.provider.record_keys(REVISION_PREFIX).await? {
             deployments.restore(&key).await?;
         }
@@ -61,7 +65,7 @@ impl Deployments {
     /// # Errors
     /// When the tenant or the kind is unknown.
     pub(super) fn find(&self, tenant: &Tenant, kind: &Kind) -> Result<Arc<Deployment>, RequestError> {
-        known(tenant)?;
+        self.tenants.known(tenant)?;
         let kinds = self.kinds.read().unwrap_or_else(PoisonError::into_inner);
         kinds
             .get(&(tenant.clone(), kind.clone()))
@@ -69,12 +73,21 @@ impl Deployments {
             .ok_or_else(|| RequestError::UnknownKind { tenant: tenant.to_string(), kind: kind.to_string() })
     }
 
+    /// The deployment of a kind whose code may run.
+    ///
+    /// # Errors
+    /// When the tenant or the kind is unknown, or the tenant is suspended.
+    pub(super) fn find_active(&self, tenant: &Tenant, kind: &Kind) -> Result<Arc<Deployment>, RequestError> {
+        self.tenants.active(tenant)?;
+        self.find(tenant, kind)
+    }
+
     /// The active revision of every kind of a tenant, by name.
     ///
     /// # Errors
     /// When the tenant is unknown.
     pub(super) fn kinds(&self, tenant: &Tenant) -> Result<Vec<DeployedRevision>, RequestError> {
-        known(tenant)?;
+        self.tenants.known(tenant)?;
         let kinds = self.kinds.read().unwrap_or_else(PoisonError::into_inner);
         let own = kinds.iter().filter(|((of, _), _)| of == tenant);
         Ok(own.filter_map(|(_, deployment)| Some(deployment.active()?.view(true))).collect())
@@ -104,9 +117,11 @@ impl Deployments {
         kind: &Kind,
         bytes: Bytes,
     ) -> Result<(DeployedRevision, bool), AskError> {
-        known(tenant)?;
+        // Before anything is compiled, and again when nobody else can deploy.
+        self.allow(tenant, kind, &bytes)?;
         let component = self.check(bytes.clone()).await?;
         let mut next_id = self.next_id.lock().await;
+        self.allow(tenant, kind, &bytes)?;
         let existing = self.find(tenant, kind).ok();
         let active = existing.as_ref().and_then(|deployment| deployment.active());
         if let Some(active) = &active
@@ -124,6 +139,7 @@ impl Deployments {
         *next_id = next_id.saturating_add(1);
         let view = record.view(true);
         self.kind_or_new(tenant, kind).add(Deployed::new(record, Some(component)));
+        self.note_usage(tenant);
         Ok((view, true))
     }
 
@@ -168,11 +184,6 @@ impl Deployments {
         };
         Arc::clone(kinds.entry((tenant.clone(), kind.clone())).or_insert_with(new))
     }
-}
-
-/// Until tenants can be created there is one.
-fn known(tenant: &Tenant) -> Result<(), RequestError> {
-    if *tenant == Tenant::default_tenant() { Ok(()) } else { Err(RequestError::UnknownTenant(tenant.to_string())) }
 }
 
 /// A new revision must know every event type that an earlier one may have written.

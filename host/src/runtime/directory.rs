@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
 use super::deploy::Deployments;
+use super::tenancy::Census;
 use super::{AskError, OnFull};
 use crate::actor::{Actor, Envelope, Order, Progress, Stage};
 use crate::decide::least_recently_used;
@@ -50,6 +51,7 @@ pub(super) struct Directory {
     me: Weak<Self>,
     stage: Arc<Stage>,
     deployments: Arc<Deployments>,
+    census: Arc<Census>,
     runtime: tokio::runtime::Handle,
     live: papaya::HashMap<ActorId, Arc<Handle>>,
     /// Grows with every activation; actors used since the same one are equally recent.
@@ -67,6 +69,8 @@ struct Leave {
 impl Drop for Leave {
     fn drop(&mut self) {
         if let Some(directory) = self.directory.upgrade() {
+            // In this order: as soon as it is not live, another activation may begin and be counted.
+            directory.census.left(self.id);
             directory.live.pin().remove(&self.id);
             directory.count();
         }
@@ -78,10 +82,11 @@ impl Directory {
         me: Weak<Self>,
         stage: Arc<Stage>,
         deployments: Arc<Deployments>,
+        census: Arc<Census>,
         runtime: tokio::runtime::Handle,
     ) -> Self {
         let live = papaya::HashMap::new();
-        Self { me, stage, deployments, runtime, live, stamp: AtomicU64::new(1), open: AtomicBool::new(true) }
+        Self { me, stage, deployments, census, runtime, live, stamp: AtomicU64::new(1), open: AtomicBool::new(true) }
     }
 
     /// What every actor shares.
@@ -112,7 +117,7 @@ impl Directory {
     ) -> Result<(), AskError> {
         let mut envelope = envelope;
         loop {
-            let handle = self.bring_on(address, id)?;
+            let handle = self.bring_on_counted(address, id).await?;
             handle.last_used.store(self.stamp.load(Ordering::Relaxed), Ordering::Relaxed);
             envelope = match handle.mailbox.try_send(envelope) {
                 Ok(()) => return Ok(()),
@@ -129,6 +134,20 @@ impl Directory {
         }
     }
 
+    /// The same as [`Directory::bring_on`], also for an actor that may be new: its tenant may have a quota of actors.
+    async fn bring_on_counted(&self, address: &Arc<Address>, id: ActorId) -> Result<Arc<Handle>, AskError> {
+        if let Some(handle) = self.find(id) {
+            return Ok(handle);
+        }
+        self.deployments.find_active(&address.tenant, &address.kind)?;
+        if !self.census.is_newcomer(address, id).await? {
+            return self.bring_on(address, id);
+        }
+        let mut begun = None;
+        self.census.admit(&address.tenant, id, || begun.insert(self.bring_on(address, id)).is_ok())?;
+        begun.unwrap_or(Err(AskError::Lost))
+    }
+
     /// The live activation of an actor; begins one if there is none.
     ///
     /// # Errors
@@ -140,7 +159,7 @@ impl Directory {
         if !self.is_open() {
             return Err(AskError::ShuttingDown);
         }
-        let code = self.deployments.find(&address.tenant, &address.kind)?;
+        let code = self.deployments.find_active(&address.tenant, &address.kind)?;
         let mailbox_max = usize::try_from(self.stage.limits.mailbox_commands).unwrap_or(1).max(1);
         let (mailbox, mail) = mpsc::channel(mailbox_max);
         let (orders, order_box) = mpsc::channel(ORDERS_MAX);
@@ -174,6 +193,11 @@ impl Directory {
         });
         let _only_here = handle.task.set(task.abort_handle());
         self.count();
+        if self.deployments.find_active(&address.tenant, &address.kind).is_err() {
+            // Suspended or deleted meanwhile, perhaps after everybody who was on stage had been sent off. Its box of
+            // orders is new, so there is room.
+            let _has_room = handle.orders.try_send(Order::Passivate);
+        }
         Ok(handle)
     }
 
@@ -202,6 +226,17 @@ impl Directory {
         }))
         .await;
         handles
+    }
+
+    /// Whether somebody whom `chosen` picks is on stage.
+    pub(super) fn is_any_live(&self, chosen: impl Fn(&Address) -> bool) -> bool {
+        self.live.pin().values().any(|handle| chosen(&handle.address))
+    }
+
+    /// Who is on stage, as far as `chosen` picks them.
+    pub(super) fn live_addresses(&self, chosen: impl Fn(&Address) -> bool) -> Vec<Arc<Address>> {
+        let live = self.live.pin();
+        live.values().filter(|handle| chosen(&handle.address)).map(|handle| Arc::clone(&handle.address)).collect()
     }
 
     /// Takes no more commands and waits until nobody is on stage.

@@ -11,6 +11,7 @@ use super::deployment::Deployment;
 use super::directory::Directory;
 use super::feed::{EventFeed, Followers, Reading};
 use super::look::{Renderer, state_at};
+use super::tenancy::{AuditLog, Census, Keys, Tenants};
 use super::waker::Waker;
 use super::{ActorStatus, AskError, Command, DeployedRevision, HostBuilder, Phase, Reply, RequestError, StateView};
 use crate::actor::{Code as _, Envelope, Order, Stage};
@@ -38,6 +39,10 @@ pub(super) struct Inner {
     pub(super) stage: Arc<Stage>,
     pub(super) directory: Arc<Directory>,
     pub(super) deployments: Arc<Deployments>,
+    pub(super) tenants: Arc<Tenants>,
+    pub(super) keys: Arc<Keys>,
+    pub(super) audit: AuditLog,
+    pub(super) census: Arc<Census>,
     pub(super) followers: Arc<Followers>,
     pub(super) waker: Arc<Waker>,
     pub(super) looks: Arc<Semaphore>,
@@ -98,6 +103,10 @@ impl Host {
 
     pub(super) fn new(inner: Inner) -> Self {
         Self { inner: Arc::new(inner) }
+    }
+
+    pub(super) fn inner(&self) -> &Inner {
+        &self.inner
     }
 
     /// Deploys a component as the next revision of a kind; new activations use it, live actors of the kind leave
@@ -187,6 +196,7 @@ impl Host {
             tracing::warn!(?deadline, "some actors did not finish in time; they are stopped where they are");
             self.inner.directory.force();
         }
+        self.inner.keys.store_uses().await;
         Ok(self.inner.stage.provider.close().await?)
     }
 
@@ -237,6 +247,7 @@ impl ActorRef {
             return Err(AskError::ShuttingDown);
         }
         self.check(&command)?;
+        self.inner.tenants.let_in(&self.address.tenant)?;
         let Command { name, payload, idempotency_key: key, client, headers, on_full } = command;
         let context = CommandContext { caller: Caller::Client(client), headers };
         let envelope = Envelope { name, payload, key, context, reply_to, since: Instant::now() };

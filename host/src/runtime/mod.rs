@@ -1,6 +1,7 @@
 //! The host: it owns the directory of live actors, the deployments and the shutdown.
 
 mod builder;
+mod catalog_of_tenant;
 mod courier;
 mod deploy;
 mod deployment;
@@ -9,14 +10,25 @@ mod feed;
 mod host;
 mod look;
 mod settings;
+mod tenancy;
 mod views;
 mod waker;
 
-pub use crate::actor::{AskError, Command, OnFull, Phase, RecoveryProgress, Reply, RequestError, describe_metrics};
+pub use crate::actor::{AskError, Command, OnFull, Phase, RecoveryProgress, Reply, RequestError};
 pub use builder::HostBuilder;
 pub use feed::EventFeed;
 pub use host::{ActorRef, Host};
 pub use settings::{
     Durability, HostSettings, KindSettings, PassivationSettings, RecoverySettings, RetentionSettings, SnapshotSettings,
 };
+pub use tenancy::{
+    Act, ActResult, AuditEntry, Identity, KeyId, KeyRequest, KeyText, KeyView, NewKey, TenancyError, TenantChange,
+    TenantView, Usage, create_operator_key,
+};
 pub use views::{ActorStatus, DeployedRevision, EventView, StateView};
+
+/// Gives every metric of the host its help text; call once after the recorder is installed.
+pub fn describe_metrics() {
+    crate::actor::describe_metrics();
+    tenancy::describe_metrics();
+}

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::directory::Directory;
+use super::{AskError, RequestError};
 use crate::vocab::{Address, Clock, Timestamp};
 
 /// With nothing due, the waker still looks this often: the wall clock may have been set.
@@ -70,6 +71,8 @@ impl Waker {
                     Ok(handle) if !handle.mailbox.is_closed() => {}
                     // Its next activation must find what is due.
                     Ok(_leaving) => self.wake_later(&address, Timestamp(now.0.saturating_add(LEAVING_MS))),
+                    // Deleted with its tenant: there is nobody to wake.
+                    Err(AskError::Request(RequestError::UnknownTenant(_))) => {}
                     Err(_) => self.wake_later(&address, Timestamp(now.0.saturating_add(RETRY_AFTER_MS))),
                 }
             }

@@ -30,6 +30,10 @@ pub enum ErrorKind {
     Guest,
     /// Somebody has to look at the host or its store.
     Operator,
+    /// Use a key that is valid and may do this, or ask the operator.
+    Access,
+    /// Give something back, or ask the operator for more.
+    Quota,
 }
 
 macro_rules! codes {
@@ -116,6 +120,18 @@ codes! {
     0083 MachineLimit Operator "the machine's limits are too low for these settings",
     0084 Unreachable Unavailable "the server could not be reached",
     0085 FileUnreadable Request "a file could not be read or written",
+    0100 MissingKey Access "the request has no key, and this server asks for one",
+    0101 MalformedKey Access "this is no key: it has a typing error, or a part is missing",
+    0102 InvalidKey Access "the key is unknown, expired or revoked",
+    0103 Forbidden Access "the key may not do this",
+    0104 TenantSuspended Access "the tenant is suspended",
+    0105 TenantExists Conflict "there is, or was, a tenant of this name",
+    0106 TenantInUse Conflict "the tenant still has actors",
+    0107 UnknownKey NotFound "no such key",
+    0110 CommandQuota Overloaded "the tenant sends more commands per second than its quota allows",
+    0111 KindQuota Quota "the tenant has as many kinds as its quota allows",
+    0112 ComponentQuota Quota "the tenant's components would have more bytes than its quota allows",
+    0113 ActorQuota Quota "the tenant has as many actors as its quota allows",
 }
 
 impl Code {

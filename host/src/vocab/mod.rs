@@ -9,6 +9,7 @@ mod code;
 mod digest;
 pub mod limits;
 mod sequence;
+mod tenancy;
 
 pub use address::{ActorId, Address, AddressError, Key, Kind, Tenant};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
@@ -16,3 +17,4 @@ pub use code::{Code, ErrorKind};
 pub use digest::Digest;
 pub use limits::Limits;
 pub use sequence::{RevisionId, Sequence};
+pub use tenancy::{Grant, Grants, Owner, Quota, Quotas, Scope, Scopes};

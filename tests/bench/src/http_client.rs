@@ -99,5 +99,5 @@ fn body_span(answer: &[u8]) -> Result<Option<(usize, usize)>> {
 
 /// A request that posts `body`; sent again and again as it is.
 pub(crate) fn post(path: &str, body: &str) -> Vec<u8> {
-    format!("POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+    format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }

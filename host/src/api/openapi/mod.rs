@@ -13,6 +13,7 @@ use utoipa::openapi::{
     Required, Response as ResponseObject, ResponseBuilder, Schema,
 };
 
+use super::access::Access;
 use super::context::Context;
 use super::http_status;
 use super::route::{ParameterType, QueryParameter, RequestPayload, Route, Success, Verb};
@@ -24,6 +25,7 @@ pub(super) static ROUTE: Route = Route {
     template: "/openapi.json",
     name: "openapi",
     about: "This document.",
+    access: Access::Public,
     headers: &[],
     query: &[],
     body: None,
@@ -57,7 +59,9 @@ const fn method(verb: Verb) -> HttpMethod {
     match verb {
         Verb::Get => HttpMethod::Get,
         Verb::Put => HttpMethod::Put,
+        Verb::Patch => HttpMethod::Patch,
         Verb::Post => HttpMethod::Post,
+        Verb::Delete => HttpMethod::Delete,
     }
 }
 
@@ -80,6 +84,8 @@ fn path_parameters(template: &'static str) -> impl Iterator<Item = Parameter> {
     template.split('{').skip(1).filter_map(|part| part.split_once('}')).map(|(name, _)| {
         let about = match name {
             "tenant" => "Whose; `default` exists from the start.",
+            "owner" => "A tenant, or `-`: the host.",
+            "id" => "A key's id: 16 hexadecimal digits.",
             "kind" => "The deployed actor type: 1 to 64 of a-z, 0-9, '-' and '_'.",
             "key" => "Which actor: any text of 1 to 1024 bytes, percent-encoded.",
             "command" => "The command, as the component's manifest names it.",

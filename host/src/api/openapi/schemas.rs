@@ -1,5 +1,6 @@
 //! The shapes of the answers. A test serialises every view and compares its members with these.
 
+use crate::vocab::Quota;
 use utoipa::openapi::schema::{ArrayBuilder, SchemaType};
 use utoipa::openapi::{Components, ComponentsBuilder, ObjectBuilder, Ref, RefOr, Schema, Type};
 
@@ -26,6 +27,12 @@ pub(super) fn components() -> Components {
         ("Kinds", object(vec![("kinds", Always, list(reference("DeployedRevision")))])),
         ("Revisions", object(vec![("revisions", Always, list(reference("DeployedRevision")))])),
         ("Actors", actors()),
+        ("Tenant", tenant()),
+        ("Tenants", object(vec![("tenants", Always, list(reference("Tenant")))])),
+        ("Key", object(key_members())),
+        ("Keys", object(vec![("keys", Always, list(reference("Key")))])),
+        ("NewKey", new_key()),
+        ("Audit", audit()),
         ("SnapshotTaken", object(vec![("snapshot_sequence", Always, number(Some("The snapshot's number.")).into())])),
     ];
     named
@@ -120,6 +127,61 @@ fn deployed_revision() -> Schema {
         ("active", Always, switch(Some("Whether new activations use it.")).into()),
         ("manifest", Always, manifest.into()),
     ])
+}
+
+fn tenant() -> Schema {
+    let quotas = object(Quota::ALL.iter().map(|quota| (quota.as_str(), Sometimes, number(None).into())).collect());
+    let usage = object(vec![
+        ("kinds", Always, number(None).into()),
+        ("component_bytes", Always, number(None).into()),
+        ("actors", Always, nullable_number("Counted only for tenants with a quota of them.")),
+    ]);
+    object(vec![
+        ("tenant", Always, text(None).into()),
+        ("display_name", Always, text(None).into()),
+        ("weight", Always, number(Some("Its share beside other tenants, 1 to 1000.")).into()),
+        ("suspended", Always, switch(None).into()),
+        ("created_at", Always, number(Some("Milliseconds since the Unix epoch.")).into()),
+        ("quotas", Always, quotas.into()),
+        ("grants", Always, list(text(Some("deploy or keys")).into())),
+        ("usage", Always, usage.into()),
+    ])
+}
+
+fn key_members() -> Vec<Member> {
+    vec![
+        ("id", Always, text(Some("No secret.")).into()),
+        ("owner", Always, text(Some("A tenant, or `-`: the host.")).into()),
+        ("name", Always, text(None).into()),
+        ("scopes", Always, list(text(Some("call, deploy, read or admin")).into())),
+        ("created_at", Always, number(None).into()),
+        ("expires_at", Always, nullable_number("When it ends; null: it does not.")),
+        ("revoked_at", Always, nullable_number("When it was revoked.")),
+        ("last_used", Always, nullable_number("When it was last used, to about a minute.")),
+        (
+            "replaces",
+            Always,
+            typed(SchemaType::Array(vec![Type::String, Type::Null]), Some("What it was rotated from.")).into(),
+        ),
+    ]
+}
+
+fn new_key() -> Schema {
+    let mut members = vec![("key", Always, text(Some("The key; it is not shown again.")).into())];
+    members.extend(key_members());
+    object(members)
+}
+
+fn audit() -> Schema {
+    let entry = object(vec![
+        ("number", Always, number(None).into()),
+        ("at", Always, number(Some("Milliseconds since the Unix epoch.")).into()),
+        ("who", Always, text(Some("A key's id; `anyone` before there were keys; `offline`.")).into()),
+        ("what", Always, text(Some("The operation.")).into()),
+        ("target", Always, text(Some("The path that it was sent to.")).into()),
+        ("result", Always, text(Some("done, begun (the server ended first), or a code.")).into()),
+    ]);
+    object(vec![("entries", Always, list(entry.into()))])
 }
 
 fn actors() -> Schema {

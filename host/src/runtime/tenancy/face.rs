@@ -1,0 +1,241 @@
+//! Tenants and keys, as the library offers them.
+
+use serde::Serialize;
+
+use super::audit::Begun;
+use super::delete::{self, Force};
+use super::tenant::{Standing, TenantRecord};
+use super::{
+    Act, ActResult, AuditEntry, Identity, KeyId, KeyRequest, KeyView, NewKey, TenancyError, TenantChange, TenantView,
+    metric,
+};
+use crate::actor::AskError;
+use crate::runtime::Host;
+use crate::runtime::host::Inner;
+use crate::vocab::{Code, Grant, Owner, Quota, Scopes, Tenant};
+
+/// What a tenant has of what its quotas bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Usage {
+    /// Deployed kinds.
+    pub kinds: u64,
+    /// Bytes of its components.
+    pub component_bytes: u64,
+    /// Actors that stored an event; counted only for tenants with a quota of them.
+    pub actors: Option<u64>,
+}
+
+impl Host {
+    /// The tenants that are there, by name.
+    #[must_use]
+    pub fn tenants(&self) -> Vec<TenantView> {
+        let inner = self.inner();
+        inner.tenants.list().into_iter().map(|(tenant, record)| record.view(usage(inner, &tenant))).collect()
+    }
+
+    /// Whether there is such a tenant.
+    #[must_use]
+    pub fn has_tenant(&self, tenant: &Tenant) -> bool {
+        self.inner().tenants.known(tenant).is_ok()
+    }
+
+    /// One tenant.
+    ///
+    /// # Errors
+    /// When it is unknown.
+    pub fn tenant(&self, tenant: &Tenant) -> Result<TenantView, TenancyError> {
+        let record = self.inner().tenants.record(tenant).map_err(AskError::from)?;
+        Ok(record.view(usage(self.inner(), tenant)))
+    }
+
+    /// Creates a tenant. Durable when the result arrives.
+    ///
+    /// # Errors
+    /// When the name is or was taken, or a value is not allowed.
+    pub async fn create_tenant(&self, tenant: &Tenant, change: &TenantChange) -> Result<TenantView, TenancyError> {
+        self.inner().tenants.create(tenant, change).await?;
+        follow_actors(self.inner(), tenant).await?;
+        self.tenant(tenant)
+    }
+
+    /// Changes a tenant, also while it works: what it has already is not taken away, more is refused.
+    ///
+    /// # Errors
+    /// When it is unknown or a value is not allowed.
+    pub async fn change_tenant(&self, tenant: &Tenant, change: &TenantChange) -> Result<TenantView, TenancyError> {
+        self.inner().tenants.change(tenant, |record| record.with(change)).await?;
+        follow_actors(self.inner(), tenant).await?;
+        self.tenant(tenant)
+    }
+
+    /// Suspends a tenant: its calls and deploys are refused, its actors leave after the turns that are queued, its
+    /// timers and tells wait. Its data can still be read. Done when the result arrives.
+    ///
+    /// # Errors
+    /// When it is unknown or the store refuses.
+    pub async fn suspend_tenant(&self, tenant: &Tenant) -> Result<TenantView, TenancyError> {
+        self.stand(tenant, Standing::Suspended).await?;
+        send_off(self.inner(), tenant).await;
+        self.tenant(tenant)
+    }
+
+    /// Ends a suspension; timers that were due meanwhile fire within seconds.
+    ///
+    /// # Errors
+    /// When the tenant is unknown or the store refuses.
+    pub async fn resume_tenant(&self, tenant: &Tenant) -> Result<TenantView, TenancyError> {
+        self.stand(tenant, Standing::Active).await?;
+        self.tenant(tenant)
+    }
+
+    async fn stand(&self, tenant: &Tenant, standing: Standing) -> Result<(), TenancyError> {
+        self.inner().tenants.change(tenant, |record| Ok(TenantRecord { standing, ..record })).await
+    }
+
+    /// Deletes a tenant that has no actors, or with `forced` also one that has: then their events and snapshots are
+    /// lost. In a task of its own, so that a caller that leaves does not leave half of it.
+    ///
+    /// # Errors
+    /// When it is unknown, is `default`, has actors and is not forced, or the store refuses.
+    pub async fn delete_tenant(&self, tenant: &Tenant, forced: bool) -> Result<(), TenancyError> {
+        let (host, tenant) = (self.clone(), tenant.clone());
+        let force = if forced { Force::Yes } else { Force::No };
+        let deletion = tokio::spawn(async move { delete::delete(host.inner(), &tenant, force).await });
+        deletion.await.unwrap_or(Err(AskError::Lost.into()))
+    }
+
+    /// Whether requests need a key: from the first key on, for ever.
+    #[must_use]
+    pub fn asks_for_keys(&self) -> bool {
+        self.inner().keys.locked()
+    }
+
+    /// Who presents this key.
+    ///
+    /// # Errors
+    /// When it is no key, or is not valid.
+    pub fn authenticate(&self, key: &str) -> Result<Identity, TenancyError> {
+        self.inner().keys.authenticate(key)
+    }
+
+    /// Counts a request whose key did not let it in.
+    pub(crate) fn note_denied(code: Code) {
+        metric::denied(code);
+    }
+
+    /// Whether a tenant's own keys may do something.
+    #[must_use]
+    pub fn grants(&self, tenant: &Tenant, grant: Grant) -> bool {
+        self.inner().tenants.grants(tenant, grant)
+    }
+
+    /// The keys of an owner, oldest first.
+    ///
+    /// # Errors
+    /// When the tenant is unknown.
+    pub fn keys(&self, owner: &Owner) -> Result<Vec<KeyView>, TenancyError> {
+        self.known(owner)?;
+        Ok(self.inner().keys.list(owner))
+    }
+
+    /// Creates a key. Durable when the result arrives; this is the only moment at which it can be seen.
+    ///
+    /// # Errors
+    /// When the tenant is unknown, the request is not allowed, or nobody could administer the host afterwards.
+    pub async fn create_key(&self, owner: &Owner, request: &KeyRequest) -> Result<NewKey, TenancyError> {
+        self.known(owner)?;
+        self.inner().keys.create(owner, request).await
+    }
+
+    /// Replaces a key by one with the same rights; the old one ends after `overlap_s` seconds.
+    ///
+    /// # Errors
+    /// When there is no such valid key.
+    pub async fn rotate_key(&self, owner: &Owner, id: KeyId, overlap_s: u64) -> Result<NewKey, TenancyError> {
+        self.known(owner)?;
+        self.inner().keys.rotate(owner, id, overlap_s).await
+    }
+
+    /// Ends a key now.
+    ///
+    /// # Errors
+    /// When there is no such key, or it is the last one that can administer the host.
+    pub async fn revoke_key(&self, owner: &Owner, id: KeyId) -> Result<KeyView, TenancyError> {
+        self.known(owner)?;
+        self.inner().keys.revoke(owner, id).await
+    }
+
+    /// The scopes of a key.
+    ///
+    /// # Errors
+    /// When there is no such key.
+    pub fn key_scopes(&self, owner: &Owner, id: KeyId) -> Result<Scopes, TenancyError> {
+        self.inner().keys.scopes(owner, id)
+    }
+
+    /// Entries of the audit log of an owner with numbers below `before`, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the tenant is unknown or the store cannot be read.
+    pub async fn audit(&self, owner: &Owner, before: u64, limit: usize) -> Result<Vec<AuditEntry>, TenancyError> {
+        self.known(owner)?;
+        Ok(self.inner().audit.list(owner, before, limit).await?)
+    }
+
+    pub(crate) async fn begin_act(&self, owner: &Owner, act: Act) -> Result<Begun, AskError> {
+        Ok(self.inner().audit.begin(owner, act).await?)
+    }
+
+    pub(crate) async fn end_act(&self, begun: &Begun, result: ActResult) {
+        if let Err(error) = self.inner().audit.end(begun, result).await {
+            tracing::warn!(%error, ?begun, "the result of an act is not in the audit log");
+        }
+    }
+
+    fn known(&self, owner: &Owner) -> Result<(), TenancyError> {
+        match owner {
+            Owner::Host => Ok(()),
+            Owner::Tenant(tenant) => Ok(self.inner().tenants.known(tenant).map_err(AskError::from)?),
+        }
+    }
+}
+
+fn usage(inner: &Inner, tenant: &Tenant) -> Usage {
+    let (kinds, component_bytes) = inner.deployments.usage(tenant);
+    Usage { kinds, component_bytes, actors: inner.census.count(tenant) }
+}
+
+/// Orders every actor of a tenant to leave and waits until it has.
+pub(super) async fn send_off(inner: &Inner, tenant: &Tenant) {
+    for handle in inner.directory.send_off(|address| address.tenant == *tenant).await {
+        handle.gone().await;
+    }
+}
+
+/// Begins or ends to count a tenant's actors, as its quota asks.
+pub(super) async fn follow_actors(inner: &Inner, tenant: &Tenant) -> Result<(), TenancyError> {
+    if inner.tenants.quota(tenant, Quota::Actors).is_none() {
+        inner.census.forget(tenant);
+        return Ok(());
+    }
+    if inner.census.count(tenant).is_some() {
+        return Ok(());
+    }
+    // In this order none is missed: whoever is live by now and has stored something is in the listing that follows.
+    inner.census.begin(tenant);
+    for address in inner.directory.live_addresses(|address| address.tenant == *tenant) {
+        inner.census.already_live(&address, address.id()).await?;
+    }
+    Ok(inner.census.count_stored(tenant, &inner.deployments.kinds_of(tenant)).await?)
+}
+
+/// What the last run of the host left to do.
+pub(crate) async fn resume(inner: &Inner) -> Result<(), TenancyError> {
+    for tenant in inner.tenants.half_deleted() {
+        delete::finish(inner, &tenant, delete::Part::Rest).await?;
+    }
+    for (tenant, _) in inner.tenants.list() {
+        follow_actors(inner, &tenant).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,232 @@
+//! Who there is. Read on every command, written rarely.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use bytes::Bytes;
+
+use super::tenant::{Standing, StoredTenant, TenantRecord};
+use super::{TenancyError, TenantChange, metric};
+use crate::actor::RequestError;
+use crate::decide::TokenBucket;
+use crate::frame::codec;
+use crate::provider::{SharedProvider, StoreError};
+use crate::vocab::{Clock, Code, Grant, Quota, Tenant};
+
+const PREFIX: &str = "tenant/";
+/// Names in the catalog: they are all held in memory, and are labels of metrics.
+const TENANTS_MAX: usize = 10_000;
+
+/// Every tenant of the host.
+pub(crate) struct Tenants {
+    provider: SharedProvider,
+    clock: Arc<dyn Clock>,
+    all: RwLock<BTreeMap<Tenant, Arc<State>>>,
+    /// Held while a record is being stored, so that changes do not overtake each other.
+    writing: tokio::sync::Mutex<()>,
+}
+
+/// One tenant while the host runs.
+struct State {
+    record: RwLock<TenantRecord>,
+    bucket: Mutex<Option<TokenBucket>>,
+}
+
+impl State {
+    fn new(record: TenantRecord) -> Arc<Self> {
+        Arc::new(Self { record: RwLock::new(record), bucket: Mutex::default() })
+    }
+
+    fn record(&self) -> TenantRecord {
+        self.record.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn standing(&self) -> Standing {
+        self.record.read().unwrap_or_else(PoisonError::into_inner).standing
+    }
+
+    fn quota(&self, quota: Quota) -> Option<u64> {
+        self.record.read().unwrap_or_else(PoisonError::into_inner).quotas.get(&quota).copied()
+    }
+}
+
+impl Tenants {
+    /// Reads who there is; `default` is there without a record of its own.
+    ///
+    /// # Errors
+    /// When the store cannot be read or a record in it is not one.
+    pub(crate) async fn open(provider: SharedProvider, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let default = Tenant::default_tenant();
+        let first = State::new(TenantRecord { created_at: 0, ..TenantRecord::new(&default, clock.now()) });
+        let mut all = BTreeMap::from([(default, first)]);
+        for key in provider.record_keys(PREFIX).await? {
+            let corrupt = |reason: String| StoreError::Corrupt { place: format!("catalog record {key}"), reason };
+            let bytes = provider.record(&key).await?.ok_or_else(|| corrupt("it is missing".to_owned()))?;
+            let StoredTenant::V1(record) = codec::decode(&bytes).map_err(|error| corrupt(error.to_string()))?;
+            let tenant = Tenant::new(record.tenant.clone()).map_err(|error| corrupt(error.to_string()))?;
+            all.insert(tenant, State::new(record));
+        }
+        Ok(Self { provider, clock, all: RwLock::new(all), writing: tokio::sync::Mutex::default() })
+    }
+
+    fn find(&self, tenant: &Tenant) -> Result<Arc<State>, RequestError> {
+        let all = self.all.read().unwrap_or_else(PoisonError::into_inner);
+        let found = all.get(tenant).filter(|state| !matches!(state.standing(), Standing::Deleting | Standing::Deleted));
+        found.cloned().ok_or_else(|| RequestError::UnknownTenant(tenant.to_string()))
+    }
+
+    /// Whether the tenant is there.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub(crate) fn known(&self, tenant: &Tenant) -> Result<(), RequestError> {
+        self.find(tenant).map(drop)
+    }
+
+    /// Whether code of the tenant may run.
+    ///
+    /// # Errors
+    /// When it is unknown or suspended.
+    pub(crate) fn active(&self, tenant: &Tenant) -> Result<(), RequestError> {
+        match self.find(tenant)?.standing() {
+            Standing::Suspended => Err(RequestError::TenantSuspended(tenant.to_string())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets one command of a client in.
+    ///
+    /// # Errors
+    /// When the tenant is unknown, suspended, or over its commands per second.
+    pub(crate) fn let_in(&self, tenant: &Tenant) -> Result<(), RequestError> {
+        let state = self.find(tenant)?;
+        if state.standing() == Standing::Suspended {
+            return Err(RequestError::TenantSuspended(tenant.to_string()));
+        }
+        let Some(per_second) = state.quota(Quota::CommandsPerSecond) else { return Ok(()) };
+        let now = self.clock.now();
+        let mut bucket = state.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        if bucket.get_or_insert_with(|| TokenBucket::full(per_second, now)).take(per_second, now) {
+            return Ok(());
+        }
+        drop(bucket);
+        Err(over(tenant, Quota::CommandsPerSecond, per_second))
+    }
+
+    /// Refuses what would take a tenant to `amount` of something that it may have less of.
+    ///
+    /// # Errors
+    /// When the quota is passed; exactly at it is allowed.
+    pub(crate) fn allow(&self, tenant: &Tenant, quota: Quota, amount: u64) -> Result<(), RequestError> {
+        match self.quota(tenant, quota) {
+            Some(limit) if amount > limit => Err(over(tenant, quota, limit)),
+            _ => Ok(()),
+        }
+    }
+
+    /// A quota of a tenant, if it has one.
+    pub(crate) fn quota(&self, tenant: &Tenant, quota: Quota) -> Option<u64> {
+        self.find(tenant).ok()?.quota(quota)
+    }
+
+    /// Whether a tenant's own keys may do something.
+    pub(super) fn grants(&self, tenant: &Tenant, grant: Grant) -> bool {
+        self.find(tenant).is_ok_and(|state| state.record().grants.contains(&grant))
+    }
+
+    /// The record of a tenant.
+    ///
+    /// # Errors
+    /// When it is unknown.
+    pub(super) fn record(&self, tenant: &Tenant) -> Result<TenantRecord, RequestError> {
+        Ok(self.find(tenant)?.record())
+    }
+
+    /// Every tenant that is there, by name.
+    pub(super) fn list(&self) -> Vec<(Tenant, TenantRecord)> {
+        let all = self.all.read().unwrap_or_else(PoisonError::into_inner);
+        let there = |(tenant, state): (&Tenant, &Arc<State>)| {
+            let record = state.record();
+            let is_there = matches!(record.standing, Standing::Active | Standing::Suspended);
+            is_there.then(|| (tenant.clone(), record))
+        };
+        all.iter().filter_map(there).collect()
+    }
+
+    /// Tenants whose deletion a crash cut off.
+    pub(super) fn half_deleted(&self) -> Vec<Tenant> {
+        let all = self.all.read().unwrap_or_else(PoisonError::into_inner);
+        let half = all.iter().filter(|(_, state)| state.standing() == Standing::Deleting);
+        half.map(|(tenant, _)| tenant.clone()).collect()
+    }
+
+    /// Creates a tenant. Durable when the result arrives.
+    ///
+    /// # Errors
+    /// When the name is or was taken, there are too many, or a value is not allowed.
+    pub(super) async fn create(&self, tenant: &Tenant, change: &TenantChange) -> Result<(), TenancyError> {
+        let _turn = self.writing.lock().await;
+        let (taken, count) = {
+            let all = self.all.read().unwrap_or_else(PoisonError::into_inner);
+            (all.get(tenant).map(|state| state.standing()), all.len())
+        };
+        match taken {
+            None => {}
+            Some(Standing::Deleting | Standing::Deleted) => {
+                let reason =
+                    format!("a tenant {tenant} was deleted; names of tenants that had actors are not used again");
+                return Err(TenancyError::refused(Code::TenantExists, reason));
+            }
+            Some(_) => return Err(TenancyError::refused(Code::TenantExists, format!("there is a tenant {tenant}"))),
+        }
+        if count >= TENANTS_MAX {
+            let reason = format!("there are {TENANTS_MAX} tenants, and more are not possible");
+            return Err(TenancyError::refused(Code::InvalidRequest, reason));
+        }
+        let record = TenantRecord::new(tenant, self.clock.now()).with(change)?;
+        self.store(tenant, record).await
+    }
+
+    /// Changes a tenant that is there. Durable when the result arrives; a crash before it leaves either record.
+    ///
+    /// # Errors
+    /// When it is unknown or a value is not allowed.
+    pub(super) async fn change(
+        &self,
+        tenant: &Tenant,
+        change: impl FnOnce(TenantRecord) -> Result<TenantRecord, TenancyError>,
+    ) -> Result<(), TenancyError> {
+        let _turn = self.writing.lock().await;
+        let record = self.find(tenant).map_err(crate::actor::AskError::from)?.record();
+        self.store(tenant, change(record)?).await
+    }
+
+    /// Ends a deletion: the name stays taken if actors of it are known to the store.
+    pub(super) async fn gone(&self, tenant: &Tenant, had_actors: bool) -> Result<(), TenancyError> {
+        let _turn = self.writing.lock().await;
+        if had_actors {
+            let record = TenantRecord { standing: Standing::Deleted, ..TenantRecord::new(tenant, self.clock.now()) };
+            return self.store(tenant, record).await;
+        }
+        self.provider.delete_record(&format!("{PREFIX}{tenant}")).await?;
+        self.all.write().unwrap_or_else(PoisonError::into_inner).remove(tenant);
+        Ok(())
+    }
+
+    async fn store(&self, tenant: &Tenant, record: TenantRecord) -> Result<(), TenancyError> {
+        let bytes = codec::encode(&StoredTenant::V1(record.clone()))
+            .map_err(|error| TenancyError::refused(Code::InvalidRequest, error.to_string()))?;
+        self.provider.put_record(&format!("{PREFIX}{tenant}"), Bytes::from(bytes)).await?;
+        let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
+        let state = all.entry(tenant.clone()).or_insert_with(|| State::new(record.clone()));
+        *state.record.write().unwrap_or_else(PoisonError::into_inner) = record;
+        // A rate that changed begins with a full second of its own.
+        *state.bucket.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(())
+    }
+}
+
+fn over(tenant: &Tenant, quota: Quota, limit: u64) -> RequestError {
+    metric::refused(tenant, quota);
+    RequestError::OverQuota { tenant: tenant.to_string(), quota, limit }
+}

@@ -1,0 +1,11 @@
+//! Tenants in a host of the test's own process; keys, TLS and the command line on a real server.
+
+mod scene;
+
+mod a_deleted_tenant_leaves_nothing_that_can_be_read;
+mod a_key_is_needed_from_the_first_one_on;
+mod a_public_address_needs_keys_and_tls;
+mod a_suspended_tenants_actors_leave_and_its_timers_wait;
+mod each_quota_holds_exactly;
+mod tenants_and_keys_survive_a_crash;
+mod tenants_are_administered_by_the_command_line;
