@@ -3,6 +3,7 @@
 //! A provider is an [`EventStore`], a [`SnapshotStore`] and a [`Catalog`] that become durable together.
 
 mod admission;
+pub mod archive;
 mod catalog;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;

@@ -2,13 +2,12 @@
 
 use bytes::Bytes;
 
-use super::kit::{Check, Subject, actor, ensure, ensure_eq, frame};
-use crate::frame::{Frame, FrameParts};
-use crate::provider::{Append, StoreError, Wake};
+use super::kit::{Check, Subject, actor, ensure, ensure_eq, waking};
+use crate::provider::{StoreError, Wake};
 use crate::vocab::{Address, Kind, Sequence, Tenant, Timestamp};
 
 /// Put, replace, list by prefix, delete; the limit.
-pub(crate) async fn records_are_replaced_listed_by_prefix_and_deleted(subject: Subject) -> Check {
+pub async fn records_are_replaced_listed_by_prefix_and_deleted(subject: Subject) -> Check {
     let provider = &subject.provider;
     for (key, value) in [("b/1", "old"), ("b/2", "two"), ("a", "a"), ("c", ""), ("b/1", "new"), ("b%", "%")] {
         provider.put_record(key, Bytes::from_static(value.as_bytes())).await?;
@@ -31,7 +30,7 @@ pub(crate) async fn records_are_replaced_listed_by_prefix_and_deleted(subject: S
 }
 
 /// P107: by key, byte for byte, a page at a time, one kind of one tenant only.
-pub(crate) async fn p107_actors_are_listed_by_key_in_pages(subject: Subject) -> Check {
+pub async fn p107_actors_are_listed_by_key_in_pages(subject: Subject) -> Check {
     let mut keys: Vec<String> = (0..25).map(|index| format!("k{index}")).collect();
     keys.extend(["%", "_", "k1%", "Z", "ä"].map(str::to_owned));
     for key in &keys {
@@ -62,24 +61,10 @@ pub(crate) async fn p107_actors_are_listed_by_key_in_pages(subject: Subject) -> 
 }
 
 /// The newest frame alone says when an actor must be woken.
-pub(crate) async fn wakes_follow_the_newest_frame(subject: Subject) -> Check {
+pub async fn wakes_follow_the_newest_frame(subject: Subject) -> Check {
     let one = actor("one")?;
     for (expected, wake_at) in [(0, None), (1, Some(Timestamp(50))), (2, Some(Timestamp(40))), (3, None)] {
-        let plain = frame(&one, expected + 1, &[(0, 0, b"event".to_vec())])?;
-        let header = *plain.header();
-        let mut events = crate::frame::EventColumns::default();
-        plain.append_events(Sequence::FIRST, Sequence::MAX, &mut events);
-        let parts = FrameParts {
-            actor: header.actor,
-            first: header.first,
-            time: header.time,
-            wake_at,
-            revision: header.revision,
-            events: &events,
-            effects: &[],
-            keys: &[],
-        };
-        let append = Append { address: one.clone(), expected: Sequence(expected), frame: Frame::encode(&parts)? };
+        let append = waking(&one, expected, wake_at)?;
         subject.try_append(append).await?;
         ensure_eq!(subject.provider.head(one.id()).await?.wake_at, wake_at);
         let expected: Vec<Wake> = wake_at.into_iter().map(|at| Wake { address: one.clone(), at }).collect();

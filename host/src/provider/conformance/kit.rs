@@ -5,16 +5,24 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::place::{Handles, Offer, Place};
 use crate::frame::{EventColumns, Frame, FrameParts};
-use crate::provider::{Append, AppendError, ReadRange, SharedProvider, Snapshot, SnapshotMeta};
+use crate::provider::{Append, AppendError, Durability, ReadRange, SharedProvider, Snapshot, SnapshotMeta, StoreError};
 use crate::vocab::{ActorId, Address, RevisionId, Sequence, Timestamp};
 
-/// A new, empty store, and what must be known of it.
+/// Makes places, each new and empty.
+pub type MakePlace = Arc<dyn Fn() -> Arc<dyn Place> + Send + Sync>;
+
+/// A new, empty store, and what may be done to it.
 #[derive(Clone)]
 pub struct Subject {
+    /// Makes more of them.
+    pub make: MakePlace,
+    /// Where the store lies.
+    pub place: Arc<dyn Place>,
     /// The store.
     pub provider: SharedProvider,
-    /// The largest frame, snapshot (state and ledger) or catalog record (key and value) that it takes, bytes.
+    /// As the place says.
     pub record_bytes_max: usize,
 }
 
@@ -24,27 +32,47 @@ impl fmt::Debug for Subject {
     }
 }
 
-/// Why a check failed, as a sentence.
-pub struct Failure(String);
+/// Why a check did not come to its end.
+pub enum Failure {
+    /// A promise is broken, as a sentence.
+    Broken(String),
+    /// What the check needs is declined by the place, with its reason.
+    Gap(&'static str),
+}
 
 /// What a check comes to.
 pub type Check = Result<(), Failure>;
 
 impl Failure {
     pub(super) fn new(message: impl Into<String>) -> Self {
-        Self(message.into())
+        Self::Broken(message.into())
+    }
+
+    pub(super) fn gap(why: &'static str) -> Self {
+        Self::Gap(why)
+    }
+
+    /// The same with what led to it.
+    pub(super) fn during(self, what: &str) -> Self {
+        match self {
+            Self::Broken(message) => Self::Broken(format!("{what}: {message}")),
+            Self::Gap(why) => Self::Gap(why),
+        }
     }
 }
 
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        match self {
+            Self::Broken(message) => f.write_str(message),
+            Self::Gap(why) => write!(f, "not offered: {why}"),
+        }
     }
 }
 
 impl<E: std::error::Error> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self(format!("an unexpected error: {error}"))
+        Self::Broken(format!("an unexpected error: {error}"))
     }
 }
 
@@ -112,7 +140,125 @@ pub(super) fn turn(address: &Arc<Address>, expected: u64, count: u64) -> Result<
     Ok(Append { address: Arc::clone(address), expected: Sequence(expected), frame })
 }
 
+/// A turn of one event that asks to be woken at that time.
+pub(super) fn waking(address: &Arc<Address>, expected: u64, wake_at: Option<Timestamp>) -> Result<Append, Failure> {
+    let plain = frame(address, expected + 1, &[(0, 0, b"event".to_vec())])?;
+    let mut events = EventColumns::default();
+    plain.append_events(Sequence::FIRST, Sequence::MAX, &mut events);
+    let header = *plain.header();
+    let (actor, first, time, revision) = (header.actor, header.first, header.time, header.revision);
+    let parts = FrameParts { actor, first, time, wake_at, revision, events: &events, effects: &[], keys: &[] };
+    Ok(Append { address: Arc::clone(address), expected: Sequence(expected), frame: Frame::encode(&parts)? })
+}
+
+/// The turn that appends event `number` alone, with its number and this text as payload.
+pub(super) fn marked(address: &Arc<Address>, number: u64, text: &[u8]) -> Result<Append, Failure> {
+    let payload = [format!("{number}: ").as_bytes(), text].concat();
+    let frame = frame(address, number, &[(number, 1, payload)])?;
+    Ok(Append { address: Arc::clone(address), expected: Sequence(number).previous(), frame })
+}
+
+/// What happened to a store before it is opened again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// It was dropped, without being closed, and opened in the same place.
+    Dropped,
+    /// Its process was killed.
+    Killed(Durability),
+    /// The power went.
+    PowerCut(Durability),
+}
+
+impl Ending {
+    /// Whether what was acknowledged must be there afterwards.
+    pub(super) fn keeps_acknowledged(self) -> bool {
+        match self {
+            Self::Dropped => true,
+            Self::Killed(durability) => durability != Durability::Memory,
+            Self::PowerCut(durability) => durability == Durability::Sync,
+        }
+    }
+}
+
+/// How many different power cuts are tried at one moment.
+const POWER_CUTS: u64 = 4;
+
 impl Subject {
+    /// Drops the store without closing it; what a crash at this moment can leave, as places.
+    pub(super) fn crashed(self) -> Vec<(Ending, Arc<dyn Place>)> {
+        drop(self.provider);
+        let durability = self.place.durability();
+        let mut images: Vec<(Ending, Arc<dyn Place>)> = Vec::new();
+        if let Offer::Offered(left) = self.place.after_kill() {
+            images.push((Ending::Killed(durability), left.into()));
+        }
+        for seed in 0..POWER_CUTS {
+            if let Offer::Offered(left) = self.place.after_power_cut(seed) {
+                images.push((Ending::PowerCut(durability), left.into()));
+            }
+        }
+        images
+    }
+
+    /// All frames as they are read.
+    pub(super) async fn frames(&self, actor: ActorId) -> Result<Vec<Frame>, Failure> {
+        let range = ReadRange { from: Sequence::FIRST, through: Sequence::MAX, batch_bytes: 100_000 };
+        let mut reader = self.provider.read(actor, range);
+        let mut read = Vec::new();
+        while let Some(frames) = reader.next().await? {
+            read.extend(frames);
+        }
+        Ok(read)
+    }
+
+    /// Reads everything, with the store's own error.
+    pub(super) async fn provider_read(&self, address: &Address) -> Result<usize, StoreError> {
+        let range = ReadRange { from: Sequence::FIRST, through: Sequence::MAX, batch_bytes: 1 };
+        let mut reader = self.provider.read(address.id(), range);
+        let mut count = 0;
+        while let Some(frames) = reader.next().await? {
+            count += frames.len();
+        }
+        Ok(count)
+    }
+
+    /// A store in a new place.
+    ///
+    /// # Errors
+    /// When the new place does not open.
+    pub async fn fresh(make: &MakePlace) -> Result<Self, Failure> {
+        Self::at(make, make()).await
+    }
+
+    /// The store at this place.
+    pub(super) async fn at(make: &MakePlace, place: Arc<dyn Place>) -> Result<Self, Failure> {
+        let provider = place.open().await.map_err(|error| Failure::new(format!("it does not open: {error}")))?;
+        let record_bytes_max = place.record_bytes_max();
+        Ok(Self { make: Arc::clone(make), place, provider, record_bytes_max })
+    }
+
+    /// Closes the store and opens it again.
+    pub(super) async fn reopened(self) -> Result<Self, Failure> {
+        self.place.reopens().offered()?;
+        self.provider.close().await?;
+        self.dropped().await
+    }
+
+    /// Drops the store without closing it and opens it again.
+    pub(super) async fn dropped(self) -> Result<Self, Failure> {
+        let Self { make, place, provider, .. } = self;
+        drop(provider);
+        Self::at(&make, place).await
+    }
+
+    /// Another handle on the same store.
+    pub(super) async fn sharing(&self) -> Result<Self, Failure> {
+        match self.place.handles().offered()? {
+            Handles::Shared => Self::at(&self.make, Arc::clone(&self.place)).await,
+            Handles::Exclusive => Err(Failure::gap("one handle at a time, by design: a second one is refused (P103)")),
+        }
+    }
+
     /// Appends `count` events behind `expected`.
     pub(super) async fn append(&self, address: &Arc<Address>, expected: u64, count: u64) -> Result<u64, Failure> {
         Ok(self.try_append(turn(address, expected, count)?).await?.0)

@@ -26,7 +26,7 @@ mod settings;
 mod snapshots;
 mod summary;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 pub mod verify;
 mod writer;
 

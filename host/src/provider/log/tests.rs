@@ -2,7 +2,7 @@
 
 mod campaign;
 mod compaction;
-mod conformance;
+pub(in crate::provider) mod conformance;
 mod crash;
 mod deletion;
 mod faults;

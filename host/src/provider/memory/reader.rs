@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::future::{BoxFuture, FutureExt, ready};
 
-use super::{State, lock};
+use super::hook::Hook;
+use super::journal::StoredFrame;
+use super::{Life, State, lock};
 use crate::frame::Frame;
 use crate::provider::{FrameReader, ReadRange, StoreError};
 use crate::vocab::{ActorId, Sequence};
@@ -13,6 +15,8 @@ use crate::vocab::{ActorId, Sequence};
 #[derive(Debug)]
 pub(super) struct MemoryReader {
     state: Arc<Mutex<State>>,
+    life: Life,
+    hook: Hook,
     actor: ActorId,
     range: ReadRange,
     position: Option<Position>,
@@ -27,15 +31,14 @@ enum Position {
 }
 
 impl MemoryReader {
-    pub(super) fn new(state: Arc<Mutex<State>>, actor: ActorId, range: ReadRange) -> Self {
-        Self { state, actor, range, position: Some(Position::Start) }
+    pub(super) fn new(state: Arc<Mutex<State>>, life: Life, hook: Hook, actor: ActorId, range: ReadRange) -> Self {
+        Self { state, life, hook, actor, range, position: Some(Position::Start) }
     }
 
     fn batch(&self, position: Position) -> Result<Vec<Frame>, StoreError> {
         let state = lock(&self.state);
-        if state.closed {
-            return Err(StoreError::Closed);
-        }
+        self.life.check()?;
+        self.hook.read()?;
         let Some(journal) = state.journals.get(&self.actor) else { return Ok(Vec::new()) };
         let deleted = journal.head.deleted_through;
         let from = match position {
@@ -46,13 +49,13 @@ impl MemoryReader {
             Position::After(before) => before.next(),
         };
         let mut bytes = 0usize;
-        let wanted = journal.frames_from(from).iter().filter(|frame| frame.header().first <= self.range.through);
+        let wanted = journal.frames_from(from).iter().filter(|frame| frame.header.first <= self.range.through);
         let wanted = wanted.filter(|_| from <= self.range.through).take_while(|frame| {
-            let fits = bytes == 0 || bytes.saturating_add(frame.bytes().len()) <= self.range.batch_bytes;
-            bytes = bytes.saturating_add(frame.bytes().len());
+            let fits = bytes == 0 || bytes.saturating_add(frame.bytes.len()) <= self.range.batch_bytes;
+            bytes = bytes.saturating_add(frame.bytes.len());
             fits
         });
-        Ok(wanted.cloned().collect())
+        wanted.map(StoredFrame::read).collect()
     }
 }
 
