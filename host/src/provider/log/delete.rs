@@ -90,12 +90,12 @@ fn next(
 ) -> Result<Next, StoreError> {
     let Some(entry) = remaining(core, actor, through) else { return Ok(Next::Done) };
     let stays = entry.snapshots.iter().filter(|snapshot| !core.deleting.contains_key(&(actor, snapshot.meta.sequence)));
-    let covers = stays.map(|snapshot| Cover {
+    let mut covers = stays.map(|snapshot| Cover {
         address: Arc::clone(&entry.address),
         sequence: snapshot.meta.sequence,
         place: snapshot.place,
     });
-    let newest = covers.filter(|cover| !damaged.contains(cover)).next_back();
+    let newest = covers.rfind(|cover| !damaged.contains(cover));
     match newest {
         Some(cover) if cover.sequence >= through && sound == Some(&cover) => {
             Ok(Next::Delete(Op::DeleteThrough { actor, through }))
