@@ -57,6 +57,17 @@ impl Directory {
         self.kinds.entry(kind).or_default().insert(ByKey(Arc::clone(address)), id);
     }
 
+    /// Removes an actor; removing what is not there does nothing.
+    pub(super) fn remove(&mut self, address: &Address) {
+        let kind = (address.tenant.clone(), address.kind.clone());
+        if let Some(actors) = self.kinds.get_mut(&kind) {
+            actors.remove(address.key.as_str());
+            if actors.is_empty() {
+                self.kinds.remove(&kind);
+            }
+        }
+    }
+
     /// The actors of a kind by key, those after `after` only.
     pub(super) fn list(&self, tenant: &Tenant, kind: &Kind, after: Option<&str>) -> impl Iterator<Item = ActorId> {
         // Keys are never empty, so "after the empty key" is the beginning.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt};
 
 use super::LogProvider;
-use super::core::Core;
+use super::core::{Core, Shared};
 use super::queue::Op;
 use super::read::{follow, read_catalog};
 use crate::provider::{Catalog, StoreError};
@@ -29,13 +29,13 @@ impl Catalog for LogProvider {
     fn record(&self, key: &str) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
         let key = key.to_owned();
         async move {
-            let look_up = || {
-                let core = self.shared.lock();
+            let wanted = key.clone();
+            let look_up = move |shared: &Shared| {
+                let core = shared.lock();
                 core.check_readable()?;
-                Ok(core.index.catalog.get(&key).copied())
+                Ok(core.index.catalog.get(&wanted).map(|known| known.place))
             };
-            let about = key.clone();
-            follow(&self.shared, look_up, move |shared, place| read_catalog(shared, &about, *place)).await
+            follow(&self.shared, look_up, move |shared, place| read_catalog(shared, &key, *place)).await
         }
         .boxed()
     }

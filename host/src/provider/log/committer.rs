@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::batch;
 use super::core::{Life, Shared, Tail};
+use super::index::keeper;
 use super::metric;
 use super::queue::{Op, Queued, WriteFailure};
 use super::writer::{CommitFailure, Purpose, Writer};
@@ -63,13 +64,17 @@ impl Committer {
                 Life::Closed if core.queue.is_empty() => return Work::Stop,
                 _ => {}
             }
+            if core.sync_wanted {
+                return Work::Sync;
+            }
             let now = Instant::now();
             // Before more is written: a queue that is never empty must not put the sync off.
             if self.sync_at.is_some_and(|at| at <= now) {
                 return Work::Sync;
             }
             let mut wake_at = self.sync_at;
-            if !core.queue.is_empty() {
+            let waits = keeper::must_wait(&mut core, &shared);
+            if !waits && !core.queue.is_empty() {
                 let due = self.due_at(&core.queue).filter(|due| *due > now);
                 let Some(due) = due.filter(|_| core.life == Life::Open) else {
                     core.queue.take(shared.settings.batch_bytes, &mut self.batch);
@@ -199,11 +204,19 @@ impl Committer {
         }
         {
             let mut core = self.shared.lock();
+            core.synced_through = self.writer.synced_through();
             core.tail = Tail { segment: current, oldest: self.writer.stated_oldest() };
             let core = &mut *core;
             for (queued, payload_at) in self.batch.iter().zip(&self.places) {
                 queued.op.apply(&mut core.index, segment, at, *payload_at);
                 core.applied(&queued.op);
+            }
+            if let Some(position) = self.writer.position() {
+                core.index.lag_bytes += self.buffer.len() as u64;
+                core.index.applied = position;
+            }
+            if keeper::is_due(&core.index, &self.shared.settings) {
+                self.shared.keeper.notify_one();
             }
         }
         self.batch.drain(..).for_each(|mut queued| queued.answer(Ok(())));
@@ -216,6 +229,7 @@ impl Committer {
         let (of_batch, cause) = match failure {
             CommitFailure::NoSpace(full) if batch.iter().any(|queued| queued.op.is_upkeep()) => {
                 // Upkeep gives up for now; callers may find room in the current segment.
+                batch.iter().for_each(|queued| core.settled(&queued.op));
                 drop(core);
                 let not_stored = WriteFailure::NotStored(full);
                 batch.into_iter().for_each(|mut queued| queued.answer(Err(not_stored.clone())));
@@ -247,5 +261,9 @@ impl Committer {
         {
             self.refuse(CommitFailure::During(cause));
         }
+        let mut core = self.shared.lock();
+        core.sync_wanted = false;
+        core.synced_through = self.writer.synced_through();
+        self.shared.synced.notify_all();
     }
 }

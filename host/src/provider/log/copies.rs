@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 
-use super::index::{Index, Place};
+use super::index::{FrameEntry, Index, Place};
 use super::queue::Op;
 use super::record::{self, RecordKind};
 use super::summary::ActorSummary;
@@ -19,6 +19,8 @@ use crate::vocab::ActorId;
 pub(super) struct Copies {
     list: Vec<Copy>,
     bytes: usize,
+    /// Whose entries must stay in memory until the batch is written.
+    pinned: Vec<ActorId>,
     /// How many were left out because a caller was faster; read by the one who waits for the batch.
     left_out: Arc<AtomicUsize>,
 }
@@ -124,22 +126,24 @@ impl Moved {
             Self::Frames(frames) => {
                 let mut at = 0;
                 for frame in frames {
-                    if let Some(place) = place.part(at, frame.bytes.len()) {
-                        index.relocate(&frame.header, place);
-                    }
+                    let (actor, first, last) = (frame.header.actor, frame.header.first, frame.header.last());
+                    let entry = place.part(at, frame.bytes.len()).map(|place| FrameEntry { first, last, place });
+                    index.relocate(actor, entry);
                     at += frame.bytes.len();
                 }
             }
             Self::Snapshot { actor, meta, .. } => index.add_snapshot(*actor, meta.clone(), place),
-            Self::CatalogPut { key, .. } => _ = index.catalog.insert(key.clone(), place),
-            Self::Summary(summary) => index.summarize(summary, place.segment),
-            Self::CatalogDelete { .. } | Self::Dropped(_) => {}
+            Self::CatalogPut { key, .. } => index.put_catalog(key, place),
+            Self::Summary(summary) => index.summarize(summary, place),
+            Self::Dropped(segment) => _ = index.dropped.insert(*segment),
+            Self::CatalogDelete { .. } => {}
         }
     }
 
     fn payload_bytes(&self) -> usize {
         match self {
             Self::Snapshot { payload, .. } | Self::CatalogPut { payload, .. } => payload.len(),
+            Self::Summary(summary) => summary.payload_bytes(),
             _ => 0,
         }
     }
@@ -148,11 +152,21 @@ impl Moved {
 impl Copies {
     pub(super) fn push(&mut self, moved: Moved) {
         self.bytes = self.bytes.saturating_add(moved.record_bytes());
+        match &moved {
+            Moved::Snapshot { actor, .. } => self.pinned.push(*actor),
+            Moved::Summary(summary) => self.pinned.push(summary.actor),
+            _ => {}
+        }
         self.list.push(Copy { moved, payload_at: 0 });
     }
 
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Whose entries must stay in memory until the batch is written, once for each record.
+    pub(super) fn pinned(&self) -> &[ActorId] {
+        &self.pinned
     }
 
     pub(super) fn is_empty(&self) -> bool {

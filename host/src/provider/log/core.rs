@@ -3,17 +3,27 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, oneshot};
 
 use super::LogSettings;
 use super::compaction::Upkeep;
 use super::copies::Touched;
+use super::disk::{DiskLock, IndexStore};
 use super::files::Files;
-use super::index::Index;
+use super::index::checkpoint::Ledger;
+use super::index::{Index, load};
 use super::queue::{Answer, Op, Queue, Queued, WriteFailure};
+use super::read::blocking;
 use crate::provider::{Durability, StoreError};
 use crate::vocab::{ActorId, Sequence};
+
+/// How often, and how long each time, the log's end waits for readers to leave the index store.
+const RELEASE_TRIES: u32 = 5_000;
+const RELEASE_PAUSE: Duration = Duration::from_millis(1);
+/// How long a checkpoint waits for a sync before it looks whether there still is a committer.
+const SYNC_WAIT: Duration = Duration::from_millis(100);
 
 /// Shared by the provider, its readers and the committer.
 #[derive(Debug)]
@@ -25,8 +35,30 @@ pub(super) struct Shared {
     pub(super) files: Files,
     /// Bounds how many blocking threads reads occupy.
     pub(super) reads: Arc<Semaphore>,
+    /// Wakes the keeper.
+    pub(super) keeper: Condvar,
+    /// Wakes whoever waits for a sync, and the committer that waits for a checkpoint.
+    pub(super) synced: Condvar,
+    /// Held while a checkpoint is made: one at a time.
+    ledger: Mutex<Ledger>,
+    /// Gone once the log is closed.
+    store: Mutex<Option<Arc<OpenIndex>>>,
     /// Held while upkeep runs, also while it waits for the committer: one at a time.
     pub(super) upkeep: Mutex<Upkeep>,
+}
+
+/// The index store, and the claim on the directory without which it must not be used.
+#[derive(Debug)]
+pub(super) struct OpenIndex {
+    pub(super) store: Arc<dyn IndexStore>,
+    /// Dropped after the store.
+    _claim: Arc<dyn DiskLock>,
+}
+
+impl OpenIndex {
+    pub(super) fn new(store: Arc<dyn IndexStore>, claim: Arc<dyn DiskLock>) -> Arc<Self> {
+        Arc::new(Self { store, _claim: claim })
+    }
 }
 
 /// What the lock protects.
@@ -37,6 +69,14 @@ pub(super) struct Core {
     pub(super) life: Life,
     /// The committer waits: it must be woken.
     pub(super) idle: bool,
+    /// The last batch that is durable.
+    pub(super) synced_through: u64,
+    /// Upkeep waits for the committer.
+    pub(super) upkeep_waits: bool,
+    /// A checkpoint waits for a sync.
+    pub(super) sync_wanted: bool,
+    /// The committer has ended: nothing will be synced any more.
+    pub(super) committer_ended: bool,
     /// Where the log ends.
     pub(super) tail: Tail,
     /// What callers changed since upkeep began to put a batch of copies together; `None`: it does not.
@@ -71,18 +111,147 @@ pub(super) enum Life {
 }
 
 impl Shared {
-    pub(super) fn new(index: Index, settings: LogSettings, files: Files) -> Self {
+    pub(super) fn new(index: Index, settings: LogSettings, files: Files, store: Arc<OpenIndex>) -> Self {
         let core = Core {
             index,
             queue: Queue::default(),
             life: Life::Open,
             idle: false,
+            synced_through: 0,
+            upkeep_waits: false,
+            sync_wanted: false,
+            committer_ended: false,
             tail: Tail::default(),
             touched: None,
             deleting: HashMap::new(),
         };
         let reads = Arc::new(Semaphore::new(settings.concurrent_reads.max(1)));
-        Self { core: Mutex::new(core), work: Condvar::new(), settings, files, reads, upkeep: Mutex::default() }
+        Self {
+            core: Mutex::new(core),
+            work: Condvar::new(),
+            settings,
+            files,
+            reads,
+            keeper: Condvar::new(),
+            synced: Condvar::new(),
+            ledger: Mutex::default(),
+            store: Mutex::new(Some(store)),
+            upkeep: Mutex::default(),
+        }
+    }
+
+    /// What checkpoints know; only one is made at a time.
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The index store, until the log is closed.
+    pub(super) fn open_index(&self) -> Result<Arc<OpenIndex>, StoreError> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(StoreError::Closed)
+    }
+
+    /// Nothing will be written or synced any more.
+    pub(super) fn committer_ended(&self) {
+        self.lock().committer_ended = true;
+        self.synced.notify_all();
+    }
+
+    /// Lets go of the index store, and of the claim on the directory, once nobody reads in it any more.
+    pub(super) fn release_index(&self) {
+        let Some(open) = self.store.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        for _ in 0..RELEASE_TRIES {
+            if Arc::strong_count(&open) == 1 {
+                break;
+            }
+            std::thread::sleep(RELEASE_PAUSE);
+        }
+    }
+
+    /// The index store cannot be read or written.
+    pub(super) fn index_error(&self, error: &std::io::Error) -> StoreError {
+        let reason = format!("{error}; restart the host, or stop it and delete this directory: it is built again");
+        StoreError::Io { operation: "using the index", place: self.files.place("index"), reason }
+    }
+
+    /// Brings into memory what is known of an actor; on a thread that may wait, or where there is no other.
+    pub(super) fn load(&self, actor: ActorId) -> Result<(), StoreError> {
+        loop {
+            let generation = {
+                let core = self.lock();
+                core.check_readable()?;
+                if core.index.knows(actor) {
+                    return Ok(());
+                }
+                core.index.generation
+            };
+            let loaded = load::actor(&*self.open_index()?.store.view(), actor);
+            let loaded = loaded.map_err(|error| self.index_error(&error))?;
+            let mut core = self.lock();
+            if core.index.knows(actor) {
+                return Ok(());
+            }
+            // Whatever changed since is in memory still, unless a checkpoint came between.
+            if core.index.generation == generation {
+                core.index.insert_loaded(actor, loaded);
+                return Ok(());
+            }
+        }
+    }
+
+    /// Looks at what is known of an actor, under the lock.
+    pub(super) async fn known<T>(
+        self: &Arc<Self>,
+        actor: ActorId,
+        look: impl FnOnce(&mut Core) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        loop {
+            {
+                let mut core = self.lock();
+                core.check_readable()?;
+                if core.index.knows(actor) {
+                    return look(&mut core);
+                }
+            }
+            blocking(self, move |shared| shared.load(actor)).await?;
+        }
+    }
+
+    /// The same, on a thread that may wait.
+    pub(super) fn known_now<T>(
+        &self,
+        actor: ActorId,
+        look: impl FnOnce(&mut Core) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        loop {
+            {
+                let mut core = self.lock();
+                core.check_readable()?;
+                if core.index.knows(actor) {
+                    return look(&mut core);
+                }
+            }
+            self.load(actor)?;
+        }
+    }
+
+    /// Waits until everything that is in the index is durable in the log.
+    pub(super) fn wait_until_synced(&self) -> Result<(), StoreError> {
+        let mut core = self.lock();
+        let through = core.index.applied.batch;
+        while core.synced_through < through {
+            if let Life::Poisoned { cause } = &core.life {
+                return Err(StoreError::Poisoned { cause: cause.clone() });
+            }
+            if core.committer_ended || core.life == Life::Abandoned {
+                return Err(StoreError::Closed);
+            }
+            core.sync_wanted = true;
+            core.idle = false;
+            self.work.notify_one();
+            let waited = self.synced.wait_timeout(core, SYNC_WAIT);
+            core = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Ok(())
     }
 
     /// The core, also after a panic elsewhere: every change to it is complete before anything that can panic.
@@ -98,6 +267,9 @@ impl Shared {
         if early && core.queue.bytes() < self.settings.queue_bytes {
             queued.answer(Ok(()));
         }
+        if let Some(actor) = queued.op.pinned() {
+            core.index.pin(actor);
+        }
         core.queue.push(queued);
         if core.idle {
             core.idle = false;
@@ -111,6 +283,8 @@ impl Shared {
         core.life = life;
         core.idle = false;
         self.work.notify_one();
+        self.keeper.notify_all();
+        self.synced.notify_all();
     }
 
     /// Refuses writes from now on and answers all that is queued: nobody is there to write it.
@@ -120,7 +294,24 @@ impl Shared {
         let refused = WriteFailure::NotStored(StoreError::Poisoned { cause: cause.to_owned() });
         core.fail(Vec::new(), &refused, &refused);
         // Also of what was being written: whether it is stored is found out when the log is opened again.
-        core.index.actors.values_mut().for_each(|entry| entry.queued = entry.head.sequence);
+        core.index.forget_all_queued();
+        core.committer_ended = true;
+    }
+
+    /// The same, once what is known of the actor is in memory.
+    pub(super) async fn write_of(
+        self: &Arc<Self>,
+        actor: ActorId,
+        decide: impl FnOnce(&mut Core) -> Result<Option<Op>, StoreError>,
+    ) -> Result<(), StoreError> {
+        let queue = |core: &mut Core| {
+            core.check_writable()?;
+            Ok(decide(core)?.map(|op| self.queue(core, op)))
+        };
+        match self.known(actor, queue).await? {
+            Some(answer) => Ok(settled(answer).await?),
+            None => Ok(()),
+        }
     }
 
     /// Queues an operation and waits for its answer.
@@ -181,7 +372,13 @@ impl Core {
     }
 
     /// Takes note that an operation is not queued any more.
-    fn settled(&mut self, op: &Op) {
+    pub(super) fn settled(&mut self, op: &Op) {
+        if let Some(actor) = op.pinned() {
+            self.index.unpin(actor);
+        }
+        if let Op::Copy(copies) = op {
+            copies.pinned().iter().for_each(|actor| self.index.unpin(*actor));
+        }
         if let Op::SnapshotDelete { actor, sequence } = op
             && let Entry::Occupied(mut queued) = self.deleting.entry((*actor, *sequence))
         {

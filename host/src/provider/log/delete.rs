@@ -35,15 +35,15 @@ pub(super) async fn delete_through(
     through: Sequence,
     guard: DeleteGuard,
 ) -> Result<(), StoreError> {
-    let through = {
-        let core = shared.lock();
+    let bounded = |core: &mut Core| {
         core.check_writable()?;
-        core.index.actors.get(&actor).map_or(Sequence::ZERO, |entry| through.min(entry.queued))
+        Ok(core.index.actors.get(&actor).map_or(Sequence::ZERO, |entry| through.min(entry.queued)))
     };
+    let through = shared.known(actor, bounded).await?;
     if guard == DeleteGuard::Forced {
         let decide =
             |core: &mut Core| Ok(remaining(core, actor, through).map(|_| Op::DeleteThrough { actor, through }));
-        return shared.write(decide).await;
+        return shared.write_of(actor, decide).await;
     }
     let mut sound: Option<Cover> = None;
     // At most as many as there are snapshots.
@@ -58,7 +58,7 @@ pub(super) async fn delete_through(
                 Ok(None)
             }
         };
-        shared.write(decide).await?;
+        shared.write_of(actor, decide).await?;
         let Some(found) = cover else { return Ok(()) };
         match verify(shared, &found).await {
             Ok(()) => sound = Some(found),

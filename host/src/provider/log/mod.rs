@@ -1,7 +1,7 @@
 //! The embedded default: one segmented, append-only log that holds everything durable.
 //!
 //! `docs/format.md` draws the bytes, `docs/durability.md` says what a crash leaves. One committer thread writes and
-//! syncs; the index is in memory and rebuilt by reading the log; reads verify every checksum.
+//! syncs; a keeper brings the index behind it up to date; reads verify every checksum.
 
 mod batch;
 mod catalog;
@@ -15,6 +15,7 @@ pub mod disk;
 mod events;
 mod files;
 mod index;
+mod list;
 mod metric;
 mod open;
 mod queue;
@@ -30,7 +31,7 @@ pub(super) mod tests;
 pub mod verify;
 mod writer;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 use futures_util::future::{BoxFuture, FutureExt};
@@ -39,7 +40,8 @@ use self::committer::Committer;
 pub use self::compaction::{Maintained, Maintenance};
 use self::core::{Life, Shared, Tail, settled};
 use self::disk::{Disk, RealDisk};
-use self::files::Files;
+use self::index::checkpoint::checkpoint;
+use self::index::keeper;
 pub use self::metric::describe_metrics;
 use self::queue::Op;
 pub use self::settings::LogSettings;
@@ -53,14 +55,14 @@ use super::{Provider, StoreError};
 #[derive(Debug)]
 pub struct LogProvider {
     shared: Arc<Shared>,
-    /// The committer's thread, which holds the claim on the directory; gone once the log is closed.
-    committer: Mutex<Option<JoinHandle<()>>>,
+    /// The committer's thread and the keeper's; gone once the log is closed.
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl LogProvider {
     /// Opens the store in the settings' directory, which is created if it is not there.
     ///
-    /// Reads the whole log once. An unfinished write of a crash is cut off, with a warning in the log.
+    /// Reads what the index does not cover yet. An unfinished write of a crash is cut off, with a warning in the log.
     ///
     /// # Errors
     /// [`StoreError::Locked`] if another process has it, [`StoreError::FormatTooNew`] and [`StoreError::Corrupt`]
@@ -76,33 +78,41 @@ impl LogProvider {
     /// # Errors
     /// As [`LogProvider::open`].
     pub fn open_on(disk: Arc<dyn Disk>, settings: LogSettings) -> Result<Arc<Self>, StoreError> {
-        let opened = open::open(&disk, &settings)?;
-        let files = Files::new(Arc::clone(&disk));
-        files.insert(opened.end.segment.number, Arc::clone(&opened.end.segment.file));
-        let shared = Arc::new(Shared::new(opened.index, settings.clone(), files));
-        shared.lock().tail = Tail { segment: opened.end.segment.number, oldest: opened.end.oldest };
+        let open::Opened { claim, shared, end, marked } = open::open(&disk, &settings)?;
+        shared.files.insert(end.segment.number, Arc::clone(&end.segment.file));
+        shared.lock().tail = Tail { segment: end.segment.number, oldest: end.oldest };
         let place = disk.place();
-        let writer = Writer::new(disk, settings, opened.end);
-        let committer = Committer::new(Arc::clone(&shared), writer, opened.marked);
-        let lock = opened.lock;
+        let maintain = settings.maintain;
+        let writer = Writer::new(disk, settings, end);
+        let committer = Committer::new(Arc::clone(&shared), writer, marked);
         let ended = Ended(Arc::clone(&shared));
         let thread = Builder::new().name("greenroom-log".to_owned()).spawn(move || {
             committer.run();
+            ended.0.committer_ended();
             compaction::wait_for_end(&ended.0);
             drop(ended);
             // As long as the thread can write, no other process may.
-            drop(lock);
+            drop(claim);
         });
-        let thread = thread.map_err(|error| io_error("starting the committer", &place, &error))?;
-        Ok(Arc::new(Self { shared, committer: Mutex::new(Some(thread)) }))
+        let committer = thread.map_err(|error| io_error("starting the committer", &place, &error))?;
+        let provider = Self { shared: Arc::clone(&shared), threads: Mutex::new(vec![committer]) };
+        if maintain {
+            let keeper = Builder::new().name("greenroom-index".to_owned()).spawn(move || keeper::run(&shared));
+            let keeper = keeper.map_err(|error| io_error("starting the keeper", &place, &error))?;
+            provider.threads().push(keeper);
+        }
+        Ok(Arc::new(provider))
     }
 
-    fn take_committer(&self) -> Option<JoinHandle<()>> {
-        self.committer.lock().unwrap_or_else(PoisonError::into_inner).take()
+    fn threads(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn close_log(&self) -> Result<(), StoreError> {
-        let Some(committer) = self.take_committer() else { return Ok(()) };
+        let threads = std::mem::take(&mut *self.threads());
+        if threads.is_empty() {
+            return Ok(());
+        }
         let marked = {
             let mut core = self.shared.lock();
             let marked = core.check_writable().map(|()| self.shared.queue(&mut core, Op::Close));
@@ -113,7 +123,17 @@ impl LogProvider {
             Ok(answer) => settled(answer).await.map_err(StoreError::from),
             Err(error) => Err(error),
         };
-        let joined = tokio::task::spawn_blocking(move || committer.join().is_ok()).await;
+        let (shared, is_closed) = (Arc::clone(&self.shared), closed.is_ok());
+        let joined = tokio::task::spawn_blocking(move || {
+            let joined = threads.into_iter().all(|thread| thread.join().is_ok());
+            if is_closed && joined {
+                // Its failure is logged; opening reads a little more of the log then.
+                let _covered = checkpoint(&shared);
+            }
+            shared.release_index();
+            joined
+        });
+        let joined = joined.await;
         if matches!(joined, Ok(true)) { closed } else { Err(StoreError::Closed) }
     }
 }
@@ -137,10 +157,15 @@ impl Provider for LogProvider {
 
 impl Drop for LogProvider {
     fn drop(&mut self) {
-        if let Some(committer) = self.take_committer() {
-            self.shared.end(&mut self.shared.lock(), Life::Abandoned);
-            // The batch that is being written is finished, what is queued behind it is not.
-            let _panicked = committer.join();
+        let threads = std::mem::take(&mut *self.threads());
+        if threads.is_empty() {
+            return;
         }
+        self.shared.end(&mut self.shared.lock(), Life::Abandoned);
+        // The batch that is being written is finished, what is queued behind it is not; so is a checkpoint.
+        for thread in threads {
+            let _panicked = thread.join();
+        }
+        self.shared.release_index();
     }
 }

@@ -203,8 +203,12 @@ impl Op {
     /// Makes it visible, once it is written: its batch at `batch_at` in `segment`, its payload `payload_at` behind that.
     pub(super) fn apply(&self, index: &mut Index, segment: u64, batch_at: u64, payload_at: usize) {
         let offset = u32::try_from(batch_at + payload_at as u64).unwrap_or(u32::MAX);
-        if let Some(actor) = self.introduced() {
-            index.introduce(actor, segment);
+        if let Some((actor, address)) = self.introduced() {
+            // Its address stands right in front.
+            let length = record::address_bytes(address);
+            let before = u32::try_from(record::padded_bytes(length)).unwrap_or(u32::MAX);
+            let length = u32::try_from(length).unwrap_or(u32::MAX);
+            index.introduce(actor, Place { segment, offset: offset.saturating_sub(before), length });
         }
         let place = |length: usize| Place { segment, offset, length: u32::try_from(length).unwrap_or(u32::MAX) };
         match self {
@@ -217,21 +221,30 @@ impl Op {
             Self::DeleteThrough { actor, through } => index.delete_through(*actor, *through),
             Self::CatalogPut { key, value } => {
                 let length = record::CATALOG_FIELDS_BYTES + key.len() + value.len();
-                index.catalog.insert(key.clone(), place(length));
+                index.put_catalog(key, place(length));
             }
-            Self::CatalogDelete { key } => {
-                index.catalog.remove(key);
-            }
+            Self::CatalogDelete { key } => index.delete_catalog(key),
             Self::Copy(copies) => copies.apply(index, segment, batch_at),
-            Self::GiveUp { .. } | Self::Barrier | Self::Close => {}
+            Self::GiveUp { segment, .. } => _ = index.dropped.insert(*segment),
+            Self::Barrier | Self::Close => {}
         }
     }
 
     /// The actor whose address it writes.
-    fn introduced(&self) -> Option<ActorId> {
+    fn introduced(&self) -> Option<(ActorId, &Address)> {
         match self {
-            Self::Frame { address: Some(_), frame } => Some(frame.header().actor),
-            Self::Snapshot { actor, address: Some(_), .. } => Some(*actor),
+            Self::Frame { address: Some(address), frame } => Some((frame.header().actor, address)),
+            Self::Snapshot { actor, address: Some(address), .. } => Some((*actor, address)),
+            _ => None,
+        }
+    }
+
+    /// The actor whose entry must stay in memory until it is done. Frames are not counted: their numbers show it.
+    pub(super) const fn pinned(&self) -> Option<ActorId> {
+        match self {
+            Self::Snapshot { actor, .. } | Self::SnapshotDelete { actor, .. } | Self::DeleteThrough { actor, .. } => {
+                Some(*actor)
+            }
             _ => None,
         }
     }

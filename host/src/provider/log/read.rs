@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt};
 
-use super::core::Shared;
-use super::index::{ActorEntry, FrameEntry, Place};
+use super::core::{Core, Shared};
+use super::index::{ActorEntry, FrameEntry, Place, load};
 use super::record::{self, RecordKind};
 use super::segment;
 use super::writer::io_error;
@@ -50,8 +50,14 @@ impl LogReader {
             return Ok(None);
         }
         self.shared.settle().await?;
-        let actor = self.actor;
-        let look_up = || self.plan(position).map(|plan| Some(plan).filter(|plan| !plan.is_empty()));
+        let (actor, range) = (self.actor, self.range);
+        if self.is_at_end(position)? {
+            return Ok(None);
+        }
+        let look_up = move |shared: &Shared| {
+            let plan = plan(shared, actor, range, position)?;
+            Ok(Some(plan).filter(|plan| !plan.is_empty()))
+        };
         let read = follow(&self.shared, look_up, move |shared, plan| read_frames(shared, actor, plan)).await?;
         let Some(frames) = read else { return Ok(None) };
         self.position = match frames.last().map(|frame| frame.header().last()) {
@@ -62,41 +68,107 @@ impl LogReader {
         Ok(Some(frames))
     }
 
-    /// Which frames to read next.
-    fn plan(&self, position: Position) -> Result<Vec<FrameEntry>, StoreError> {
+    /// Whether memory alone says that there is nothing more to read.
+    fn is_at_end(&self, position: Position) -> Result<bool, StoreError> {
         let core = self.shared.lock();
         core.check_readable()?;
-        let Some(entry) = core.index.actors.get(&self.actor) else { return Ok(Vec::new()) };
-        if let Some(fault) = &entry.fault {
-            return Err(fault.clone());
+        match core.index.actors.get(&self.actor) {
+            Some(entry) => Ok(position.next(entry, self.actor, self.range)?.is_none()),
+            None => Ok(core.index.is_absent(self.actor)),
         }
-        let deleted = entry.head.deleted_through;
-        let from = match position {
-            Position::Start => self.range.from.max(deleted.next()),
-            Position::After(before) if deleted > before => {
-                return Err(StoreError::Gap { actor: self.actor, before, after: deleted.next() });
-            }
-            Position::After(before) => before.next(),
-            Position::End => return Ok(Vec::new()),
-        };
-        Ok(plan_batch(entry, from, self.range))
     }
 }
 
-fn plan_batch(entry: &ActorEntry, from: Sequence, range: ReadRange) -> Vec<FrameEntry> {
-    let mut plan = Vec::new();
-    let mut bytes = 0usize;
-    if from > range.through || from > entry.head.sequence {
-        return plan;
+impl Position {
+    /// The first number to read next; `None`: there is nothing more.
+    fn next(self, entry: &ActorEntry, actor: ActorId, range: ReadRange) -> Result<Option<Sequence>, StoreError> {
+        let deleted = entry.head.deleted_through;
+        let from = match self {
+            Self::Start => range.from.max(deleted.next()),
+            Self::After(before) if deleted > before => {
+                return Err(StoreError::Gap { actor, before, after: deleted.next() });
+            }
+            Self::After(before) => before.next(),
+            Self::End => return Ok(None),
+        };
+        Ok(Some(from).filter(|from| *from <= range.through && *from <= entry.head.sequence))
     }
-    for frame in entry.frames.range(entry.frame_at(from)..) {
-        bytes = bytes.saturating_add(frame.place.length as usize);
-        if frame.first > range.through || (!plan.is_empty() && bytes > range.batch_bytes) {
-            break;
+}
+
+/// Which frames to read next: from the index store what is there, the rest from memory.
+fn plan(shared: &Shared, actor: ActorId, range: ReadRange, position: Position) -> Result<Vec<FrameEntry>, StoreError> {
+    // The memory first: what leaves it meanwhile is in the index store then.
+    let look = |core: &mut Core| {
+        let Some(entry) = core.index.actors.get_mut(&actor) else { return Ok(None) };
+        entry.touch();
+        let Some(from) = position.next(entry, actor, range)? else { return Ok(None) };
+        let mut tail = Plan::new(range);
+        entry.tail_from(from).all(|frame| tail.push(*frame));
+        let behind = entry.tail.front().map_or(Sequence::MAX, |first| first.first);
+        Ok(Some((from, entry.head.sequence, behind, tail)))
+    };
+    let Some((from, head, behind, tail)) = shared.known_now(actor, look)? else { return Ok(Vec::new()) };
+    let mut plan = Plan::new(range);
+    if from < behind {
+        let open = shared.open_index()?;
+        let wanted = |frame: &FrameEntry| frame.first < behind && plan.push(*frame);
+        let read = load::frames(&*open.store.view(), actor, from, range.through, wanted);
+        read.map_err(|error| shared.index_error(&error))?;
+    }
+    let is_cut = tail.is_full;
+    if !plan.is_full && tail.frames.into_iter().all(|frame| plan.push(frame)) {
+        plan.is_full = is_cut;
+    }
+    plan.without_gap(actor, from, head)
+}
+
+/// Frames to be read together.
+struct Plan {
+    range: ReadRange,
+    frames: Vec<FrameEntry>,
+    bytes: usize,
+    /// Something was left out because it was too much.
+    is_full: bool,
+}
+
+impl Plan {
+    fn new(range: ReadRange) -> Self {
+        Self { range, frames: Vec::new(), bytes: 0, is_full: false }
+    }
+
+    /// Adds a frame if it is wanted and not too much; whether it did.
+    fn push(&mut self, frame: FrameEntry) -> bool {
+        self.bytes = self.bytes.saturating_add(frame.place.length as usize);
+        let is_over = !self.frames.is_empty() && self.bytes > self.range.batch_bytes;
+        self.is_full |= is_over || frame.first > self.range.through;
+        if !self.is_full {
+            self.frames.push(frame);
         }
-        plan.push(*frame);
+        !self.is_full
     }
-    plan
+
+    /// The frames, if they follow each other from the one with `from` on.
+    fn without_gap(self, actor: ActorId, from: Sequence, head: Sequence) -> Result<Vec<FrameEntry>, StoreError> {
+        let mut before = from.previous();
+        for frame in &self.frames {
+            if frame.first > before.next() {
+                return Err(StoreError::Gap { actor, before, after: frame.first });
+            }
+            before = frame.last;
+        }
+        // What follows is either left for the next time or missing.
+        if !self.is_full && before < head.min(self.range.through) {
+            return Err(StoreError::Gap { actor, before, after: head.next() });
+        }
+        Ok(self.frames)
+    }
+}
+
+/// The stored frame that begins at exactly this number.
+pub(super) fn frame_from(shared: &Shared, actor: ActorId, first: Sequence) -> Result<Option<FrameEntry>, StoreError> {
+    let range = ReadRange { from: first, through: first, batch_bytes: 0 };
+    let frames = plan(shared, actor, range, Position::Start)?;
+    Ok(frames.into_iter().find(|frame| frame.first == first))
 }
 
 impl FrameReader for LogReader {
@@ -105,30 +177,32 @@ impl FrameReader for LogReader {
     }
 }
 
-/// Looks up where something lies and reads it there. Upkeep may move it in between: if it lies elsewhere by the time
-/// that reading fails, it is read there. `None`: there is nothing to read.
+/// Looks up where something lies and reads it there, on a blocking thread. Upkeep may move it in between: if it lies
+/// elsewhere by the time that reading fails, it is read there. `None`: there is nothing to read.
 pub(super) async fn follow<P, T>(
     shared: &Arc<Shared>,
-    look_up: impl Fn() -> Result<Option<P>, StoreError>,
-    read: impl Fn(&Shared, &P) -> Result<T, StoreError> + Clone + Send + 'static,
+    look_up: impl Fn(&Shared) -> Result<Option<P>, StoreError> + Send + 'static,
+    read: impl Fn(&Shared, &P) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<Option<T>, StoreError>
 where
-    P: Clone + PartialEq + Send + 'static,
+    P: PartialEq,
     T: Send + 'static,
 {
-    let Some(mut place) = look_up()? else { return Ok(None) };
-    loop {
-        let (read, from) = (read.clone(), place.clone());
-        let failure = match blocking(shared, move |shared| read(shared, &from)).await {
-            Ok(found) => return Ok(Some(found)),
-            Err(failure) => failure,
-        };
-        // It ends: a segment is given up for good, and no faster than it can be written again.
-        match look_up()? {
-            Some(now) if now != place => place = now,
-            _ => return Err(failure),
+    let work = move |shared: &Shared| {
+        let Some(mut place) = look_up(shared)? else { return Ok(None) };
+        loop {
+            let failure = match read(shared, &place) {
+                Ok(found) => return Ok(Some(found)),
+                Err(failure) => failure,
+            };
+            // It ends: a segment is given up for good, and no faster than it can be written again.
+            match look_up(shared)? {
+                Some(now) if now != place => place = now,
+                _ => return Err(failure),
+            }
         }
-    }
+    };
+    blocking(shared, work).await
 }
 
 /// Runs file access on a blocking thread; a bounded number of them at a time, in order.
@@ -191,7 +265,7 @@ fn verified(shared: &Shared, actor: ActorId, entry: &FrameEntry, bytes: Bytes) -
 
 /// Reads and verifies a snapshot.
 pub(super) fn read_snapshot(shared: &Shared, address: Arc<Address>, place: Place) -> Result<Snapshot, StoreError> {
-    let about = || format!("snapshot of {address}");
+    let about = || format!("snapshot of {address}, actor {}", address.id());
     let payload = read_record(shared, place, RecordKind::Snapshot, &about)?;
     let fields = record::snapshot(&payload).map_err(|error| corrupt(shared, place, &about, &error.to_string()))?;
     if fields.actor != address.id() {

@@ -17,6 +17,8 @@ pub(super) const COPIED: u8 = 1;
 /// Length of what a snapshot says of itself, in front of state and ledger.
 pub(super) const SNAPSHOT_FIELDS_BYTES: usize = 56;
 
+/// Length of the actor's id and the lengths of the texts in front of an address.
+const ADDRESS_FIELDS_BYTES: usize = 24;
 /// Length of the two lengths in front of a catalog record's key and value.
 pub(super) const CATALOG_FIELDS_BYTES: usize = 8;
 
@@ -189,6 +191,12 @@ pub(super) fn address(payload: &[u8]) -> Result<(ActorId, Address), RecordError>
         fields.rest().is_empty().then_some((actor, address))
     };
     with_fields(read)
+}
+
+/// Bytes of the payload of an address.
+pub(super) fn address_bytes(address: &Address) -> usize {
+    let parts = [address.tenant.as_str(), address.kind.as_str(), address.key.as_str()];
+    ADDRESS_FIELDS_BYTES + parts.iter().map(|part| part.len()).sum::<usize>()
 }
 
 /// Writes a snapshot; returns where its payload begins in `out`.

@@ -1,27 +1,45 @@
-//! Reading a whole log to rebuild the index: what is sound, where it ends, and whether the end is a torn tail.
+//! Reading the log from where the index ends: what is sound, where it ends, and whether the end is a torn tail.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
 
 use super::batch::{self, ALIGNMENT, BatchHeader};
 use super::damage;
-use super::index::{Index, Place};
+use super::disk::IndexStore;
+use super::index::{Index, LogPosition, Place, load, replay};
 use super::record::{self, RecordKind};
-use super::segment::{self, SegmentHeader};
+use super::segment::SegmentHeader;
 use crate::provider::StoreError;
+use crate::vocab::ActorId;
 
 /// How much is looked at together for being all zeros.
 const ZEROS_CHUNK_BYTES: usize = /* 4 KiB */ 4 * 1_024;
 
+/// Why a scan ended before its time.
+#[derive(Debug)]
+pub(super) enum ScanFailure {
+    /// The log is not sound, or cannot be read.
+    Log(StoreError),
+    /// The index store cannot be used; the log may be read without it.
+    Index(io::Error),
+}
+
+impl From<StoreError> for ScanFailure {
+    fn from(error: StoreError) -> Self {
+        Self::Log(error)
+    }
+}
+
 /// What a scan has found so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Scan {
     pub(super) index: Index,
+    store: Arc<dyn IndexStore>,
     /// The last sound batch.
     pub(super) last_batch: u64,
     /// The last record of the last sound batch is a close marker.
     pub(super) marked: bool,
-    /// Segments that were given up on purpose.
-    pub(super) dropped: BTreeSet<u64>,
     /// Batches of the newest segment that no later one calls durable, and where they begin.
     unvouched: VecDeque<(u64, usize)>,
 }
@@ -37,7 +55,24 @@ pub(super) struct SegmentBytes<'a> {
 }
 
 impl Scan {
-    /// Reads the batches of a segment; returns where they end. `next_first` is the first batch of the segment that
+    /// Nothing is read yet but what the index store covers.
+    pub(super) fn new(index: Index, store: Arc<dyn IndexStore>) -> Self {
+        Self { last_batch: index.covered.batch, index, store, marked: false, unvouched: VecDeque::new() }
+    }
+
+    /// Checks that the batch that the index store covers last stands in the log; returns where it ends.
+    pub(super) fn resume(&mut self, segment: SegmentBytes<'_>) -> Option<usize> {
+        let covered = self.index.covered;
+        let at = usize::try_from(covered.at).ok()?;
+        let (header, payload) = batch::decode(segment.bytes.get(at..)?, segment.header.tag).ok()?;
+        if (header.number, header.checksum) != (covered.batch, covered.checksum) {
+            return None;
+        }
+        self.marked = record::walk(payload).last()?.ok()?.kind == RecordKind::Close;
+        Some(at + header.batch_bytes())
+    }
+
+    /// Reads the batches of a segment from `at` on; returns where they end. `next_first` is the first batch of the segment that
     /// follows without a gap, if there is one.
     ///
     /// Nothing is modified. A batch that is not sound is the torn tail of a crash only if it is in the last segment
@@ -45,10 +80,10 @@ impl Scan {
     pub(super) fn segment(
         &mut self,
         segment: SegmentBytes<'_>,
+        mut at: usize,
         next_first: Option<u64>,
         is_last: bool,
-    ) -> Result<usize, StoreError> {
-        let mut at = segment::HEADER_BYTES;
+    ) -> Result<usize, ScanFailure> {
         // Everything in the segments before was synced before this one was begun.
         self.unvouched.clear();
         loop {
@@ -58,6 +93,9 @@ impl Scan {
                 Ok((header, payload)) if header.number == expected => {
                     self.batch(segment, at + batch::HEADER_BYTES, &header, payload)?;
                     self.last_batch = expected;
+                    let (batch, checksum) = (expected, header.checksum);
+                    self.index.applied = LogPosition { batch, segment: segment.header.number, at: at as u64, checksum };
+                    self.index.lag_bytes += header.batch_bytes() as u64;
                     while self.unvouched.pop_front_if(|(number, _)| *number <= header.synced_through).is_some() {}
                     self.unvouched.push_back((expected, at));
                     at += header.batch_bytes();
@@ -71,7 +109,7 @@ impl Scan {
                 None if is_last => !is_witnessed(not_zero(rest), segment.header.tag, expected),
                 None => not_zero(rest).is_empty(),
             };
-            return if torn { Ok(at) } else { Err(corrupt(segment, at, damage)) };
+            return if torn { Ok(at) } else { Err(corrupt(segment, at, &damage).into()) };
         }
     }
 
@@ -82,9 +120,12 @@ impl Scan {
         payload_at: usize,
         header: &BatchHeader,
         payload: &[u8],
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), ScanFailure> {
         let mut records = 0u32;
         for raw in record::walk(payload) {
+            if let Some(actor) = raw.ok().and_then(|raw| replay::actor_of(&raw).ok().flatten()) {
+                self.know(actor).map_err(ScanFailure::Index)?;
+            }
             let replayed = raw.and_then(|raw| {
                 let offset =
                     u32::try_from(payload_at + raw.payload_at).map_err(|_| record::RecordError::Contradiction)?;
@@ -94,9 +135,6 @@ impl Scan {
                 if raw.kind.since_format() > segment.header.format {
                     return Err(record::RecordError::Format(raw.kind as u8));
                 }
-                if raw.kind == RecordKind::SegmentDropped {
-                    self.dropped.insert(record::segment(raw.payload)?);
-                }
                 self.index.replay(&raw, place)
             });
             // The checksum is right, so this was written like that: not damage, but nothing to go on with either.
@@ -105,7 +143,17 @@ impl Scan {
         }
         if records != header.records {
             let reason = format!("the batch has {records} records and speaks of {}", header.records);
-            return Err(place_error(segment, payload_at, reason));
+            return Err(place_error(segment, payload_at, reason).into());
+        }
+        Ok(())
+    }
+
+    /// Brings into memory what the index store knows of an actor.
+    fn know(&mut self, actor: ActorId) -> io::Result<()> {
+        // Without a checkpoint it knows nothing.
+        if self.index.generation > 0 && !self.index.knows(actor) {
+            let loaded = load::actor(&*self.store.view(), actor)?;
+            self.index.insert_loaded(actor, loaded);
         }
         Ok(())
     }
@@ -113,25 +161,6 @@ impl Scan {
     /// Where the batches begin that only the system's memory may hold; `None`: there is none.
     pub(super) fn unvouched_at(&self) -> Option<usize> {
         self.unvouched.front().map(|(_, at)| *at)
-    }
-
-    /// Completes the index once every segment is read: gaps that no copy has filled become faults of their actors.
-    pub(super) fn finish(mut self) -> Index {
-        for (actor, entry) in &mut self.index.actors {
-            entry.queued = entry.head.sequence;
-            // What was deleted may have come to light after the frames that it deleted.
-            entry.trim();
-            let mut before = entry.head.deleted_through;
-            let ends = entry.frames.iter().map(|frame| (frame.first, frame.last));
-            for (first, last) in ends.chain([(entry.head.sequence.next(), entry.head.sequence)]) {
-                if first > before.next() {
-                    entry.fault = Some(StoreError::Gap { actor: *actor, before, after: first });
-                    break;
-                }
-                before = last;
-            }
-        }
-        self.index
     }
 }
 
@@ -154,9 +183,9 @@ fn is_witnessed(bytes: &[u8], tag: u64, number: u64) -> bool {
 }
 
 /// The error of a damaged batch; names what is damaged in it, and whose that is, as far as that can be told.
-fn corrupt(segment: SegmentBytes<'_>, at: usize, reason: String) -> StoreError {
+fn corrupt(segment: SegmentBytes<'_>, at: usize, reason: &str) -> StoreError {
     let rest = segment.bytes.get(at + batch::HEADER_BYTES..).unwrap_or_default();
-    let reason = damage::describe(rest).map_or(reason.clone(), |damaged| format!("{reason}: {damaged}"));
+    let reason = damage::describe(rest).map_or_else(|| reason.to_owned(), |damaged| format!("{reason}: {damaged}"));
     place_error(segment, at, reason)
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::disk::IndexMemory;
 use crate::provider::Durability;
 
 /// The smallest segment; less would be headers only.
@@ -34,6 +35,21 @@ pub struct LogSettings {
     pub prepare_ahead: bool,
     /// Reads that use the disk at the same time; the others queue in order. Bounds the threads they occupy.
     pub concurrent_reads: usize,
+    /// Whether a thread keeps the index near the log and gives space back. Off: only on demand, and at closing.
+    pub maintain: bool,
+    /// Actors that are kept in memory because they were used lately; the index holds all of them.
+    pub resident_actors: usize,
+    /// Changes (frames, snapshots, deletions) after which the index is written; what is not written is in memory, and is
+    /// read again after a crash. The committer waits when four times as many wait.
+    pub checkpoint_changes: usize,
+    /// Bytes of log after which the index is written: how much is read again after a crash.
+    pub checkpoint_bytes: u64,
+    /// The longest time after which it is, if anything changed, milliseconds.
+    pub checkpoint_every_ms: u64,
+    /// Bytes of the index's blocks that are kept for reading.
+    pub index_cache_bytes: u64,
+    /// Bytes of changes that the index keeps in memory before it sorts them into a file; at most five times this, briefly.
+    pub index_write_bytes: u64,
     /// A segment of which less than this is still needed is given up, percent; 0: none ever is.
     pub give_up_below_percent: u32,
     /// How much of the disk's time upkeep may take, percent.
@@ -57,6 +73,13 @@ impl Default for LogSettings {
             flush_every_ms: 1_000,
             prepare_ahead: true,
             concurrent_reads: 16,
+            maintain: true,
+            resident_actors: 65_536,
+            checkpoint_changes: 32_768,
+            checkpoint_bytes: /* 64 MiB */ 64 * 1_024 * 1_024,
+            checkpoint_every_ms: 30_000,
+            index_cache_bytes: /* 16 MiB */ 16 * 1_024 * 1_024,
+            index_write_bytes: /* 16 MiB */ 16 * 1_024 * 1_024,
             give_up_below_percent: 50,
             upkeep_percent: 25,
             merge_reads_min: 64,
@@ -76,6 +99,11 @@ impl LogSettings {
     #[must_use]
     pub fn with_durability(self, durability: Durability) -> Self {
         Self { durability, ..self }
+    }
+
+    /// What the index store may use.
+    pub(super) const fn index_memory(&self) -> IndexMemory {
+        IndexMemory { cache_bytes: self.index_cache_bytes, write_bytes: self.index_write_bytes }
     }
 
     /// Bytes of a segment, within what the format can hold.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::{BoxFuture, FutureExt};
 
 use super::LogProvider;
-use super::core::Core;
+use super::core::{Core, Shared};
 use super::queue::Op;
 use super::read::{follow, read_snapshot};
 use crate::provider::admission::admit_snapshot;
@@ -16,8 +16,8 @@ impl SnapshotStore for LogProvider {
     fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<'static, Result<(), StoreError>> {
         let shared = Arc::clone(&self.shared);
         let limit = shared.settings.record_bytes_max;
+        let actor = snapshot.address.id();
         let decide = move |core: &mut Core| {
-            let actor = snapshot.address.id();
             let entry = core.index.actors.get(&actor);
             let end = entry.map_or(Sequence::ZERO, |entry| entry.queued);
             admit_snapshot(&snapshot, entry.map(|entry| &*entry.address), end, limit)?;
@@ -25,18 +25,17 @@ impl SnapshotStore for LogProvider {
             core.index.add_actor(actor, &snapshot.address);
             Ok(Some(Op::Snapshot { actor, address, snapshot }))
         };
-        async move { shared.write(decide).await }.boxed()
+        async move { shared.write_of(actor, decide).await }.boxed()
     }
 
     fn load_snapshot(&self, actor: ActorId, at_most: Sequence) -> BoxFuture<'_, Result<Option<Snapshot>, StoreError>> {
         async move {
-            let look_up = || {
-                let core = self.shared.lock();
-                core.check_readable()?;
+            let look_up = move |core: &mut Core| {
                 let Some(entry) = core.index.actors.get(&actor) else { return Ok(None) };
                 let newest = entry.snapshots.iter().rev().find(|snapshot| snapshot.meta.sequence <= at_most);
                 Ok(newest.map(|newest| (Arc::clone(&entry.address), newest.place)))
             };
+            let look_up = move |shared: &Shared| shared.known_now(actor, look_up);
             follow(&self.shared, look_up, |shared, (address, place)| read_snapshot(shared, Arc::clone(address), *place))
                 .await
         }
@@ -44,13 +43,11 @@ impl SnapshotStore for LogProvider {
     }
 
     fn list_snapshots(&self, actor: ActorId) -> BoxFuture<'_, Result<Vec<SnapshotMeta>, StoreError>> {
-        async move {
-            let core = self.shared.lock();
-            core.check_readable()?;
+        let list = move |core: &mut Core| {
             let snapshots = core.index.actors.get(&actor).into_iter().flat_map(|entry| entry.snapshots.iter().rev());
             Ok(snapshots.map(|snapshot| snapshot.meta.clone()).collect())
-        }
-        .boxed()
+        };
+        self.shared.known(actor, list).boxed()
     }
 
     fn delete_snapshot(&self, actor: ActorId, sequence: Sequence) -> BoxFuture<'_, Result<(), StoreError>> {
@@ -62,6 +59,6 @@ impl SnapshotStore for LogProvider {
             }
             Ok(exists.then_some(Op::SnapshotDelete { actor, sequence }))
         };
-        self.shared.write(decide).boxed()
+        self.shared.write_of(actor, decide).boxed()
     }
 }

@@ -11,6 +11,7 @@ mod flips;
 mod full;
 mod golden;
 pub(super) mod history;
+mod index;
 mod index_store;
 mod kill;
 mod layout;

@@ -6,6 +6,7 @@ use std::thread::{Builder, JoinHandle};
 
 use super::batch::{self, BatchHeader};
 use super::disk::{Disk, DiskFile};
+use super::index::LogPosition;
 use super::segment::{self, SegmentHeader};
 use super::{LogSettings, metric};
 use crate::provider::StoreError;
@@ -37,6 +38,8 @@ pub(super) struct Writer {
     stated_oldest: u64,
     next_batch: u64,
     synced_through: u64,
+    /// The last batch.
+    position: Option<LogPosition>,
 }
 
 /// Whose records a batch holds.
@@ -94,12 +97,23 @@ impl Writer {
             stated_oldest: end.oldest,
             next_batch: end.last_batch + 1,
             synced_through: end.last_batch,
+            position: None,
         }
     }
 
     /// The segment that batches go to: its number and its file.
     pub(super) fn current(&self) -> (u64, Arc<dyn DiskFile>) {
         (self.segment.number, Arc::clone(&self.segment.file))
+    }
+
+    /// The last batch that was written.
+    pub(super) const fn position(&self) -> Option<LogPosition> {
+        self.position
+    }
+
+    /// The last batch that is durable.
+    pub(super) const fn synced_through(&self) -> u64 {
+        self.synced_through
     }
 
     /// Whether something is written and not yet synced.
@@ -142,6 +156,8 @@ impl Writer {
             .write_at(at, buffer)
             .map_err(|error| CommitFailure::During(self.failed("writing", &error)))?;
         self.segment.used += length;
+        let (batch, segment) = (self.next_batch, self.segment.number);
+        self.position = Some(LogPosition { batch, segment, at, checksum: header.checksum });
         self.next_batch += 1;
         Ok((self.segment.number, at))
     }

@@ -115,6 +115,7 @@ impl<'a> Mover<'a> {
         if !self.copies.is_empty() {
             let copies = std::mem::take(&mut self.copies);
             let (bytes, left_out) = (copies.bytes() as u64, copies.left_out());
+            pin(self.shared, copies.pinned())?;
             submit(self.shared, Op::Copy(Box::new(copies)))?;
             self.bytes += bytes;
             self.left_out += left_out.load(Ordering::SeqCst);
@@ -124,6 +125,17 @@ impl<'a> Mover<'a> {
         }
         Ok(())
     }
+}
+
+/// Keeps what is known of these actors in memory, once for each time that they are named.
+fn pin(shared: &Shared, actors: &[ActorId]) -> Result<(), StoreError> {
+    for actor in actors {
+        shared.known_now(*actor, |core| {
+            core.index.pin(*actor);
+            Ok(())
+        })?;
+    }
+    Ok(())
 }
 
 impl Drop for Mover<'_> {

@@ -1,14 +1,20 @@
 //! What upkeep asks the index: what of a segment is still needed, and whose events lie scattered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::walk::{Contents, FoundActor, FoundFrame};
 use crate::provider::StoreError;
 use crate::provider::log::core::Shared;
-use crate::provider::log::index::{ActorEntry, FrameEntry, Place};
+use crate::provider::log::index::{ActorEntry, FrameEntry, Place, load};
 use crate::provider::log::record;
 use crate::provider::log::summary::ActorSummary;
 use crate::vocab::{ActorId, Sequence};
+
+/// Entries that one search for scattered actors looks at: bounds how long it takes.
+const SCATTERED_RUNS_MAX: usize = 50_000;
+/// Frames of one actor that it looks at; of longer journals, the rest is brought together by later turns.
+const SCATTERED_FRAMES_MAX: usize = 20_000;
 
 /// What of a segment is still needed of one actor.
 #[derive(Debug, Default)]
@@ -23,28 +29,85 @@ pub(super) struct Needed {
 
 /// Looks up what of `found`, which lies in `segment`, is still needed of `actor`.
 pub(super) fn actor(shared: &Shared, segment: u64, actor: ActorId, found: &FoundActor) -> Result<Needed, StoreError> {
-    let core = shared.lock();
-    core.check_writable()?;
-    let Some(entry) = core.index.actors.get(&actor) else { return Ok(Needed::default()) };
-    let is_live = |frame: &&FoundFrame| entry.frame_from(frame.first).is_some_and(|known| known.place == frame.place);
+    let frames = live_frames(shared, actor, found)?;
+    shared.known_now(actor, |core| {
+        core.check_writable()?;
+        let Some(entry) = core.index.actors.get(&actor) else { return Ok(Needed::default()) };
+        let here = |sequence: Sequence, place: Place| {
+            entry.snapshots.iter().any(|snapshot| snapshot.meta.sequence == sequence && snapshot.place == place)
+        };
+        let snapshots = found.snapshots.iter().filter(|(sequence, (_, place))| here(**sequence, *place));
+        let snapshots = snapshots.map(|(sequence, _)| *sequence).collect();
+        // The newest frame says where the journal ends and when to wake the actor, also if its events are deleted.
+        let holds_head = found.frames.iter().any(|frame| frame.last == entry.head.sequence)
+            && frames.last().is_none_or(|frame| frame.last != entry.head.sequence);
+        // A summary behind this segment says all that this segment says.
+        let tells = (found.told || holds_head) && entry.introduced.segment <= segment;
+        Ok(Needed { frames, snapshots, summary: tells.then(|| summary(actor, entry)) })
+    })
+}
+
+/// The frames of `found` that the index points to and that are not on their way to another place; ascending.
+fn live_frames(shared: &Shared, actor: ActorId, found: &FoundActor) -> Result<Vec<FoundFrame>, StoreError> {
+    let ends = (found.frames.iter().map(|frame| frame.first).min(), found.frames.iter().map(|frame| frame.first).max());
+    let (Some(from), Some(through)) = ends else { return Ok(Vec::new()) };
+    let known: HashMap<Sequence, Place> =
+        known_frames(shared, actor, from, through)?.into_iter().map(|frame| (frame.first, frame.place)).collect();
+    let is_live = |frame: &&FoundFrame| known.get(&frame.first) == Some(&frame.place);
     let mut frames: Vec<FoundFrame> = found.frames.iter().filter(is_live).copied().collect();
     frames.sort_unstable_by_key(|frame| frame.first);
-    let here = |sequence: Sequence, place: Place| {
-        entry.snapshots.iter().any(|snapshot| snapshot.meta.sequence == sequence && snapshot.place == place)
-    };
-    let snapshots = found.snapshots.iter().filter(|(sequence, (_, place))| here(**sequence, *place));
-    let snapshots = snapshots.map(|(sequence, _)| *sequence).collect();
-    // The newest frame says where the journal ends and when to wake the actor, also if its events are deleted.
-    let holds_head = found.frames.iter().any(|frame| frame.last == entry.head.sequence)
-        && frames.last().is_none_or(|frame| frame.last != entry.head.sequence);
-    // A summary behind this segment says all that this segment says.
-    let tells = (found.told || holds_head) && entry.introduced <= segment;
-    Ok(Needed { frames, snapshots, summary: tells.then(|| summary(actor, entry)) })
+    Ok(frames)
+}
+
+/// What the index says of the frames of an actor in a range, without those that were relocated since the last checkpoint
+/// and those that are deleted.
+fn known_frames(
+    shared: &Shared,
+    actor: ActorId,
+    from: Sequence,
+    through: Sequence,
+) -> Result<Vec<FrameEntry>, StoreError> {
+    // The memory first: what leaves it meanwhile is in the index store.
+    let (tail, deleted, moved) = shared.known_now(actor, |core| {
+        let entry = core.index.actors.get(&actor);
+        let tail: Vec<FrameEntry> = entry.into_iter().flat_map(|entry| entry.tail.iter().copied()).collect();
+        let deleted = entry.map_or(Sequence::ZERO, |entry| entry.head.deleted_through);
+        Ok((tail, deleted, core.index.moving(actor)))
+    })?;
+    let mut frames = Vec::new();
+    let behind = tail.first().map_or(Sequence::MAX, |first| first.first);
+    let open = shared.open_index()?;
+    let stored = load::frames(&*open.store.view(), actor, from, through, |frame| {
+        if frame.first < behind {
+            frames.push(*frame);
+        }
+        frame.first < behind
+    });
+    stored.map_err(|error| shared.index_error(&error))?;
+    frames.extend(tail.into_iter().filter(|frame| frame.last >= from && frame.first <= through));
+    frames.retain(|frame| frame.last > deleted && !moved.contains(&frame.first));
+    Ok(frames)
+}
+
+/// Whether the index still points to anything of a segment.
+pub(super) fn is_needed(shared: &Shared, contents: &Contents) -> Result<bool, StoreError> {
+    for (id, found) in &contents.actors {
+        let needed = actor(shared, contents.number, *id, found)?;
+        if !needed.frames.is_empty() || !needed.snapshots.is_empty() || needed.summary.is_some() {
+            return Ok(true);
+        }
+    }
+    for (key, place) in &contents.catalog {
+        if place.is_some() && catalog(shared, key, *place)? == CatalogFate::Needed {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn summary(actor: ActorId, entry: &ActorEntry) -> ActorSummary {
     let snapshots = entry.snapshots.iter().map(|snapshot| snapshot.meta.sequence).collect();
-    ActorSummary { actor, address: std::sync::Arc::clone(&entry.address), head: entry.head, snapshots }
+    ActorSummary { actor, address: Arc::clone(&entry.address), head: entry.head, snapshots }
 }
 
 /// What becomes of a catalog record.
@@ -63,41 +126,59 @@ pub(super) fn catalog(shared: &Shared, key: &str, place: Option<Place>) -> Resul
     let core = shared.lock();
     core.check_writable()?;
     Ok(match core.index.catalog.get(key) {
-        Some(known) if Some(*known) == place => CatalogFate::Needed,
+        Some(known) if Some(known.place) == place => CatalogFate::Needed,
         Some(_) => CatalogFate::Replaced,
         None => CatalogFate::Absent,
     })
 }
 
-/// Bytes of every segment that the index points to. A segment that is not named holds none.
-pub(super) fn live_bytes(shared: &Shared) -> BTreeMap<u64, u64> {
-    let core = shared.lock();
-    let mut live = BTreeMap::new();
-    let mut add = |place: Place| {
-        let bytes = record::padded_bytes(place.length as usize) as u64;
-        live.entry(place.segment).and_modify(|sum| *sum += bytes).or_insert(bytes);
-    };
-    for entry in core.index.actors.values() {
-        entry.frames.iter().for_each(|frame| add(frame.place));
-        entry.snapshots.iter().for_each(|snapshot| add(snapshot.place));
-    }
-    core.index.catalog.values().for_each(|place| add(*place));
-    live
+/// Bytes of every segment that the index pointed to at the last checkpoint. A segment that is not named holds none.
+pub(super) fn live_bytes(shared: &Shared) -> Arc<BTreeMap<u64, u64>> {
+    Arc::clone(&shared.lock().index.live)
 }
 
+/// An actor and where its frames lie.
+pub(super) type Scattered = (ActorId, Vec<FrameEntry>);
+
 /// Actors, at most `limit`, of whom `is_scattered` says so; none whose newest frame lies in the newest segment: they are
-/// busy still.
+/// busy still. Looks at a part of the index, behind `after`; also returns behind whom to go on.
 pub(super) fn scattered(
     shared: &Shared,
+    after: Option<ActorId>,
     limit: usize,
     is_scattered: impl Fn(&[FrameEntry]) -> bool,
-) -> Vec<(ActorId, Vec<FrameEntry>)> {
+) -> Result<(Vec<Scattered>, Option<ActorId>), StoreError> {
+    let open = shared.open_index()?;
+    let view = open.store.view();
+    let failed = |error| shared.index_error(&error);
+    let (mut found, mut last, mut seen) = (Vec::new(), after, 0);
+    while seen < SCATTERED_RUNS_MAX {
+        let Some(actor) = load::actor_behind(&*view, last).map_err(failed)? else { return Ok((found, None)) };
+        last = Some(actor);
+        let mut frames = Vec::new();
+        let read = load::frames(&*view, actor, Sequence::FIRST, Sequence::MAX, |frame| {
+            frames.push(*frame);
+            frames.len() < SCATTERED_FRAMES_MAX
+        });
+        read.map_err(failed)?;
+        seen += 1 + frames.len();
+        if is_scattered(&frames) && is_quiet(shared, actor, &frames) {
+            found.push((actor, frames));
+            if found.len() == limit {
+                break;
+            }
+        }
+    }
+    Ok((found, last))
+}
+
+/// Whether nothing was written of the actor for a while, and nothing of it is on its way.
+fn is_quiet(shared: &Shared, actor: ActorId, frames: &[FrameEntry]) -> bool {
     let core = shared.lock();
-    let quiet = core.index.actors.iter().filter(|(_, entry)| {
-        entry.fault.is_none() && entry.frames.back().is_some_and(|newest| newest.place.segment < core.tail.segment)
-    });
-    let frames = quiet.map(|(actor, entry)| (*actor, entry.frames.iter().copied().collect::<Vec<_>>()));
-    frames.filter(|(_, frames)| is_scattered(frames)).take(limit).collect()
+    let in_memory = core.index.actors.get(&actor);
+    let has_tail = in_memory.is_some_and(|entry| !entry.tail.is_empty() || entry.queued > entry.head.sequence);
+    let newest = frames.last().map_or(0, |frame| frame.place.segment);
+    !has_tail && newest < core.tail.segment && core.index.moving(actor).is_empty()
 }
 
 /// The bytes that `needed` takes at the end of the log, roughly.

@@ -50,8 +50,15 @@ fn is_scattered(settings: &LogSettings, frames: &[FrameEntry]) -> bool {
 }
 
 /// Merges some actors that need it; returns how many, and the bytes written. A crash leaves both places of some frames.
-pub(super) fn merge_some(shared: &Shared, pace: Pace) -> Result<(u64, u64), StoreError> {
-    let scattered = look::scattered(shared, ACTORS_MAX, |frames| is_scattered(&shared.settings, frames));
+///
+/// Looks at a part of the actors, behind `after`, which is where the next turn goes on.
+pub(super) fn merge_some(shared: &Shared, after: &mut Option<ActorId>, pace: Pace) -> Result<(u64, u64), StoreError> {
+    if shared.settings.merge_reads_min == 0 {
+        return Ok((0, 0));
+    }
+    let is_worth_it = |frames: &[FrameEntry]| is_scattered(&shared.settings, frames);
+    let (scattered, last) = look::scattered(shared, *after, ACTORS_MAX, is_worth_it)?;
+    *after = last;
     let mut mover = Mover::new(shared, pace);
     let mut merged = 0;
     for (actor, frames) in scattered {

@@ -21,9 +21,11 @@ use self::copy::{Mover, copy_needed, needed_bytes};
 use self::drop::DropFailure;
 use self::walk::Contents;
 use super::core::Shared;
+use super::index::checkpoint::checkpoint;
 use super::queue::Op;
 use super::{LogProvider, metric};
 use crate::provider::StoreError;
+use crate::vocab::ActorId;
 
 /// How often a segment is looked at again because callers changed what was being moved. They would have to be very fast
 /// to be faster each time; the segment is tried again later then.
@@ -31,10 +33,24 @@ const PASSES_MAX: usize = 8;
 /// A segment that was not worth giving up is looked at again once so much less of it is needed (one over it).
 const LOOK_AGAIN_PART: u64 = 8;
 
+/// What the keeper has done after each checkpoint: whatever is worth it now.
+pub(super) fn tend(shared: &Shared) {
+    let pace = Pace::share(shared.settings.upkeep_percent);
+    for work in [compact, merge] {
+        match work(shared, pace) {
+            Ok(_) | Err(StoreError::Closed | StoreError::Poisoned { .. }) => {}
+            Err(StoreError::DiskFull { .. }) => tracing::debug!("no room for upkeep now"),
+            Err(error) => tracing::warn!(%error, "upkeep stopped; it is tried again after the next checkpoint"),
+        }
+    }
+}
+
 /// What upkeep can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Maintenance {
+    /// Brings the index up to the end of the log.
+    Checkpoint,
     /// Gives up segments of which little is needed.
     Compact,
     /// Brings the events of quiet actors together.
@@ -64,6 +80,8 @@ pub(super) struct Upkeep {
     damaged: BTreeSet<u64>,
     /// Segments of which more was needed than the index alone could tell, and what the index said then.
     not_worth: BTreeMap<u64, u64>,
+    /// How far the search for scattered actors has come; `None`: it begins again.
+    merged_through: Option<ActorId>,
     /// A file could not be removed durably: nothing more is given up in this life of the log.
     stuck: bool,
 }
@@ -81,6 +99,7 @@ impl LogProvider {
         let work = tokio::task::spawn_blocking(move || {
             let pace = Pace::share(shared.settings.upkeep_percent);
             match what {
+                Maintenance::Checkpoint => checkpoint(&shared).map(|_| Maintained::default()),
                 Maintenance::Compact => compact(&shared, pace),
                 Maintenance::Merge => merge(&shared, pace),
             }
@@ -92,6 +111,7 @@ impl LogProvider {
 /// Gives up every segment that is worth it now.
 pub(super) fn compact(shared: &Shared, pace: Pace) -> Result<Maintained, StoreError> {
     let mut upkeep = lock(shared);
+    checkpoint(shared)?;
     let mut done = Maintained::default();
     // No room to move what these need; others may need nothing moved, and give room.
     let mut postponed = BTreeSet::new();
@@ -126,8 +146,12 @@ pub(super) fn compact(shared: &Shared, pace: Pace) -> Result<Maintained, StoreEr
 
 /// Brings the events of some quiet actors together.
 pub(super) fn merge(shared: &Shared, pace: Pace) -> Result<Maintained, StoreError> {
-    let _one_at_a_time = lock(shared);
-    let (actors_merged, bytes_copied) = merge::merge_some(shared, pace)?;
+    let mut upkeep = lock(shared);
+    // What is written since the last checkpoint is not looked at.
+    checkpoint(shared)?;
+    let (actors_merged, bytes_copied) = merge::merge_some(shared, &mut upkeep.merged_through, pace)?;
+    // Readers use the new places from now on.
+    checkpoint(shared)?;
     metric::merged(actors_merged);
     Ok(Maintained { actors_merged, bytes_copied, ..Maintained::default() })
 }
@@ -197,7 +221,7 @@ fn clean(
         let left_out = mover.left_out;
         copied?;
         if left_out == 0 {
-            return finish(shared, upkeep, used, &segments, done);
+            return finish(shared, upkeep, used, &contents, &segments, done);
         }
     }
     upkeep.not_worth.insert(number, used.live);
@@ -209,12 +233,14 @@ fn finish(
     shared: &Shared,
     upkeep: &mut Upkeep,
     used: SegmentUse,
+    contents: &Contents,
     segments: &[u64],
     done: &mut Maintained,
 ) -> Result<(), StoreError> {
-    // A second, independent look: nothing is removed that the index points to.
-    if let Some(live) = look::live_bytes(shared).get(&used.number) {
-        tracing::error!(segment = used.number, live, "something of a segment could not be moved; it is kept");
+    // Readers and the index leave the segment first. Then a second look: nothing is removed that the index points to.
+    checkpoint(shared)?;
+    if look::is_needed(shared, contents)? {
+        tracing::error!(segment = used.number, "something of a segment could not be moved; it is kept");
         metric::kept();
         upkeep.not_worth.insert(used.number, used.live);
         return Ok(());
@@ -247,9 +273,14 @@ fn submit(shared: &Shared, op: Op) -> Result<(), StoreError> {
     let answer = {
         let mut core = shared.lock();
         core.check_writable()?;
+        core.upkeep_waits = true;
+        // Also a committer that waits for a checkpoint goes on.
+        core.idle = true;
         shared.queue(&mut core, op)
     };
-    match answer.blocking_recv() {
+    let answered = answer.blocking_recv();
+    shared.lock().upkeep_waits = false;
+    match answered {
         Ok(answer) => Ok(answer?),
         Err(_) => Err(StoreError::Closed),
     }

@@ -164,6 +164,7 @@ async fn a_store_in_which_everything_is_needed_is_not_touched() {
     for number in 0..60 {
         log.append(turn(&actor(number % ACTORS), number / ACTORS, 1)).await.expect("stored");
     }
+    log.maintain(Maintenance::Checkpoint).await.expect("the index is brought up to date");
     let steps = disk.steps();
     assert_eq!(compact(&log).await, Maintained::default());
     assert_eq!(disk.steps(), steps, "a quiet store was written to");

@@ -23,9 +23,22 @@ fn settings(durability: Durability) -> LogSettings {
         record_bytes_max: RECORD_BYTES_MAX,
         // The order of the storage calls must follow from the history alone.
         prepare_ahead: false,
+        maintain: false,
         flush_every_ms: 20,
         upkeep_percent: 100,
         ..LogSettings::default()
+    }
+}
+
+/// The same with a memory that holds next to nothing, so that everything goes through the index store all the time.
+fn forgetful(durability: Durability) -> LogSettings {
+    LogSettings {
+        maintain: true,
+        resident_actors: 1,
+        checkpoint_changes: 2,
+        checkpoint_every_ms: 1,
+        merge_reads_min: 3,
+        ..settings(durability)
     }
 }
 
@@ -35,6 +48,7 @@ pub(crate) struct SimPlace {
     disk: SimDisk,
     trouble: Arc<Trouble>,
     durability: Durability,
+    settings: fn(Durability) -> LogSettings,
     /// What the place claims; another one than the store's in tests of the kit.
     claimed: Durability,
     opened: Opened,
@@ -106,9 +120,15 @@ impl SimPlace {
             disk: SimDisk::new(),
             trouble: Arc::default(),
             durability,
+            settings,
             claimed: durability,
             opened: Opened::default(),
         }
+    }
+
+    /// A store whose memory holds next to nothing.
+    pub(crate) fn forgetful(durability: Durability) -> Self {
+        Self { settings: forgetful, ..Self::new(durability) }
     }
 
     /// A store that promises more than it keeps.
@@ -130,15 +150,16 @@ impl SimPlace {
     }
 
     fn left(&self, disk: SimDisk) -> Offer<Box<dyn Place>> {
-        let (durability, claimed) = (self.durability, self.claimed);
-        Offer::Offered(Box::new(Self { disk, trouble: Arc::default(), durability, claimed, opened: Opened::default() }))
+        let (durability, settings, claimed) = (self.durability, self.settings, self.claimed);
+        let (trouble, opened) = (Arc::default(), Opened::default());
+        Offer::Offered(Box::new(Self { disk, trouble, durability, settings, claimed, opened }))
     }
 }
 
 impl Place for SimPlace {
     fn open(&self) -> BoxFuture<'_, Result<SharedProvider, StoreError>> {
         let disk = FaultyDisk { disk: self.disk.clone(), trouble: Arc::clone(&self.trouble) };
-        let opened = LogProvider::open_on(Arc::new(disk), settings(self.durability));
+        let opened = LogProvider::open_on(Arc::new(disk), (self.settings)(self.durability));
         ready(opened.map(|provider| self.opened.remember(provider))).boxed()
     }
 
@@ -405,6 +426,16 @@ impl Place for FilesPlace {
 mod sync {
     use super::*;
     crate::provider_conformance!(SimPlace::new(Durability::Sync));
+}
+
+mod forgetful_sync {
+    use super::*;
+    crate::provider_conformance!(SimPlace::forgetful(Durability::Sync));
+}
+
+mod forgetful_memory {
+    use super::*;
+    crate::provider_conformance!(SimPlace::forgetful(Durability::Memory));
 }
 
 mod flush {

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 
 use super::history::{settings, snapshot, turn};
-use crate::provider::log::core::Shared;
-use crate::provider::log::disk::{Disk, SimDisk};
+use crate::provider::log::core::{OpenIndex, Shared};
+use crate::provider::log::disk::{Disk, MemoryIndex, SimDisk};
 use crate::provider::log::files::Files;
 use crate::provider::log::index::Index;
 use crate::provider::log::queue::{Op, WriteFailure};
@@ -152,6 +152,17 @@ async fn a_full_disk_forgets_a_new_actor_completely() {
     assert_eq!(log.actors(&one.tenant, &one.kind, None, 9).await.expect("known").len(), 1);
 }
 
+/// 1 if this is an error that names the damaged file, 0 if it is what was expected, else a failure.
+fn damage<T: PartialEq + std::fmt::Debug>(name: &str, read: Result<T, StoreError>, expected: &T) -> u32 {
+    match read {
+        Err(StoreError::Corrupt { place, .. }) if place.contains(name) => 1,
+        read => {
+            assert_eq!(read.as_ref(), Ok(expected), "a bit of {name}");
+            0
+        }
+    }
+}
+
 /// After a clean close, no flipped bit anywhere loses anything unnoticed.
 #[tokio::test]
 async fn a_flipped_bit_is_corruption_or_harmless_and_never_a_loss() {
@@ -172,12 +183,18 @@ async fn a_flipped_bit_is_corruption_or_harmless_and_never_a_loss() {
                     corrupt += 1;
                 }
                 Ok(log) => {
+                    // What the index covers is not read when the log is opened: its readers find the damage.
+                    let mut found = 0;
                     for key in ["one", "two", "three"] {
-                        assert_eq!(read(&log, actor(key).id()).await, Ok(24), "bit {at} of {name}");
+                        found += damage(name, read(&log, actor(key).id()).await, &24);
                     }
                     let newest = log.load_snapshot(actor("one").id(), Sequence::MAX).await;
-                    assert_eq!(newest, Ok(Some(snapshot(&actor("one"), 20))), "bit {at} of {name}");
-                    assert_eq!(log.record("key").await, Ok(Some(Bytes::from_static(b"value"))));
+                    found += damage(name, newest, &Some(snapshot(&actor("one"), 20)));
+                    found += damage(name, log.record("key").await, &Some(Bytes::from_static(b"value")));
+                    corrupt += found;
+                    if found > 0 {
+                        continue;
+                    }
                     harmless += 1;
                 }
                 Err(other) => panic!("bit {at} of {name}: {other}"),
@@ -205,6 +222,7 @@ async fn what_is_written_together_with_a_close_is_vouched_for_like_everything_el
         let content = disk.content(&name).expect("there");
         let at = content.windows(6).position(|bytes| bytes == b"one 2 ").expect("stored");
         disk.flip(&name, at, 3);
+        disk.remove_index();
         assert!(matches!(open(&disk.after_kill()), Err(StoreError::Corrupt { .. })), "{durability:?}");
     }
 }
@@ -217,6 +235,7 @@ async fn corruption_names_the_segment_the_actor_and_the_sequence() {
     // The payload of the third actor's first event.
     let at = content.windows(8).position(|bytes| bytes == b"three 1 ").expect("stored");
     disk.flip(&name, at, 3);
+    disk.remove_index();
     let Err(StoreError::Corrupt { place, reason }) = open(&disk) else { panic!("it opened") };
     assert!(place.contains(&name) && place.contains("byte"), "{place}");
     assert!(reason.contains(&actor("three").id().to_string()) && reason.contains("sequence 1"), "{reason}");
@@ -388,7 +407,9 @@ async fn what_a_failed_sync_left_behind_is_written_again_before_the_log_goes_on(
 #[tokio::test]
 async fn nobody_waits_for_a_committer_that_has_died() {
     let disk: Arc<dyn Disk> = Arc::new(SimDisk::new());
-    let shared = Arc::new(Shared::new(Index::default(), settings(Durability::Sync), Files::new(disk)));
+    let claim = disk.lock().expect("a disk").expect("free").into();
+    let store = OpenIndex::new(Arc::new(MemoryIndex::default()), claim);
+    let shared = Arc::new(Shared::new(Index::new(1), settings(Durability::Sync), Files::new(disk), store));
     let waiting = shared.queue(&mut shared.lock(), Op::Barrier);
     let dying = Ended(Arc::clone(&shared));
     let died = std::thread::Builder::new().name("dying".to_owned()).spawn(move || {

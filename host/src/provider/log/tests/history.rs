@@ -32,6 +32,7 @@ pub(in crate::provider::log) fn settings(durability: Durability) -> LogSettings 
         first_segment_bytes: /* 4 KiB */ 4 * 1_024,
         // The order of writes must follow from the seed alone.
         prepare_ahead: false,
+        maintain: false,
         flush_every_ms: 60_000,
         // Upkeep does not rest.
         upkeep_percent: 100,
@@ -130,8 +131,14 @@ impl History {
             actors: (0..ACTORS).map(actor).collect(),
             model: Model::default(),
             promise: durability,
-            // Actors' events are scattered soon.
-            settings: LogSettings { merge_reads_min: 3, merge_read_bytes: 2_000, ..settings(durability) },
+            // Events are scattered soon, and the index is written soon.
+            settings: LogSettings {
+                merge_reads_min: 3,
+                merge_read_bytes: 2_000,
+
+                checkpoint_changes: 30,
+                ..settings(durability)
+            },
             floor: Floor::Written,
             versions: 1,
         }
@@ -212,6 +219,7 @@ impl History {
             1 => self.delete_forced(log, disk).await,
             2 | 3 => maintained(log, Maintenance::Compact).await,
             4 => maintained(log, Maintenance::Merge).await,
+            5 => maintained(log, Maintenance::Checkpoint).await,
             _ => self.group(log, disk).await,
         }
     }

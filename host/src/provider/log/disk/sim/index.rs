@@ -33,8 +33,10 @@ impl SimIndexState {
         let mut synced = Arc::clone(&self.synced);
         let mut current = if is_power_cut { Arc::clone(&synced) } else { Arc::clone(&self.current) };
         if let Some(unsure) = self.unsure.as_ref().filter(|_| is_written) {
-            apply(Arc::make_mut(&mut synced), unsure);
+            // It cannot be there without those in front of it.
+            current = Arc::clone(&self.current);
             apply(Arc::make_mut(&mut current), unsure);
+            synced = Arc::clone(&current);
         }
         Self { synced, current, is_unusable: self.is_unusable, ..Self::default() }
     }
@@ -93,7 +95,8 @@ impl SimState {
         }
         apply(Arc::make_mut(&mut self.index.current), batch);
         if !self.lying_syncs && !self.lies.contains(&self.steps) {
-            apply(Arc::make_mut(&mut self.index.synced), batch);
+            // Of one journal everything in front is durable too.
+            self.index.synced = Arc::clone(&self.index.current);
         }
         Ok(())
     }
