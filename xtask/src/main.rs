@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks to the person at the terminal")]
 
 mod bench;
+mod conformance;
 mod crash;
 mod demo;
 mod guests;
@@ -18,6 +19,7 @@ Usage: cargo xtask VERB
   demo [--smoke]  the whole way of an actor, with proofs: load, kill -9, recovery, exactly-once repeats
   bench [--smoke] [--only NAME]... [--json FILE]
                   what it does per second here, beside what the bare machine does; builds with optimisation first
+  conformance     every promise of a storage provider beside every provider that ships, as a table
   crash [--seeds N] [--seed S] [--kills N]
                   crashes, faults and flipped bits at every step of the log's seeded histories; the same seed does the same
   guests          build every guest component into target/guests
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
     };
     let result = match verb {
         "bench" => bench::run(rest),
+        "conformance" => conformance::run(rest),
         "crash" => crash::run(rest),
         "demo" => demo::run(rest),
         "guests" => guests::run(rest),

@@ -165,6 +165,8 @@ pub async fn p75_space_of_deleted_events_is_given_back(subject: Subject) -> Chec
     for number in 1..=200 {
         subject.try_append(marked(&one, number, &text)?).await?;
     }
+    // Where an acknowledgement does not wait for the write, the head does.
+    ensure_eq!(subject.head(one.id()).await?, 200);
     let before = subject.place.used_bytes().await.offered()?;
     subject.save(&one, 190, b"state").await?;
     subject.provider.delete_through(one.id(), Sequence(190), DeleteGuard::BehindSnapshot).await?;

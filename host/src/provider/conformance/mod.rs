@@ -21,6 +21,8 @@ pub mod model;
 mod place;
 pub mod replay;
 mod run;
+#[cfg(test)]
+mod shipped;
 pub mod smoke;
 pub mod snapshots;
 mod table;

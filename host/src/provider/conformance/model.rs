@@ -341,8 +341,9 @@ impl Model {
 
 /// Whether a model may expect everything after this.
 fn keeps(subject: &Subject, ending: Ending) -> bool {
-    // Also a drop without close may lose what `memory` acknowledged early.
-    ending.keeps_acknowledged() && !(ending == Ending::Dropped && subject.place.durability() == Durability::Memory)
+    // Also a drop without close may lose what `memory` acknowledged early, or be the end of a store.
+    let is_end = subject.place.durability() == Durability::Memory || subject.place.reopens() != Offer::Offered(());
+    ending.keeps_acknowledged() && !(ending == Ending::Dropped && is_end)
 }
 
 /// Opens what is left after a crash, if the place can have one.
