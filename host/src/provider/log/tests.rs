@@ -12,6 +12,7 @@ mod full;
 mod golden;
 pub(super) mod history;
 mod index;
+mod index_flips;
 mod index_store;
 mod kill;
 mod layout;
