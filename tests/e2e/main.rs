@@ -23,6 +23,7 @@ mod a_second_server_on_the_same_data_is_refused;
 mod a_sensor_is_saved_by_time_and_by_event_type;
 mod a_server_that_is_ending_refuses_new_commands;
 mod a_shutdown_that_takes_too_long_is_forced;
+mod a_store_is_verified_beside_its_server_and_without_one;
 mod a_store_that_cannot_be_trusted_is_refused_untouched;
 mod a_taken_port_is_named;
 mod an_acknowledged_command_survives_kill_9;

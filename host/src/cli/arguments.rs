@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::{
     actors, audit, call, check, deploy, events, explain, key, kinds, new, passivate, serve, snapshot, state, status,
-    tenant,
+    tenant, verify,
 };
 use crate::vocab::{AddressError, Key, Kind, Tenant};
 
@@ -76,6 +76,8 @@ pub(super) enum Verb {
     Check(check::Arguments),
     /// Write a new actor project into the current folder
     New(new::Arguments),
+    /// Look at every byte of a store, and change none
+    Verify(verify::Arguments),
     /// Explain an error code
     Explain(explain::Arguments),
 }
@@ -172,6 +174,7 @@ mod tests {
             "greenroom kinds",
             "greenroom kinds counter",
             "greenroom check counter.wasm",
+            "greenroom verify data --json --memory-mib 64",
             "greenroom new my-actor",
             "greenroom explain GR0007",
             "greenroom explain",

@@ -29,6 +29,8 @@ pub(super) enum Failure {
     Told(Box<Told>),
     /// Nobody reads the output any longer; not worth a word.
     NoReader,
+    /// A verification has told what is wrong; nothing is left to say.
+    Found,
 }
 
 /// An error with a code, from here or from a server. A server may be newer than this program and know more codes.
@@ -42,9 +44,29 @@ pub(super) struct Told {
     /// The whole problem on one line, for scripts.
     #[serde(skip)]
     document: String,
+    /// Where a verb has an exit code of its own.
+    #[serde(skip)]
+    exit: Option<Exit>,
 }
 
 impl Failure {
+    /// The same failure of a verification that could not look.
+    pub(super) fn not_looked(self) -> Self {
+        match self {
+            Self::Told(told) => Self::Told(Box::new(Told { exit: Some(Exit::Usage), ..*told })),
+            other => other,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn exit_number(&self) -> u8 {
+        match self {
+            Self::Told(told) => told.exit() as u8,
+            Self::Found => Exit::Failed as u8,
+            Self::NoReader => 0,
+        }
+    }
+
     /// An error that happened on this side.
     pub(super) fn new(code: Code, detail: impl Into<String>) -> Self {
         Self::from(Problem::new(code, detail))
@@ -60,6 +82,7 @@ impl Failure {
     pub(super) fn report(&self, output: &Output) -> ExitCode {
         match self {
             Self::NoReader => ExitCode::SUCCESS,
+            Self::Found => ExitCode::from(Exit::Failed as u8),
             Self::Told(told) => {
                 output.tell(&if output.is_json() { told.document.clone() } else { told.text(output) });
                 ExitCode::from(told.exit() as u8)
@@ -85,6 +108,9 @@ impl Told {
     }
 
     fn exit(&self) -> Exit {
+        if let Some(exit) = self.exit {
+            return exit;
+        }
         match Code::parse(&self.code) {
             Some(Code::UnknownSetting | Code::InvalidSetting) => Exit::Usage,
             code => match code.map(Code::kind) {
@@ -109,6 +135,7 @@ impl From<Problem> for Failure {
                 action: api::action(code.kind()).to_owned(),
                 reason: None,
                 document,
+                exit: None,
             }))
         })
     }
@@ -134,7 +161,7 @@ mod tests {
     fn told(failure: Failure) -> Told {
         match failure {
             Failure::Told(told) => *told,
-            Failure::NoReader => panic!("nothing was told"),
+            Failure::NoReader | Failure::Found => panic!("nothing was told"),
         }
     }
 

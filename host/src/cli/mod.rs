@@ -35,6 +35,7 @@ mod snapshot;
 mod state;
 mod status;
 mod tenant;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -51,7 +52,7 @@ use output::Output;
 /// Runs the program: reads its arguments, does what they say, reports what went wrong.
 ///
 /// Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 the actor rejected the command; 4 not now, and
-/// nothing was stored; 5 unknown whether it took effect.
+/// nothing was stored; 5 unknown whether it took effect. `verify` ends with 1 for findings and 2 if it could not look.
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -81,6 +82,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
         Verb::Audit(arguments) => audit::run(&arguments, &global, &client()?, output),
         Verb::Check(arguments) => check::run(&arguments, output),
         Verb::New(arguments) => new::run(&arguments, output),
+        Verb::Verify(arguments) => verify::run(&arguments, output),
         Verb::Explain(arguments) => explain::run(&arguments, output),
     }
 }

@@ -10,7 +10,7 @@ use crate::runtime::{AskError, Durability};
 use crate::vocab::Code;
 
 /// Beside the compiled code: the store wants a directory of its own.
-const STORE_DIR: &str = "store";
+pub(super) const STORE_DIR: &str = "store";
 
 /// Opens the store below the data directory, off the threads that answer requests: it reads the whole log.
 ///

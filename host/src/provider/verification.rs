@@ -101,12 +101,6 @@ kinds! {
     SnapshotAhead Corrupt "restore the store from a backup: events that the snapshot holds are missing",
     /// A snapshot that should exist is stored nowhere.
     SnapshotMissing Corrupt "restore the store from a backup, or let the actor recover from an older snapshot",
-    /// The index cannot be read.
-    IndexUnreadable Suspicious "stop the server and delete the index directory: it is rebuilt, no data is lost",
-    /// An entry of the index does not lead to what it says.
-    IndexWrong Suspicious "stop the server and delete the index directory: it is rebuilt, no data is lost",
-    /// Something that is stored and that the index should know is not in it.
-    IndexIncomplete Suspicious "stop the server and delete the index directory: it is rebuilt, no data is lost",
 }
 
 impl fmt::Display for FindingKind {
