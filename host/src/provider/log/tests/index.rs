@@ -8,8 +8,8 @@ use super::history::{settings, snapshot, turn};
 use crate::provider::log::disk::SimDisk;
 use crate::provider::log::{LogProvider, LogSettings, Maintenance};
 use crate::provider::{
-    ActorListing, Catalog, DeleteGuard, Durability, EventStore, Head, Provider, ReadRange, Snapshot, SnapshotStore,
-    StoreError,
+    ActorListing, AppendError, Catalog, DeleteGuard, Durability, EventStore, Head, Provider, ReadRange, Snapshot,
+    SnapshotStore, StoreError,
 };
 use crate::vocab::{Address, Sequence};
 
@@ -148,6 +148,27 @@ async fn a_log_whose_index_cannot_be_written_goes_on_and_loses_nothing() {
     log.close().await.expect("closed all the same");
     drop(log);
     assert_eq!(see(&open(&disk.after_kill())).await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_that_cannot_be_written_ends_in_refused_writes_before_memory_is_full() {
+    let disk = SimDisk::new();
+    let settings = LogSettings { maintain: true, checkpoint_every_ms: 5, ..small() };
+    let log = LogProvider::open_on(Arc::new(disk.clone()), settings).expect("empty");
+    disk.fail_index_commits();
+    let mut stored = 0;
+    let refused = loop {
+        match log.append(turn(&actor(0), stored, 1)).await {
+            Ok(last) => stored = last.0,
+            Err(refused) => break refused,
+        }
+    };
+    assert!(matches!(refused, AppendError::Failed(StoreError::Poisoned { .. })), "{refused:?}");
+    assert!((160..400).contains(&stored), "{stored}");
+    assert!(log.read(actor(0).id(), ALL).next().await.is_ok(), "reading goes on");
+    drop(log);
+    let log = open(&disk.after_kill());
+    assert_eq!(log.head(actor(0).id()).await.map(|head| head.sequence), Ok(Sequence(stored)));
 }
 
 #[tokio::test]
