@@ -37,6 +37,8 @@ pub(super) struct Shared {
     pub(super) reads: Arc<Semaphore>,
     /// Wakes the keeper.
     pub(super) keeper: Condvar,
+    /// Wakes upkeep: when there may be something to do, and from its rest when the log ends.
+    pub(super) upkeep_wake: Condvar,
     /// Wakes whoever waits for a sync, and the committer that waits for a checkpoint.
     pub(super) synced: Condvar,
     /// Held while a checkpoint is made: one at a time.
@@ -71,8 +73,8 @@ pub(super) struct Core {
     pub(super) idle: bool,
     /// The last batch that is durable.
     pub(super) synced_through: u64,
-    /// Upkeep waits for the committer.
-    pub(super) upkeep_waits: bool,
+    /// There was a checkpoint since upkeep last looked for something to do.
+    pub(super) upkeep_due: bool,
     /// A checkpoint waits for a sync.
     pub(super) sync_wanted: bool,
     /// The committer has ended: nothing will be synced any more.
@@ -118,7 +120,7 @@ impl Shared {
             life: Life::Open,
             idle: false,
             synced_through: 0,
-            upkeep_waits: false,
+            upkeep_due: false,
             sync_wanted: false,
             committer_ended: false,
             tail: Tail::default(),
@@ -133,6 +135,7 @@ impl Shared {
             files,
             reads,
             keeper: Condvar::new(),
+            upkeep_wake: Condvar::new(),
             synced: Condvar::new(),
             ledger: Mutex::default(),
             store: Mutex::new(Some(store)),
@@ -284,6 +287,7 @@ impl Shared {
         core.idle = false;
         self.work.notify_one();
         self.keeper.notify_all();
+        self.upkeep_wake.notify_all();
         self.synced.notify_all();
     }
 

@@ -1,7 +1,7 @@
 //! The embedded default: one segmented, append-only log that holds everything durable.
 //!
 //! `docs/format.md` draws the bytes, `docs/durability.md` says what a crash leaves. One committer thread writes and
-//! syncs; a keeper brings the index behind it up to date; reads verify every checksum.
+//! syncs; a keeper brings the index behind it up to date; upkeep gives space back; reads verify every checksum.
 
 mod batch;
 mod catalog;
@@ -55,7 +55,7 @@ use super::{Provider, StoreError};
 #[derive(Debug)]
 pub struct LogProvider {
     shared: Arc<Shared>,
-    /// The committer's thread and the keeper's; gone once the log is closed.
+    /// The committer's, the keeper's and upkeep's; gone once the log is closed.
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -97,9 +97,11 @@ impl LogProvider {
         let committer = thread.map_err(|error| io_error("starting the committer", &place, &error))?;
         let provider = Self { shared: Arc::clone(&shared), threads: Mutex::new(vec![committer]) };
         if maintain {
+            let upkept = Arc::clone(&shared);
             let keeper = Builder::new().name("greenroom-index".to_owned()).spawn(move || keeper::run(&shared));
-            let keeper = keeper.map_err(|error| io_error("starting the keeper", &place, &error))?;
-            provider.threads().push(keeper);
+            provider.threads().push(keeper.map_err(|error| io_error("starting the keeper", &place, &error))?);
+            let upkeep = Builder::new().name("greenroom-keep".to_owned()).spawn(move || compaction::run(&upkept));
+            provider.threads().push(upkeep.map_err(|error| io_error("starting upkeep", &place, &error))?);
         }
         Ok(Arc::new(provider))
     }

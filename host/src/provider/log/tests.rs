@@ -20,6 +20,7 @@ mod model;
 mod observe;
 mod real;
 mod trouble;
+mod upkeep;
 mod verify;
 
 use super::segment::name as segment_name;

@@ -1,5 +1,6 @@
 //! Moving what is needed to the end of the log, batch by batch, at a bounded share of the disk's time.
 
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use super::walk::{Contents, FoundFrame};
 use crate::frame::Frame;
 use crate::provider::StoreError;
 use crate::provider::log::copies::{Copies, Moved, MovedFrame, Touched};
-use crate::provider::log::core::Shared;
+use crate::provider::log::core::{Life, Shared};
 use crate::provider::log::index::Place;
 use crate::provider::log::queue::Op;
 use crate::provider::log::{metric, segment};
@@ -17,7 +18,7 @@ use crate::vocab::{ActorId, Sequence};
 
 /// Bytes of one batch of copies: callers wait behind no more than that.
 pub(super) const COPY_BATCH_BYTES: usize = /* 1 MiB */ 1_024 * 1_024;
-/// Longest rest after one batch; a disk that hangs must not put closing off.
+/// Longest rest after one batch: a disk that hung once must not stop upkeep for long.
 const REST_MAX: Duration = Duration::from_secs(1);
 
 /// How much of the disk's time upkeep takes.
@@ -38,11 +39,16 @@ impl Pace {
         (worked * (100 - self.percent) / self.percent).min(REST_MAX)
     }
 
-    /// Rests, as the share demands.
-    pub(super) fn rest(self, worked: Duration) {
-        let rest = self.rest_after(worked);
-        if !rest.is_zero() {
-            std::thread::sleep(rest);
+    /// Rests, as the share demands, but not beyond the log's end.
+    pub(super) fn rest(self, shared: &Shared, worked: Duration) {
+        let until = Instant::now() + self.rest_after(worked);
+        let mut core = shared.lock();
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || core.life != Life::Open {
+                return;
+            }
+            core = shared.upkeep_wake.wait_timeout(core, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }
@@ -120,7 +126,7 @@ impl<'a> Mover<'a> {
             self.bytes += bytes;
             self.left_out += left_out.load(Ordering::SeqCst);
             metric::copied(bytes);
-            self.pace.rest(self.since.elapsed());
+            self.pace.rest(self.shared, self.since.elapsed());
             self.since = Instant::now();
         }
         Ok(())

@@ -20,7 +20,7 @@ pub(super) use self::copy::Pace;
 use self::copy::{Mover, copy_needed, needed_bytes};
 use self::drop::DropFailure;
 use self::walk::Contents;
-use super::core::Shared;
+use super::core::{Life, Shared};
 use super::index::checkpoint::checkpoint;
 use super::queue::Op;
 use super::{LogProvider, metric};
@@ -33,8 +33,30 @@ const PASSES_MAX: usize = 8;
 /// A segment that was not worth giving up is looked at again once so much less of it is needed (one over it).
 const LOOK_AGAIN_PART: u64 = 8;
 
-/// What the keeper has done after each checkpoint: whatever is worth it now.
-pub(super) fn tend(shared: &Shared) {
+/// Upkeep's own thread: does whatever is worth it after a checkpoint, until the log ends. It has one of its own because it
+/// waits for the committer, and the committer for checkpoints.
+pub(super) fn run(shared: &Shared) {
+    while wait_for_work(shared) {
+        tend(shared);
+    }
+}
+
+/// Waits until there was a checkpoint; `false`: the log has ended.
+fn wait_for_work(shared: &Shared) -> bool {
+    let mut core = shared.lock();
+    loop {
+        if matches!(core.life, Life::Closed | Life::Abandoned) {
+            return false;
+        }
+        if std::mem::take(&mut core.upkeep_due) && core.life == Life::Open {
+            return true;
+        }
+        core = shared.upkeep_wake.wait(core).unwrap_or_else(PoisonError::into_inner);
+    }
+}
+
+/// Does whatever is worth it now.
+fn tend(shared: &Shared) {
     let pace = Pace::share(shared.settings.upkeep_percent);
     for work in [compact, merge] {
         match work(shared, pace) {
@@ -273,14 +295,9 @@ fn submit(shared: &Shared, op: Op) -> Result<(), StoreError> {
     let answer = {
         let mut core = shared.lock();
         core.check_writable()?;
-        core.upkeep_waits = true;
-        // Also a committer that waits for a checkpoint goes on.
-        core.idle = true;
         shared.queue(&mut core, op)
     };
-    let answered = answer.blocking_recv();
-    shared.lock().upkeep_waits = false;
-    match answered {
+    match answer.blocking_recv() {
         Ok(answer) => Ok(answer?),
         Err(_) => Err(StoreError::Closed),
     }

@@ -1,9 +1,8 @@
-//! The thread that keeps the index store near the log, and has upkeep done.
+//! The thread that keeps the index store near the log. It waits for nobody but the disk: the committer may wait for it.
 
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::super::compaction;
 use super::super::core::{Core, Life, Shared};
 use super::super::settings::LogSettings;
 use super::Index;
@@ -22,8 +21,7 @@ pub(in super::super) fn is_due(index: &Index, settings: &LogSettings) -> bool {
 /// Whether the committer must let checkpoints catch up first. Refuses writes if there will be none.
 pub(in super::super) fn must_wait(core: &mut Core, shared: &Shared) -> bool {
     let full = core.index.changes >= shared.settings.checkpoint_changes.saturating_mul(CHANGES_WAITING);
-    // Upkeep runs on the keeper's thread: while it waits for the committer there is no checkpoint.
-    if !full || core.upkeep_waits || !shared.settings.maintain || core.life != Life::Open {
+    if !full || !shared.settings.maintain || core.life != Life::Open {
         return false;
     }
     match &core.index.failed {
@@ -46,7 +44,8 @@ pub(in super::super) fn run(shared: &Arc<Shared>) {
         // Its failure is logged, and ends checkpoints until the log is opened again.
         if checkpoint(shared).is_ok() {
             shared.work.notify_one();
-            compaction::tend(shared);
+            shared.lock().upkeep_due = true;
+            shared.upkeep_wake.notify_all();
         }
     }
 }

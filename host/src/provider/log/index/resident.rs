@@ -246,3 +246,25 @@ impl Index {
         self.count_change();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one() -> Arc<Address> {
+        Arc::new(Address::new("tenant", "kind", "one").expect("legal"))
+    }
+
+    #[test]
+    fn a_failed_write_forgets_an_actor_only_if_its_address_is_not_stored() {
+        let (one, mut index) = (one(), Index::new(8));
+        index.add_actor(one.id(), &one);
+        index.forget_queued(one.id());
+        assert!(index.is_absent(one.id()), "nothing of it was stored");
+        index.add_actor(one.id(), &one);
+        index.introduce(one.id(), Place { segment: 1, offset: 100, length: 20 });
+        index.delete_through(one.id(), Sequence(7));
+        index.forget_queued(one.id());
+        assert_eq!(index.actors.get(&one.id()).map(|entry| entry.head.deleted_through), Some(Sequence(7)));
+    }
+}
