@@ -144,8 +144,9 @@ impl Directory {
             return self.bring_on(address, id);
         }
         let mut begun = None;
-        self.census.admit(&address.tenant, id, || begun.insert(self.bring_on(address, id)).is_ok())?;
-        begun.unwrap_or(Err(AskError::Lost))
+        let is_live = || self.find(id).is_some();
+        self.census.admit(&address.tenant, id, is_live, || begun.insert(self.bring_on(address, id)).is_ok())?;
+        begun.unwrap_or_else(|| self.bring_on(address, id))
     }
 
     /// The live activation of an actor; begins one if there is none.

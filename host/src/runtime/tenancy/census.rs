@@ -82,20 +82,31 @@ impl Census {
         Ok(self.follows(&address.tenant) && self.provider.head(id).await?.sequence == Sequence::ZERO)
     }
 
-    /// Begins an activation of a newcomer: `begin` tells whether it did (another one may have been faster).
+    /// Begins an activation of a newcomer, unless it is live by now: then somebody else was faster, and it is counted
+    /// already. `begin` tells whether it did.
     ///
     /// # Errors
     /// When the tenant has no place for another actor.
-    pub(crate) fn admit(&self, tenant: &Tenant, id: ActorId, begin: impl FnOnce() -> bool) -> Result<(), RequestError> {
+    pub(crate) fn admit(
+        &self,
+        tenant: &Tenant,
+        id: ActorId,
+        is_live: impl FnOnce() -> bool,
+        begin: impl FnOnce() -> bool,
+    ) -> Result<(), RequestError> {
         let mut counts = self.lock();
-        if !counts.newcomers.contains_key(&id) {
-            let here = counts.here.get(tenant).copied().unwrap_or_default().saturating_add(1);
-            if let Some(Stored::Counted(stored)) = counts.stored.get(tenant) {
-                self.tenants.allow(tenant, Quota::Actors, stored.saturating_add(here))?;
-            }
+        if is_live() || counts.newcomers.contains_key(&id) {
+            return Ok(());
         }
-        if begin() {
-            counts.enter(id, tenant);
+        let here = counts.here.get(tenant).copied().unwrap_or_default().saturating_add(1);
+        if let Some(Stored::Counted(stored)) = counts.stored.get(tenant) {
+            self.tenants.allow(tenant, Quota::Actors, stored.saturating_add(here))?;
+        }
+        // Before it begins: what it publishes must find it here.
+        counts.enter(id, tenant);
+        self.newcomers.store(counts.newcomers.len(), Ordering::Release);
+        if !begin() {
+            counts.leave(id);
             self.newcomers.store(counts.newcomers.len(), Ordering::Release);
         }
         Ok(())
