@@ -351,10 +351,10 @@ async fn after(
     subject: Subject,
     left: impl Fn(&dyn super::Place) -> Offer<Box<dyn super::Place>>,
 ) -> Result<Subject, Failure> {
+    if let Offer::Declined(_) = left(&*subject.place) {
+        return Ok(subject);
+    }
     let Subject { make, place, provider, .. } = subject;
     drop(provider);
-    match left(&*place) {
-        Offer::Offered(left) => Subject::at(&make, left.into()).await,
-        Offer::Declined(_) => Subject::at(&make, place).await,
-    }
+    Subject::at(&make, left(&*place).offered()?.into()).await
 }
