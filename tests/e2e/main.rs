@@ -19,6 +19,7 @@ mod a_reading_command_stores_nothing;
 mod a_recovery_can_be_watched_while_it_runs;
 mod a_rejection_is_an_answer_and_stores_nothing;
 mod a_repeated_idempotency_key_is_applied_once;
+mod a_running_server_verifies_its_own_store;
 mod a_second_server_on_the_same_data_is_refused;
 mod a_sensor_is_saved_by_time_and_by_event_type;
 mod a_server_that_is_ending_refuses_new_commands;

@@ -44,6 +44,7 @@ mod snapshot;
 mod state;
 mod status;
 mod tenants;
+mod verify;
 
 pub use metrics::Metrics;
 pub use percent::encode_segment;

@@ -16,6 +16,8 @@ pub(super) enum Path {
     ErrorPage(Code),
     /// `/v1/-/tenants`
     Tenants,
+    /// `/v1/-/store:verify`
+    StoreVerify,
     /// `/v1/{tenant}`
     Tenant(Tenant),
     /// `/v1/{tenant}:suspend`
@@ -70,6 +72,7 @@ impl Path {
             ["openapi.json"] => Ok(Self::OpenApi),
             ["errors", code] => error_page(code, raw),
             ["v1", "-", "tenants"] => Ok(Self::Tenants),
+            ["v1", "-", "store:verify"] => Ok(Self::StoreVerify),
             ["v1", last] => tenant(last),
             ["v1", owner, "keys"] => Ok(Self::Keys(owner_of(owner)?)),
             ["v1", owner, "keys", last] => key(owner, last),

@@ -47,6 +47,7 @@ const NEEDS: &[(&str, Need)] = &[
     ("revokeKey", Need::Own(Scope::Admin)),
     ("rotateKey", Need::Own(Scope::Admin)),
     ("listAudit", Need::Own(Scope::Admin)),
+    ("verifyStore", Need::Host(Scope::Admin)),
     ("listKinds", Need::Own(Scope::Read)),
     ("deploy", Need::Own(Scope::Deploy)),
     ("listRevisions", Need::Own(Scope::Read)),

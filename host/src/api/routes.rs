@@ -13,7 +13,7 @@ use super::query::Query;
 use super::route::{Route, Verb};
 use super::{
     access, actors, ask, audit, deploy, error_page, events, health, keys, kinds, metrics, metrics_page, openapi,
-    passivate, ready, revisions, snapshot, state, status, tenants,
+    passivate, ready, revisions, snapshot, state, status, tenants, verify,
 };
 use crate::runtime::{Act, ActResult, Identity, KeyId};
 use crate::vocab::{Address, Code, Kind, Owner, Tenant};
@@ -37,6 +37,7 @@ pub(super) const ROUTES: &[&Route] = &[
     &keys::revoke::ROUTE,
     &keys::rotate::ROUTE,
     &audit::ROUTE,
+    &verify::ROUTE,
     &kinds::ROUTE,
     &deploy::ROUTE,
     &revisions::ROUTE,
@@ -72,6 +73,7 @@ enum Call {
     RevokeKey(Owner, KeyId),
     RotateKey(Owner, KeyId),
     Audit(Owner),
+    Verify,
     Kinds(Tenant),
     Deploy(Tenant, Kind),
     Revisions(Tenant, Kind),
@@ -178,6 +180,7 @@ impl Call {
             (Verb::Delete, Path::Key(owner, id)) => Self::RevokeKey(owner, id),
             (Verb::Post, Path::Rotate(owner, id)) => Self::RotateKey(owner, id),
             (Verb::Get, Path::Audit(owner)) => Self::Audit(owner),
+            (Verb::Post, Path::StoreVerify) => Self::Verify,
             (Verb::Get, Path::Kinds(tenant)) => Self::Kinds(tenant),
             (Verb::Put, Path::Kind(tenant, kind)) => Self::Deploy(tenant, kind),
             (Verb::Get, Path::Kind(tenant, kind)) => Self::Revisions(tenant, kind),
@@ -195,7 +198,13 @@ impl Call {
     /// Whom its path names; `None`: nobody.
     fn owner(&self) -> Option<Owner> {
         match self {
-            Self::Health | Self::Ready | Self::Metrics | Self::OpenApi | Self::ErrorPage(_) | Self::Tenants => None,
+            Self::Health
+            | Self::Ready
+            | Self::Metrics
+            | Self::OpenApi
+            | Self::ErrorPage(_)
+            | Self::Tenants
+            | Self::Verify => None,
             Self::ShowTenant(tenant)
             | Self::CreateTenant(tenant)
             | Self::ChangeTenant(tenant)
@@ -239,6 +248,7 @@ impl Call {
             Self::RevokeKey(..) => &keys::revoke::ROUTE,
             Self::RotateKey(..) => &keys::rotate::ROUTE,
             Self::Audit(_) => &audit::ROUTE,
+            Self::Verify => &verify::ROUTE,
             Self::Kinds(_) => &kinds::ROUTE,
             Self::Deploy(..) => &deploy::ROUTE,
             Self::Revisions(..) => &revisions::ROUTE,
@@ -279,6 +289,7 @@ async fn run(
         Call::RevokeKey(owner, id) => keys::revoke::answer(context, &owner, id).await,
         Call::RotateKey(owner, id) => keys::rotate::answer(context, caller, &owner, id, &query).await,
         Call::Audit(owner) => audit::answer(context, &owner, &query).await,
+        Call::Verify => verify::answer(context),
         Call::Kinds(tenant) => kinds::answer(context, &tenant).await,
         Call::Deploy(tenant, kind) => deploy::answer(context, tenant, kind, request).await,
         Call::Revisions(tenant, kind) => revisions::answer(context, &tenant, &kind).await,

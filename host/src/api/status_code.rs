@@ -41,7 +41,7 @@ pub const fn http_status(code: Code) -> StatusCode {
         }
         Code::PayloadTooLarge | Code::ComponentTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::Rejected => StatusCode::UNPROCESSABLE_ENTITY,
-        Code::MailboxFull | Code::CommandQuota => StatusCode::TOO_MANY_REQUESTS,
+        Code::MailboxFull | Code::CommandQuota | Code::VerifyUnderWay => StatusCode::TOO_MANY_REQUESTS,
         Code::ShuttingDown
         | Code::StoreLocked
         | Code::StorePoisoned

@@ -76,7 +76,7 @@ pub(super) enum Verb {
     Check(check::Arguments),
     /// Write a new actor project into the current folder
     New(new::Arguments),
-    /// Look at every byte of a store, and change none
+    /// Look at every byte of a store, or let a server look at its own; changes none
     Verify(verify::Arguments),
     /// Explain an error code
     Explain(explain::Arguments),
@@ -175,6 +175,7 @@ mod tests {
             "greenroom kinds counter",
             "greenroom check counter.wasm",
             "greenroom verify data --json --memory-mib 64",
+            "greenroom verify --url http://127.0.0.1:1",
             "greenroom new my-actor",
             "greenroom explain GR0007",
             "greenroom explain",

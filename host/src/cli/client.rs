@@ -95,6 +95,16 @@ impl Client {
         Ok(BufReader::new(self.open(&self.of(path), query)?.into_body().into_reader()))
     }
 
+    /// Reads the lines that something below `/v1` answers with as it works.
+    ///
+    /// # Errors
+    /// The server's problem, or that there is no answer.
+    pub(super) fn work(&self, path: &str) -> Result<impl BufRead + use<>, Failure> {
+        let sent = self.authorized(self.agent.post(&self.below(path))).send_empty();
+        // It changes nothing, so a lost answer leaves nothing open.
+        Ok(BufReader::new(self.checked(sent, Effect::Reads)?.into_body().into_reader()))
+    }
+
     /// Sends a command.
     ///
     /// # Errors

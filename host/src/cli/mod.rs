@@ -82,7 +82,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
         Verb::Audit(arguments) => audit::run(&arguments, &global, &client()?, output),
         Verb::Check(arguments) => check::run(&arguments, output),
         Verb::New(arguments) => new::run(&arguments, output),
-        Verb::Verify(arguments) => verify::run(&arguments, output),
+        Verb::Verify(arguments) => verify::run(&arguments, client, output),
         Verb::Explain(arguments) => explain::run(&arguments, output),
     }
 }

@@ -1,17 +1,20 @@
-//! `greenroom verify DIR`: looks at every byte of a store and changes none.
+//! `greenroom verify`: looks at every byte of a store and changes none; without a directory, a server looks at its own.
 
+use std::io::BufRead;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::client::Client;
 use super::failure::Failure;
 use super::output::{Output, Tone, size};
 use super::store::STORE_DIR;
+use super::views::{Finding, VerifyLine, VerifyProgress, VerifySummary};
 use crate::api::Problem;
 use crate::provider::log::verify::{Claim, DirView, VerifySettings, verify};
-use crate::provider::{Finding, Severity, StoreError, VerifyLine, VerifyMode, VerifyProgress, VerifySummary};
+use crate::provider::{StoreError, VerifyMode};
 use crate::runtime::AskError;
 use crate::vocab::Code;
 
@@ -22,22 +25,39 @@ const MIB: usize = 1_024 * 1_024;
     after_help = "Exit codes: 0 sound (there may be notes); 1 something is corrupt or suspicious; 2 it could not be looked at."
 )]
 pub(super) struct Arguments {
-    /// A server's data directory, or the store in it
+    /// A server's data directory, or the store in it; else the server at --url looks at its own
     #[arg(value_name = "DIR")]
-    dir: PathBuf,
+    dir: Option<PathBuf>,
     /// Memory for what is known of actors, MiB; with less of it the store is read more than once
-    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(
+        long, value_name = "MIB", default_value_t = 256, requires = "dir", value_parser = clap::value_parser!(u32).range(1..)
+    )]
     memory_mib: u32,
 }
 
-/// Tells what it finds as it finds it. With `--json`, every line is one object whose `type` says what it is.
-pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
-    let summary = look(arguments, output).map_err(Failure::not_looked)?;
-    if summary.sound { Ok(()) } else { Err(Failure::Found) }
+/// Tells what is found as it is found. With `--json`, every line is one object whose `type` says what it is.
+pub(super) fn run(
+    arguments: &Arguments,
+    client: impl FnOnce() -> Result<Client, Failure>,
+    output: &Output,
+) -> Result<(), Failure> {
+    let mut listener = Listener { bar: bar(output), output, sound: None };
+    let looked = match &arguments.dir {
+        Some(dir) => look(dir, arguments.memory_mib, &mut listener),
+        None => client().and_then(|client| ask(&client, &mut listener)),
+    };
+    listener.bar.finish_and_clear();
+    match (looked, listener.sound) {
+        (Err(failure), _) => Err(failure.not_looked()),
+        (Ok(()), Some(true)) => Ok(()),
+        (Ok(()), Some(false)) => Err(Failure::Found),
+        (Ok(()), None) => Err(broken("it ended without a summary").not_looked()),
+    }
 }
 
-fn look(arguments: &Arguments, output: &Output) -> Result<VerifySummary, Failure> {
-    let dir = store_of(&arguments.dir);
+/// Looks at a directory.
+fn look(dir: &Path, memory_mib: u32, listener: &mut Listener<'_>) -> Result<(), Failure> {
+    let dir = store_of(dir);
     let view = DirView::new(&dir).map_err(|error| unreadable(&dir, &error))?;
     // Held to the end, so that no server opens the store while it is looked at.
     let claim = view.claim().map_err(|error| unreadable(&dir, &error))?;
@@ -46,26 +66,42 @@ fn look(arguments: &Arguments, output: &Output) -> Result<VerifySummary, Failure
         Claim::Ours(_) | Claim::Nobody => VerifyMode::Offline,
     };
     if mode == VerifyMode::Online {
-        output.note("a server has this store open; it is looked at beside it");
+        listener.output.note("a server has this store open; it is looked at beside it");
     }
-    let memory = usize::try_from(arguments.memory_mib).unwrap_or(usize::MAX).saturating_mul(MIB);
-    let settings = VerifySettings::new(mode).with_memory_bytes(memory);
-    let bar = bar(output);
+    let memory = usize::try_from(memory_mib).unwrap_or(usize::MAX).saturating_mul(MIB);
     let mut failed = None;
-    let mut listen = |line| match tell(&line, &bar, output) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(failure) => {
-            failed = Some(failure);
-            ControlFlow::Break(())
+    let mut listen = |line| {
+        let text = serde_json::to_string(&line).map_err(|error| broken(&error.to_string()));
+        match text.and_then(|text| listener.hear(&text)) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(failure) => {
+                failed = Some(failure);
+                ControlFlow::Break(())
+            }
         }
     };
-    let looked = verify(&view, &settings, &mut listen);
-    bar.finish_and_clear();
+    let looked = verify(&view, &VerifySettings::new(mode).with_memory_bytes(memory), &mut listen);
     drop(claim);
     match failed {
         Some(failure) => Err(failure),
-        None => looked.map_err(told),
+        None => looked.map(|_| ()).map_err(told),
     }
+}
+
+/// Lets a server look at its own store.
+fn ask(client: &Client, listener: &mut Listener<'_>) -> Result<(), Failure> {
+    for line in client.work("-/store:verify")?.lines() {
+        let line = line.map_err(|error| broken(&error.to_string()))?;
+        match Failure::from_document(&line) {
+            Some(failure) => return Err(failure),
+            None => listener.hear(&line)?,
+        }
+    }
+    Ok(())
+}
+
+fn broken(reason: &str) -> Failure {
+    Failure::new(Code::Unreachable, format!("the verification broke off: {reason}"))
 }
 
 /// The store below a data directory, or the directory itself.
@@ -89,17 +125,31 @@ fn bar(output: &Output) -> ProgressBar {
     ProgressBar::with_draw_target(Some(0), target).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-fn tell(line: &VerifyLine, bar: &ProgressBar, output: &Output) -> Result<(), Failure> {
-    if let VerifyLine::Progress(progress) = line {
-        show(bar, *progress);
-    }
-    if output.is_json() {
-        return output.json(line);
-    }
-    match line {
-        VerifyLine::Finding(finding) => bar.suspend(|| output.line(&finding_text(finding))),
-        VerifyLine::Summary(summary) => bar.suspend(|| output.line(&summary_text(summary, output))),
-        VerifyLine::Progress(_) => Ok(()),
+/// Passes lines on, to a script or to a person.
+struct Listener<'a> {
+    bar: ProgressBar,
+    output: &'a Output,
+    /// What the summary says, once it is there.
+    sound: Option<bool>,
+}
+
+impl Listener<'_> {
+    fn hear(&mut self, text: &str) -> Result<(), Failure> {
+        let line: VerifyLine = serde_json::from_str(text).map_err(|error| broken(&error.to_string()))?;
+        match &line {
+            VerifyLine::Progress(progress) => show(&self.bar, *progress),
+            VerifyLine::Summary(summary) => self.sound = Some(summary.sound),
+            VerifyLine::Finding(_) | VerifyLine::Other => {}
+        }
+        let output = self.output;
+        if output.is_json() {
+            return output.line(text);
+        }
+        match line {
+            VerifyLine::Finding(finding) => self.bar.suspend(|| output.line(&finding_text(&finding))),
+            VerifyLine::Summary(summary) => self.bar.suspend(|| output.line(&summary_text(&summary, output))),
+            VerifyLine::Progress(_) | VerifyLine::Other => Ok(()),
+        }
     }
 }
 
@@ -110,20 +160,16 @@ fn show(bar: &ProgressBar, progress: VerifyProgress) {
 }
 
 fn finding_text(finding: &Finding) -> String {
-    let severity = match finding.severity {
-        Severity::Corrupt => "corrupt",
-        Severity::Suspicious => "suspicious",
-        Severity::Note => "note",
-    };
+    let Finding { severity, kind, what, next, .. } = finding;
     let file = finding.file.as_ref().map(|file| format!("  {file}"));
     let offset = finding.offset.map(|offset| format!(" at byte {offset}"));
-    let actor = finding.actor.map(|actor| match &finding.address {
+    let actor = finding.actor.as_ref().map(|actor| match &finding.address {
         Some(address) => format!("  actor {address} ({actor})"),
         None => format!("  actor {actor}"),
     });
     let sequence = finding.sequence.map(|sequence| format!(", sequence {sequence}"));
     let place: String = [file, offset, actor, sequence].into_iter().flatten().collect();
-    format!("{severity}  {}{place}\n  {}\n  next: {}", finding.kind, finding.what, finding.next)
+    format!("{severity}  {kind}{place}\n  {what}\n  next: {next}")
 }
 
 fn summary_text(summary: &VerifySummary, output: &Output) -> String {
@@ -133,7 +179,11 @@ fn summary_text(summary: &VerifySummary, output: &Output) -> String {
         (false, false) => "not looked at to its end".to_owned(),
     };
     let tone = if summary.sound { Tone::Good } else { Tone::Bad };
-    let index = summary.index_skipped.map_or_else(String::new, |why| format!("\nindex not compared: {why}"));
+    let index = match (&summary.index_skipped, summary.index_entries) {
+        (Some(why), _) => format!("\nindex not compared: {why}"),
+        (None, Some(entries)) => format!(", {entries} entries of the index"),
+        (None, None) => String::new(),
+    };
     format!(
         "{}, {} notes: {} segments, {}, {} batches, {} records, {} events, {} snapshots, {} actors{index}",
         output.paint(tone, &verdict),
@@ -151,26 +201,42 @@ fn summary_text(summary: &VerifySummary, output: &Output) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::FindingKind;
+    use crate::provider::{Finding as Found, FindingKind};
+
+    fn nobody() -> Result<Client, Failure> {
+        Err(broken("nobody is there"))
+    }
 
     #[test]
     fn a_finding_names_its_place_and_the_next_step() {
-        let mut finding = Finding::new(FindingKind::JournalGap, "the journal goes from 2 to 6");
-        finding.file = Some("00000000000000000001.log".to_owned());
-        finding.offset = Some(512);
+        let mut found = Found::new(FindingKind::JournalGap, "the journal goes from 2 to 6");
+        found.file = Some("00000000000000000001.log".to_owned());
+        found.offset = Some(512);
+        let finding = serde_json::from_value(serde_json::to_value(found).unwrap()).unwrap();
         let text = finding_text(&finding);
         assert!(text.starts_with("corrupt  journal_gap  00000000000000000001.log at byte 512\n"), "{text}");
         assert!(text.contains("from 2 to 6") && text.contains("next: restore"), "{text}");
     }
 
     #[test]
+    fn what_a_newer_server_tells_is_passed_over() {
+        let output = Output::plain();
+        let mut listener = Listener { bar: bar(&output), output: &output, sound: None };
+        assert!(listener.hear(r#"{"type":"weather","of":1}"#).is_ok());
+        assert!(listener.hear("no JSON").is_err());
+        assert_eq!(listener.sound, None);
+    }
+
+    #[test]
     fn a_directory_without_a_store_could_not_be_looked_at() {
         let dir = tempfile::tempdir().unwrap();
-        let arguments = Arguments { dir: dir.path().to_owned(), memory_mib: 1 };
-        let failure = run(&arguments, &Output::plain()).unwrap_err();
-        assert_eq!(failure.exit_number(), 2);
-        let missing = Arguments { dir: dir.path().join("nothing"), memory_mib: 1 };
-        assert_eq!(run(&missing, &Output::plain()).unwrap_err().exit_number(), 2);
+        let output = Output::plain();
+        for dir in [dir.path().to_owned(), dir.path().join("nothing")] {
+            let arguments = Arguments { dir: Some(dir), memory_mib: 1 };
+            assert_eq!(run(&arguments, nobody, &output).unwrap_err().exit_number(), 2);
+        }
+        let server = Arguments { dir: None, memory_mib: 1 };
+        assert_eq!(run(&server, nobody, &output).unwrap_err().exit_number(), 2);
     }
 
     #[test]

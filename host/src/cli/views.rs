@@ -141,3 +141,54 @@ pub(super) struct AuditEntry {
     pub(super) target: String,
     pub(super) result: String,
 }
+
+/// A line of a verification.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum VerifyLine {
+    Progress(VerifyProgress),
+    Finding(Box<Finding>),
+    Summary(Box<VerifySummary>),
+    /// Of a newer server.
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(super) struct VerifyProgress {
+    pub(super) pass: u64,
+    pub(super) passes: u64,
+    pub(super) bytes: u64,
+    pub(super) total_bytes: u64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Finding {
+    pub(super) severity: String,
+    pub(super) kind: String,
+    pub(super) file: Option<String>,
+    pub(super) offset: Option<u64>,
+    pub(super) actor: Option<String>,
+    pub(super) address: Option<String>,
+    pub(super) sequence: Option<u64>,
+    pub(super) what: String,
+    pub(super) next: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct VerifySummary {
+    pub(super) sound: bool,
+    pub(super) complete: bool,
+    pub(super) corrupt: u64,
+    pub(super) suspicious: u64,
+    pub(super) notes: u64,
+    pub(super) segments: u64,
+    pub(super) bytes: u64,
+    pub(super) batches: u64,
+    pub(super) records: u64,
+    pub(super) events: u64,
+    pub(super) snapshots: u64,
+    pub(super) actors: u64,
+    pub(super) index_entries: Option<u64>,
+    pub(super) index_skipped: Option<String>,
+}

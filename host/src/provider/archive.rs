@@ -7,7 +7,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 
 use super::{
     ActorListing, Append, Appending, Catalog, DeleteGuard, EventStore, FrameReader, Head, Provider, ReadRange,
-    SharedProvider, Snapshot, SnapshotMeta, SnapshotStore, StoreError, Wake,
+    SharedProvider, Snapshot, SnapshotMeta, SnapshotStore, StoreError, VerifyFeed, VerifyRefusal, Wake,
 };
 use crate::frame::Frame;
 use crate::vocab::{ActorId, Kind, Sequence, Tenant};
@@ -145,5 +145,9 @@ impl Catalog for ArchivingProvider {
 impl Provider for ArchivingProvider {
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         self.inner.close()
+    }
+
+    fn verify(&self) -> Result<VerifyFeed, VerifyRefusal> {
+        self.inner.verify()
     }
 }

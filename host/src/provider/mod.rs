@@ -21,7 +21,9 @@ pub use durability::Durability;
 pub use error::{AppendError, StoreError};
 pub use events::{ActorListing, Append, Appending, DeleteGuard, EventStore, FrameReader, Head, ReadRange, Wake};
 pub use snapshots::{Snapshot, SnapshotMeta, SnapshotStore};
-pub use verification::{Finding, FindingKind, Severity, VerifyLine, VerifyMode, VerifyProgress, VerifySummary};
+pub use verification::{
+    Finding, FindingKind, Severity, VerifyFeed, VerifyLine, VerifyMode, VerifyProgress, VerifyRefusal, VerifySummary,
+};
 
 use std::sync::Arc;
 
@@ -31,6 +33,15 @@ use futures_util::future::BoxFuture;
 pub trait Provider: EventStore + SnapshotStore + Catalog {
     /// Makes everything acknowledged durable and ends the provider's threads. Later calls fail; a second close does nothing.
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Begins to look at everything that is stored, beside all other work, changing nothing. A provider that has nothing to
+    /// look at, or looks by other means, need not have it.
+    ///
+    /// # Errors
+    /// Why it does not begin. What it finds is in the lines.
+    fn verify(&self) -> Result<VerifyFeed, VerifyRefusal> {
+        Err(VerifyRefusal::Unsupported)
+    }
 }
 
 /// A provider that several rooms share.

@@ -3,8 +3,10 @@
 use std::fmt;
 
 use serde::{Serialize, Serializer};
+use tokio::sync::mpsc;
 
-use crate::vocab::{ActorId, Sequence};
+use super::StoreError;
+use crate::vocab::{ActorId, Code, Sequence};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -248,4 +250,53 @@ pub enum VerifyLine {
     Finding(Box<Finding>),
     /// The end.
     Summary(Box<VerifySummary>),
+}
+
+/// The lines of a verification under way. Dropping it ends the verification.
+#[derive(Debug)]
+pub struct VerifyFeed {
+    lines: mpsc::Receiver<Result<VerifyLine, StoreError>>,
+}
+
+impl VerifyFeed {
+    /// What a verification tells through the other end. An error must be the last.
+    #[must_use]
+    pub const fn new(lines: mpsc::Receiver<Result<VerifyLine, StoreError>>) -> Self {
+        Self { lines }
+    }
+
+    /// The next line; `None` at the end. Without a summary before it, the verification did not come to its end.
+    ///
+    /// # Errors
+    /// When the store could not be looked at.
+    pub async fn next(&mut self) -> Result<Option<VerifyLine>, StoreError> {
+        self.lines.recv().await.transpose()
+    }
+}
+
+/// Why a verification does not begin.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyRefusal {
+    /// This provider has no verification.
+    #[error("this store cannot verify itself; only the log can")]
+    Unsupported,
+    /// One is under way: a second would only take the disk from it.
+    #[error("this store is being verified already; wait for the end of that")]
+    UnderWay,
+    /// The store is closed, or the system gives no thread.
+    #[error(transparent)]
+    Failed(#[from] StoreError),
+}
+
+impl VerifyRefusal {
+    /// The stable code of this refusal.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Unsupported => Code::InvalidRequest,
+            Self::UnderWay => Code::VerifyUnderWay,
+            Self::Failed(error) => error.code(),
+        }
+    }
 }

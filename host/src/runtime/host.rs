@@ -15,7 +15,7 @@ use super::tenancy::{AuditLog, Census, Keys, Tenants};
 use super::waker::Waker;
 use super::{ActorStatus, AskError, Command, DeployedRevision, HostBuilder, Phase, Reply, RequestError, StateView};
 use crate::actor::{Code as _, Envelope, Order, Stage};
-use crate::provider::ActorListing;
+use crate::provider::{ActorListing, VerifyFeed, VerifyRefusal};
 use crate::sandbox::{Caller, CommandContext, Manifest};
 use crate::vocab::{ActorId, Address, Code, Digest, Kind, Limits, Sequence, Tenant};
 
@@ -177,6 +177,14 @@ impl Host {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.inner.stage.limits
+    }
+
+    /// Looks at everything that is stored, beside the actors and at a bounded share of the disk; changes nothing.
+    ///
+    /// # Errors
+    /// Why it does not begin: one is under way, the provider has no verification, or the store is closed.
+    pub fn verify(&self) -> Result<VerifyFeed, VerifyRefusal> {
+        self.inner.stage.provider.verify()
     }
 
     /// Whether the host takes commands: false once a shutdown began.

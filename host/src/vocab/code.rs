@@ -114,6 +114,7 @@ codes! {
     0066 StorePoisoned Operator "a sync failed earlier; the store refuses writes until it is reopened",
     0067 DiskFull Operator "the disk is full",
     0068 SequenceGap Operator "the journal skips a sequence number",
+    0069 VerifyUnderWay Overloaded "the store is being verified already",
     0080 PortInUse Operator "the listen address is taken",
     0081 UnknownSetting Request "the configuration has a key that does not exist",
     0082 InvalidSetting Request "a setting has a value that is not allowed",

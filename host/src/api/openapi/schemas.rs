@@ -33,6 +33,7 @@ pub(super) fn components() -> Components {
         ("Keys", object(vec![("keys", Always, list(reference("Key")))])),
         ("NewKey", new_key()),
         ("Audit", audit()),
+        ("VerifyLine", verify_line()),
         ("SnapshotTaken", object(vec![("snapshot_sequence", Always, number(Some("The snapshot's number.")).into())])),
     ];
     named
@@ -184,6 +185,39 @@ fn audit() -> Schema {
     object(vec![("entries", Always, list(entry.into()))])
 }
 
+fn verify_line() -> Schema {
+    let kinds = ["progress", "finding", "summary"];
+    let kind = Schema::Object(ObjectBuilder::new().schema_type(Type::String).enum_values(Some(kinds)).build());
+    let numbers = [
+        "pass",
+        "passes",
+        "bytes",
+        "total_bytes",
+        "segment",
+        "offset",
+        "sequence",
+        "corrupt",
+        "suspicious",
+        "notes",
+        "segments",
+        "batches",
+        "records",
+        "frames",
+        "events",
+        "snapshots",
+        "catalog_records",
+        "actors",
+    ];
+    let texts = ["severity", "kind", "file", "actor", "address", "what", "next", "mode", "index_skipped"];
+    let switches = ["sound", "complete"];
+    let mut members = vec![("type", Always, kind.into())];
+    members.extend(numbers.map(|name| (name, Sometimes, number(None).into())));
+    members.push(("index_entries", Sometimes, nullable_number("Entries of the index that were compared; null: none.")));
+    members.extend(texts.map(|name| (name, Sometimes, text(None).into())));
+    members.extend(switches.map(|name| (name, Sometimes, switch(None).into())));
+    object(members)
+}
+
 fn actors() -> Schema {
     let entry = object(vec![("key", Always, text(None).into()), ("sequence", Always, number(None).into())]);
     let next = typed(SchemaType::Array(vec![Type::String, Type::Null]), Some("The `after` of the next page."));
@@ -237,9 +271,10 @@ fn with_members(object: ObjectBuilder, members: Vec<Member>) -> ObjectBuilder {
 mod tests {
     use super::*;
     use crate::api::Problem;
+    use crate::provider::{Finding, FindingKind, VerifyLine, VerifyMode, VerifyProgress, VerifySummary};
     use crate::runtime::{ActorStatus, DeployedRevision, EventView, Phase, RecoveryProgress, StateView};
     use crate::sandbox::{CommandType, EventType, Manifest};
-    use crate::vocab::{Code, Sequence, Timestamp};
+    use crate::vocab::{ActorId, Code, Sequence, Timestamp};
     use serde::Serialize;
     use serde_json::Value;
     use serde_json::value::RawValue;
@@ -340,6 +375,53 @@ mod tests {
     #[test]
     fn problems_have_the_members_that_are_documented() {
         check("Problem", serde_json::from_str::<Value>(&Problem::new(Code::ShuttingDown, "x").to_json()).unwrap());
+    }
+
+    fn summary() -> VerifySummary {
+        VerifySummary {
+            sound: true,
+            complete: true,
+            mode: VerifyMode::Server,
+            corrupt: 0,
+            suspicious: 0,
+            notes: 0,
+            segments: 1,
+            bytes: 2,
+            batches: 3,
+            records: 4,
+            frames: 5,
+            events: 6,
+            snapshots: 7,
+            catalog_records: 8,
+            actors: 9,
+            index_entries: None,
+            index_skipped: Some("none"),
+            passes: 1,
+        }
+    }
+
+    #[test]
+    fn every_member_of_a_verification_is_documented() {
+        let finding = Finding {
+            file: Some("1.log".into()),
+            segment: Some(1),
+            offset: Some(2),
+            actor: Some(ActorId([1; 16])),
+            address: Some("default/counter/a".into()),
+            sequence: Some(Sequence(3)),
+            ..Finding::new(FindingKind::JournalGap, "a gap")
+        };
+        let progress = VerifyProgress { pass: 1, passes: 1, bytes: 2, total_bytes: 3 };
+        let lines = [
+            VerifyLine::Progress(progress),
+            VerifyLine::Finding(Box::new(finding)),
+            VerifyLine::Summary(Box::new(summary())),
+        ];
+        let schema = serde_json::to_value(verify_line()).unwrap();
+        let documented: BTreeSet<&String> = schema["properties"].as_object().unwrap().keys().collect();
+        let told = lines.map(|line| serde_json::to_value(line).unwrap());
+        let found: BTreeSet<&String> = told.iter().flat_map(|line| line.as_object().unwrap().keys()).collect();
+        assert_eq!(found, documented);
     }
 
     #[test]

@@ -22,6 +22,11 @@ impl Files {
         Self { disk, open: Mutex::default() }
     }
 
+    /// The disk that they are on.
+    pub(super) fn disk(&self) -> Arc<dyn Disk> {
+        Arc::clone(&self.disk)
+    }
+
     /// A file's name with its directory, for messages.
     pub(super) fn place(&self, name: &str) -> String {
         format!("{}/{name}", self.disk.place())

@@ -46,7 +46,7 @@ pub use self::metric::describe_metrics;
 use self::queue::Op;
 pub use self::settings::LogSettings;
 use self::writer::{Writer, io_error};
-use super::{Provider, StoreError};
+use super::{Provider, StoreError, VerifyFeed, VerifyRefusal};
 
 /// The store in a directory of this machine.
 ///
@@ -57,6 +57,7 @@ pub struct LogProvider {
     shared: Arc<Shared>,
     /// The committer's, the keeper's and upkeep's; gone once the log is closed.
     threads: Mutex<Vec<JoinHandle<()>>>,
+    verifying: verify::UnderWay,
 }
 
 impl LogProvider {
@@ -95,7 +96,8 @@ impl LogProvider {
             drop(claim);
         });
         let committer = thread.map_err(|error| io_error("starting the committer", &place, &error))?;
-        let provider = Self { shared: Arc::clone(&shared), threads: Mutex::new(vec![committer]) };
+        let threads = Mutex::new(vec![committer]);
+        let provider = Self { shared: Arc::clone(&shared), threads, verifying: verify::UnderWay::default() };
         if maintain {
             let upkept = Arc::clone(&shared);
             let keeper = Builder::new().name("greenroom-index".to_owned()).spawn(move || keeper::run(&shared));
@@ -154,6 +156,11 @@ impl Drop for Ended {
 impl Provider for LogProvider {
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         self.close_log().boxed()
+    }
+
+    fn verify(&self) -> Result<VerifyFeed, VerifyRefusal> {
+        self.shared.lock().check_readable()?;
+        verify::begin(&self.verifying, self.shared.files.disk())
     }
 }
 

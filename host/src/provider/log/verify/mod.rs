@@ -3,7 +3,7 @@
 //! - `view`: a directory that can only be read; `window`: reading it in pieces, at a bounded share of the time.
 //! - `layout`: the bytes, read by code of its own; `segments`, `batches`, `records`: the walk, from large to small.
 //! - `ranges`, `journals`: what the records say of each actor, in bounded memory; `judge`: what is wrong with that.
-//! - `teller`: telling what is found.
+//! - `teller`: telling what is found; `server`: an open log verifies itself.
 //!
 //! The walk goes on after a finding wherever a sound batch follows. The memory it takes is the bound in the settings, one batch,
 //! and a few bytes for each segment.
@@ -15,6 +15,7 @@ mod layout;
 mod ranges;
 mod records;
 mod segments;
+mod server;
 mod teller;
 mod view;
 mod window;
@@ -23,6 +24,7 @@ use std::ops::ControlFlow;
 
 use self::journals::Journals;
 use self::segments::Walk;
+pub(in crate::provider::log) use self::server::{UnderWay, begin};
 use self::teller::{End, Teller};
 pub use self::view::{Claim, DirClaim, DirView, DiskView, StoreView, ViewFile};
 use crate::provider::{StoreError, VerifyLine, VerifyMode, VerifySummary};
@@ -43,8 +45,12 @@ impl VerifySettings {
     /// The defaults for this mode.
     #[must_use]
     pub const fn new(mode: VerifyMode) -> Self {
-        let share_percent = if matches!(mode, VerifyMode::Server) { 25 } else { 100 };
-        Self { mode, memory_bytes: /* 256 MiB */ 256 * 1_024 * 1_024, share_percent }
+        let mib = 1_024 * 1_024;
+        match mode {
+            // The rest of the machine is the actors'.
+            VerifyMode::Server => Self { mode, memory_bytes: 64 * mib, share_percent: 25 },
+            VerifyMode::Offline | VerifyMode::Online => Self { mode, memory_bytes: 256 * mib, share_percent: 100 },
+        }
     }
 
     /// These settings with another bound on memory.
