@@ -147,7 +147,13 @@ impl Opening<'_> {
 fn covered(shared: &Shared, store: &dyn IndexStore, used: &[Found]) -> io::Result<Index> {
     let mut index = Index::new(shared.settings.resident_actors);
     let view = store.view();
-    let Some((generation, meta)) = load::meta(&*view)? else { return Ok(index) };
+    let Some((generation, meta)) = load::meta(&*view)? else {
+        return if load::is_empty(&*view)? {
+            Ok(index)
+        } else {
+            Err(io::Error::other("it does not say what it covers"))
+        };
+    };
     let tag = used.iter().find_map(|found| match &found.start {
         SegmentStart::Used(header) => Some(header.tag),
         _ => None,
@@ -157,6 +163,11 @@ fn covered(shared: &Shared, store: &dyn IndexStore, used: &[Found]) -> io::Resul
     }
     if meta.covered.batch > 0 && !used.iter().any(|found| found.number == meta.covered.segment) {
         return Err(io::Error::other("it is about a segment that is not there"));
+    }
+    // One that is older than the last segment that was given up may speak of what was deleted since.
+    let is_there = |segment: &u64| used.iter().any(|found| found.number == *segment);
+    if let Some(missing) = meta.live.keys().find(|segment| !is_there(segment)) {
+        return Err(io::Error::other(format!("it needs segment {missing}, which is not there")));
     }
     for (key, generation, place) in load::catalog(&*view)? {
         index.catalog.insert(key, CatalogEntry { place, stored: Some((generation, place)) });
@@ -312,9 +323,15 @@ fn scan(
         }
     }
     let Some(last) = last else { return Ok(None) };
-    check_missing(disk, &scan, used, &last.header)?;
-    if let Some(actor) = scan.index.unknown() {
-        return Err(corrupt(disk.place(), format!("no record says who actor {actor} is")).into());
+    let unsound = check_missing(disk, &scan, used, &last.header).err().or_else(|| {
+        let actor = scan.index.unknown()?;
+        Some(corrupt(disk.place(), format!("no record says who actor {actor} is")))
+    });
+    match unsound {
+        // Only the log itself is a reason for not opening it.
+        Some(error) if covered.batch > 0 => return Err(ScanFailure::Index(io::Error::other(error.to_string()))),
+        Some(error) => return Err(error.into()),
+        None => {}
     }
     Ok(Some(Scanned { scan, last }))
 }

@@ -19,6 +19,7 @@ mod layout;
 mod model;
 mod observe;
 mod real;
+mod stale;
 mod trouble;
 mod upkeep;
 mod verify;

@@ -27,6 +27,16 @@ pub(in super::super) fn meta(view: &dyn IndexView) -> io::Result<Option<(u64, Me
     Meta::decode(&key, &value).map(Some).ok_or_else(|| unsound(Table::Meta))
 }
 
+/// Whether no table has an entry.
+pub(in super::super) fn is_empty(view: &dyn IndexView) -> io::Result<bool> {
+    for table in Table::ALL {
+        if !view.range(table, &[]..&[0xff; 33], Direction::Ascending, 1)?.is_empty() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// One actor.
 pub(in super::super) fn actor(view: &dyn IndexView, actor: ActorId) -> io::Result<Option<ActorEntry>> {
     let Some((key, value)) = newest(view, Table::Actors, &table::actor_keys(actor))? else { return Ok(None) };

@@ -6,6 +6,7 @@ use super::crash::{Cut, Plan, crash_everywhere};
 use super::figures::{Figures, every_seed};
 use super::flips::{Left, flip_everywhere};
 use super::kill::kill_rounds;
+use super::stale::{ahead_everywhere, behind_everywhere};
 use super::trouble::{Trouble, lie_everywhere, trouble_everywhere};
 use crate::provider::Durability;
 use crate::provider::log::disk::FaultKind;
@@ -41,6 +42,8 @@ async fn one_seed(seed: u64, figures: &Figures) -> Result<(), String> {
         }
     }
     lie_everywhere(seed, 1, figures).await?;
+    ahead_everywhere(seed, figures).await?;
+    behind_everywhere(seed, figures).await?;
     for left in [Left::Closed, Left::Dropped] {
         flip_everywhere(seed, left, Some(BITS_PER_KIND), figures).await?;
     }

@@ -14,6 +14,10 @@ impl Figures {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += count;
     }
 
+    pub(super) fn count(&self, name: &'static str) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).copied().unwrap_or_default()
+    }
+
     /// One line per name.
     pub(super) fn table(&self) -> String {
         let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);

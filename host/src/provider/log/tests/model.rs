@@ -118,6 +118,11 @@ impl Model {
         (self.written, self.durable) = (self.calls.len(), self.calls.len());
     }
 
+    /// Whether anything was promised to survive a power cut since the state was last known for certain.
+    pub(super) const fn promises_durable(&self) -> bool {
+        self.durable > 0
+    }
+
     /// The state if everything that may be stored is stored: what the next calls build upon.
     pub(super) fn newest(&self) -> State {
         let mut state = self.base.clone();
