@@ -59,6 +59,8 @@ fn writer() {
     let durability = if std::env::var(MODE).expect("a mode") == "flush" { Durability::Flush } else { Durability::Sync };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    // Ends the line that the test runner began: the first acknowledgement must stand on one of its own.
+    println!();
     runtime.block_on(async {
         let log = LogProvider::open(settings(Path::new(&dir), durability)).expect("sound");
         let upkeep = {
