@@ -68,6 +68,7 @@ fn look(dir: &Path, memory_mib: u32, listener: &mut Listener<'_>) -> Result<(), 
     if mode == VerifyMode::Online {
         listener.output.note("a server has this store open; it is looked at beside it");
     }
+    let view = if mode == VerifyMode::Offline { view.with_index_copied_to(&std::env::temp_dir()) } else { view };
     let memory = usize::try_from(memory_mib).unwrap_or(usize::MAX).saturating_mul(MIB);
     let mut failed = None;
     let mut listen = |line| {

@@ -103,6 +103,12 @@ kinds! {
     SnapshotAhead Corrupt "restore the store from a backup: events that the snapshot holds are missing",
     /// A snapshot that should exist is stored nowhere.
     SnapshotMissing Corrupt "restore the store from a backup, or let the actor recover from an older snapshot",
+    /// The index cannot be read.
+    IndexUnreadable Suspicious "no data is lost: stop the server and delete the directory index; the next start rebuilds it",
+    /// An entry of the index does not say what the log says.
+    IndexWrong Suspicious "no data is lost: stop the server and delete the directory index; the next start rebuilds it",
+    /// Something live in the log is not in the index.
+    IndexMissing Suspicious "no data is lost: stop the server and delete the directory index; the next start rebuilds it",
 }
 
 impl fmt::Display for FindingKind {

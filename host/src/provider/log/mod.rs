@@ -160,7 +160,12 @@ impl Provider for LogProvider {
 
     fn verify(&self) -> Result<VerifyFeed, VerifyRefusal> {
         self.shared.lock().check_readable()?;
-        verify::begin(&self.verifying, self.shared.files.disk())
+        let shared = Arc::clone(&self.shared);
+        let index = move || match checkpoint(&shared).and_then(|_| shared.open_index()) {
+            Ok(open) => Ok(Arc::clone(&open.store)),
+            Err(_) => Err("it failed, and is not written any more; the next start mends it"),
+        };
+        verify::begin(&self.verifying, self.shared.files.disk(), index)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Sound stores are sound; whatever is done to one is told, with its place; nothing is ever written.
 
 mod damage;
+mod index;
 mod journals;
 mod live;
 

@@ -13,7 +13,7 @@ use crate::frame::FrameHeader;
 use crate::vocab::ActorId;
 
 /// What an actor takes in memory, roughly, beside its ranges and snapshots.
-const ACTOR_BYTES: usize = 320;
+const ACTOR_BYTES: usize = 344;
 /// Memory is measured after so many changes.
 const MEASURE_EVERY: u32 = 1_024;
 /// Walks are never more than this: beyond it memory grows, by then to far more actors than a file system holds.
@@ -45,6 +45,12 @@ pub(super) struct Journal {
     pub(super) awaited: Vec<u64>,
     /// Where that summary is.
     pub(super) summary_at: Place,
+    /// Where the journal ends by the records that the index covers.
+    pub(super) covered_head: u64,
+    /// Events that are deleted by these records.
+    pub(super) covered_deleted: u64,
+    /// The index has an entry of the actor.
+    pub(super) is_indexed: bool,
 }
 
 impl Journal {
@@ -90,6 +96,18 @@ impl Journal {
         }
     }
 
+    /// The record that says this is covered by the index.
+    fn cover(&mut self, change: Change<'_>) {
+        let (head, deleted) = match change {
+            Change::Frame { header, .. } => (header.last().0, 0),
+            Change::DeleteThrough(through) => (0, through),
+            Change::Summary(summary) => (summary.head, summary.deleted_through),
+            Change::Introduction | Change::Snapshot(_) | Change::SnapshotDelete(_) => (0, 0),
+        };
+        self.covered_head = self.covered_head.max(head);
+        self.covered_deleted = self.covered_deleted.max(deleted);
+    }
+
     fn summarize(&mut self, summary: &ActorSummary, place: Place) {
         self.introduced = Some(place);
         self.summary_at = place;
@@ -122,11 +140,20 @@ pub(super) struct Journals {
     part: u64,
     memory_bytes_max: usize,
     until_measure: u32,
+    /// Where that ends what the index covers; nowhere: there is no index to compare with.
+    pub(super) covered: Place,
 }
 
 impl Journals {
     pub(super) fn new(memory_bytes_max: usize) -> Self {
-        Self { known: HashMap::new(), parts: 1, part: 0, memory_bytes_max, until_measure: MEASURE_EVERY }
+        Self {
+            known: HashMap::new(),
+            parts: 1,
+            part: 0,
+            memory_bytes_max,
+            until_measure: MEASURE_EVERY,
+            covered: Place::default(),
+        }
     }
 
     /// Walks that are needed altogether, as far as is known.
@@ -144,6 +171,11 @@ impl Journals {
     /// What is known of an actor in this walk.
     pub(super) fn get(&self, actor: ActorId) -> Option<&Journal> {
         self.known.get(&actor)
+    }
+
+    /// The same, to note something.
+    pub(super) fn get_mut(&mut self, actor: ActorId) -> Option<&mut Journal> {
+        self.known.get_mut(&actor)
     }
 
     /// Everybody in this walk, in no order.
@@ -174,6 +206,9 @@ impl Journals {
             Change::SnapshotDelete(sequence) => journal.delete_snapshot(sequence),
             Change::DeleteThrough(through) => journal.delete_through(through, place),
             Change::Summary(summary) => journal.summarize(summary, place),
+        }
+        if place < self.covered {
+            journal.cover(change);
         }
         self.until_measure -= 1;
         if self.until_measure == 0 {

@@ -156,10 +156,15 @@ pub(super) const fn since_format(kind: u8) -> u32 {
 
 /// Bytes of the frame at the start of `bytes`, from its header.
 pub(super) fn frame_bytes(bytes: &[u8]) -> Option<usize> {
+    stated_frame_bytes(bytes).filter(|whole| *whole <= bytes.len())
+}
+
+/// Bytes that a frame's header says it has.
+pub(super) fn stated_frame_bytes(bytes: &[u8]) -> Option<usize> {
     let events = u64::from(u32_at(bytes, 12)?);
     let parts = u64::from(u32_at(bytes, 60)?) + u64::from(u32_at(bytes, 64)?) + u64::from(u32_at(bytes, 68)?);
     let whole = FRAME_HEADER_BYTES as u64 + 6 * events + parts;
-    (bytes.starts_with(b"GRFR") && whole <= bytes.len() as u64).then(|| usize::try_from(whole).unwrap_or(usize::MAX))
+    bytes.starts_with(b"GRFR").then(|| usize::try_from(whole).unwrap_or(usize::MAX))
 }
 
 /// An address's texts, from three lengths and the bytes that must hold them exactly.

@@ -3,12 +3,14 @@
 //! - `view`: a directory that can only be read; `window`: reading it in pieces, at a bounded share of the time.
 //! - `layout`: the bytes, read by code of its own; `segments`, `batches`, `records`: the walk, from large to small.
 //! - `ranges`, `journals`: what the records say of each actor, in bounded memory; `judge`: what is wrong with that.
+//! - `index`: whether the index says what the log says.
 //! - `teller`: telling what is found; `server`: an open log verifies itself.
 //!
 //! The walk goes on after a finding wherever a sound batch follows. The memory it takes is the bound in the settings, one batch,
 //! and a few bytes for each segment.
 
 mod batches;
+mod index;
 mod journals;
 mod judge;
 mod layout;
@@ -22,11 +24,12 @@ mod window;
 
 use std::ops::ControlFlow;
 
+use self::index::Compared;
 use self::journals::Journals;
 use self::segments::Walk;
 pub(in crate::provider::log) use self::server::{UnderWay, begin};
 use self::teller::{End, Teller};
-pub use self::view::{Claim, DirClaim, DirView, DiskView, StoreView, ViewFile};
+pub use self::view::{Claim, DirClaim, DirView, DiskView, IndexLook, OpenView, StoreView, ViewFile};
 use crate::provider::{StoreError, VerifyLine, VerifyMode, VerifySummary};
 
 /// How to look.
@@ -72,10 +75,12 @@ pub fn verify(
     settings: &VerifySettings,
     listen: &mut dyn FnMut(VerifyLine) -> ControlFlow<()>,
 ) -> Result<VerifySummary, StoreError> {
+    // Before the walk: the log goes on, and what the index says of it must be found by then.
+    let look = view.index(settings.mode);
     let segments = segments::find(view)?;
     let total_bytes = segments.iter().map(|segment| segment.length).sum();
     let mut walk = Walk::new(view, settings, Teller::new(listen, total_bytes), segments);
-    let ended = walk_all(&mut walk);
+    let ended = walk.take_index(look).and_then(|()| walk_all(&mut walk));
     let summary = summary(&walk, settings.mode, matches!(ended, Ok(())));
     match ended {
         Err(End::Failed(error)) => return Err(error),
@@ -90,8 +95,9 @@ fn walk_all(walk: &mut Walk<'_>) -> Result<(), End> {
     loop {
         walk.walk()?;
         walk.judge()?;
+        walk.compare()?;
         if !walk.journals.next_part() {
-            return Ok(());
+            return walk.compare_rest();
         }
         walk.again()?;
     }
@@ -115,8 +121,14 @@ fn summary(walk: &Walk<'_>, mode: VerifyMode, complete: bool) -> VerifySummary {
         snapshots: counts.snapshots,
         catalog_records: counts.catalog_records,
         actors: counts.actors,
-        index_entries: None,
-        index_skipped: Some("it is derived from the log and may be deleted at any time"),
+        index_entries: match walk.compared {
+            Compared::Entries(entries) => Some(entries),
+            Compared::Skipped(_) => None,
+        },
+        index_skipped: match walk.compared {
+            Compared::Entries(_) => None,
+            Compared::Skipped(why) => Some(why),
+        },
         passes: Journals::passes(&walk.journals),
     }
 }

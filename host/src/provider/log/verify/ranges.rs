@@ -1,7 +1,7 @@
 //! Sets of sequence numbers as ranges, each with the place of its first frame.
 
 /// Where something stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) struct Place {
     /// The segment's number; 0: nowhere.
     pub(super) segment: u64,

@@ -91,8 +91,13 @@ impl Walk<'_> {
                 None => self.contradiction(place, record),
             },
             6 | 7 => match layout::catalog(record.payload, record.kind) {
-                Some(_) => {
+                Some(key) => {
                     self.count(|counts| counts.catalog_records += 1);
+                    if self.teller.is_first_pass
+                        && let Some(index) = &mut self.index
+                    {
+                        index.catalog_record(key, record.kind == 6, place, record.payload.len());
+                    }
                     Ok(Outcome::Sound)
                 }
                 None => self.contradiction(place, record),

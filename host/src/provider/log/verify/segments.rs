@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use super::VerifySettings;
+use super::index::{Compared, Comparison};
 use super::journals::Journals;
 use super::layout::{self, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentStart};
 use super::ranges::Place;
@@ -65,6 +66,10 @@ pub(super) struct Walk<'a> {
     pub(super) next_batch: Option<u64>,
     /// The newest batch that a later one calls durable.
     pub(super) vouched: u64,
+    /// The index, while it is compared …
+    pub(super) index: Option<Comparison>,
+    /// … and what came of it.
+    pub(super) compared: Compared,
     /// Bytes of this walk that lie behind.
     pub(super) walked_bytes: u64,
 }
@@ -128,6 +133,8 @@ impl<'a> Walk<'a> {
             tag,
             next_batch: None,
             vouched: 0,
+            index: None,
+            compared: Compared::Skipped("the walk did not come to it"),
             walked_bytes: 0,
         }
     }

@@ -7,8 +7,8 @@ use std::thread::Builder;
 
 use tokio::sync::mpsc;
 
-use super::{DiskView, VerifySettings, verify};
-use crate::provider::log::disk::Disk;
+use super::{OpenView, VerifySettings, verify};
+use crate::provider::log::disk::{Disk, IndexStore};
 use crate::provider::log::writer::io_error;
 use crate::provider::{VerifyFeed, VerifyMode, VerifyRefusal};
 
@@ -36,7 +36,11 @@ impl Drop for Turn {
 }
 
 /// Begins to verify the log on this disk, which this process has open. A reader that leaves ends it at the next line.
-pub(in crate::provider::log) fn begin(under_way: &UnderWay, disk: Arc<dyn Disk>) -> Result<VerifyFeed, VerifyRefusal> {
+pub(in crate::provider::log) fn begin(
+    under_way: &UnderWay,
+    disk: Arc<dyn Disk>,
+    index: impl FnOnce() -> Result<Arc<dyn IndexStore>, &'static str> + Send + 'static,
+) -> Result<VerifyFeed, VerifyRefusal> {
     let turn = under_way.begin().ok_or(VerifyRefusal::UnderWay)?;
     let (told, lines) = mpsc::channel(FEED_LINES_MAX);
     let place = disk.place();
@@ -46,7 +50,7 @@ pub(in crate::provider::log) fn begin(under_way: &UnderWay, disk: Arc<dyn Disk>)
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),
         };
-        let ended = verify(&DiskView(disk), &VerifySettings::new(VerifyMode::Server), &mut listen);
+        let ended = verify(&OpenView::new(disk, index()), &VerifySettings::new(VerifyMode::Server), &mut listen);
         if let Err(error) = ended {
             // Nobody is left to be told when the reader is gone.
             let _gone = told.blocking_send(Err(error));

@@ -79,6 +79,11 @@ impl<'a> Teller<'a> {
         self.line(VerifyLine::Progress(self.progress))
     }
 
+    /// Work goes on without bytes to tell of: whoever does not listen any longer is noticed.
+    pub(super) fn alive(&mut self) -> Result<(), End> {
+        self.line(VerifyLine::Progress(self.progress))
+    }
+
     /// So many bytes of this walk lie behind, and so many walks there will be.
     pub(super) fn walked(&mut self, bytes: u64, passes: u64) -> Result<(), End> {
         self.progress.bytes = bytes;

@@ -5,7 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::provider::log::disk::{Disk, DiskFile};
+use crate::provider::VerifyMode;
+use crate::provider::log::disk::{Disk, DiskFile, INDEX_NAME, IndexMemory, IndexStore, IndexView, RealDisk};
+
+/// What a copied index may take of memory; it is not written to.
+const COPY_MEMORY: IndexMemory =
+    IndexMemory { cache_bytes: /* 16 MiB */ 16 * 1_024 * 1_024, write_bytes: /* 1 MiB */ 1_024 * 1_024 };
 
 /// A directory of files that are only read.
 pub trait StoreView: Debug + Send + Sync {
@@ -23,6 +28,20 @@ pub trait StoreView: Debug + Send + Sync {
     /// # Errors
     /// What the system said.
     fn open(&self, name: &str) -> io::Result<Box<dyn ViewFile>>;
+
+    /// The index, for a look in this mode.
+    fn index(&self, mode: VerifyMode) -> IndexLook;
+}
+
+/// The index beside a store, or why it is not looked at.
+#[expect(missing_debug_implementations, reason = "a view of a database has nothing to show")]
+pub enum IndexLook {
+    /// There is a reason not to.
+    Skipped(&'static str),
+    /// It is there and cannot be read.
+    Failed(io::Error),
+    /// As it is at this moment.
+    Open(Box<dyn IndexView>),
 }
 
 /// A file that is only read.
@@ -59,6 +78,45 @@ impl StoreView for DiskView {
     fn open(&self, name: &str) -> io::Result<Box<dyn ViewFile>> {
         Ok(Box::new(DiskViewFile(self.0.open(name)?)))
     }
+
+    fn index(&self, _: VerifyMode) -> IndexLook {
+        IndexLook::Skipped("only the files were looked at")
+    }
+}
+
+/// A log that this process has open, with its index.
+#[derive(Debug)]
+pub struct OpenView {
+    disk: DiskView,
+    index: Result<Arc<dyn IndexStore>, &'static str>,
+}
+
+impl OpenView {
+    /// The log on this disk; its index, or why that is not looked at.
+    pub fn new(disk: Arc<dyn Disk>, index: Result<Arc<dyn IndexStore>, &'static str>) -> Self {
+        Self { disk: DiskView(disk), index }
+    }
+}
+
+impl StoreView for OpenView {
+    fn place(&self) -> String {
+        self.disk.place()
+    }
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        self.disk.names()
+    }
+
+    fn open(&self, name: &str) -> io::Result<Box<dyn ViewFile>> {
+        self.disk.open(name)
+    }
+
+    fn index(&self, _: VerifyMode) -> IndexLook {
+        match &self.index {
+            Ok(store) => IndexLook::Open(store.view()),
+            Err(why) => IndexLook::Skipped(why),
+        }
+    }
 }
 
 impl ViewFile for DiskViewFile {
@@ -75,6 +133,40 @@ impl ViewFile for DiskViewFile {
 #[derive(Debug)]
 pub struct DirView {
     dir: PathBuf,
+    copy: Option<io::Result<IndexCopy>>,
+}
+
+/// A private copy of the index: its database cannot be opened without being written to.
+#[derive(Debug)]
+struct IndexCopy {
+    /// Dropped before its directory.
+    store: Arc<dyn IndexStore>,
+    _dir: CopyDir,
+}
+
+/// Removed with all that is in it.
+#[derive(Debug)]
+struct CopyDir(PathBuf);
+
+impl Drop for CopyDir {
+    fn drop(&mut self) {
+        // It is in a directory for temporary files: what cannot be removed is nobody's loss.
+        let _kept = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_all(&entry.path(), &to)?;
+        } else {
+            std::fs::copy(entry.path(), to)?;
+        }
+    }
+    Ok(())
 }
 
 /// Who has a directory.
@@ -102,7 +194,28 @@ impl DirView {
     /// What the system said.
     pub fn new(dir: &Path) -> io::Result<Self> {
         std::fs::read_dir(dir)?;
-        Ok(Self { dir: dir.to_owned() })
+        Ok(Self { dir: dir.to_owned(), copy: None })
+    }
+
+    /// Copies the index, if there is one, into a new directory below `temporary`, so that it can be compared. The store must be
+    /// claimed. The copy is removed when this is dropped; it takes as much space as the index.
+    #[must_use]
+    pub fn with_index_copied_to(self, temporary: &Path) -> Self {
+        let index = self.dir.join(INDEX_NAME);
+        if !index.is_dir() {
+            return self;
+        }
+        let dir = CopyDir(temporary.join(format!("greenroom-verify-{}-{}", std::process::id(), self.number())));
+        let copied = copy_all(&index, &dir.0.join(INDEX_NAME)).and_then(|()| RealDisk::new(&dir.0));
+        let store = copied.and_then(|disk| disk.open_index(COPY_MEMORY));
+        let copy = store.map(|store| IndexCopy { store, _dir: dir });
+        Self { copy: Some(copy), ..self }
+    }
+
+    /// Tells the copies of one process apart.
+    fn number(&self) -> u64 {
+        static COPIES: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+        COPIES.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
     }
 
     /// Claims the directory as a server does, without creating or changing anything.
@@ -136,6 +249,15 @@ impl StoreView for DirView {
     #[expect(clippy::disallowed_methods, reason = "this is a Disk's read-only half")]
     fn open(&self, name: &str) -> io::Result<Box<dyn ViewFile>> {
         Ok(Box::new(DirFile(std::fs::File::open(self.dir.join(name))?)))
+    }
+
+    fn index(&self, mode: VerifyMode) -> IndexLook {
+        match (&self.copy, mode) {
+            (_, VerifyMode::Online) => IndexLook::Skipped("a server has it open; ask the server (--url) to compare it"),
+            (None, _) => IndexLook::Skipped("there is none, or no copy of it was made"),
+            (Some(Ok(copy)), _) => IndexLook::Open(copy.store.view()),
+            (Some(Err(error)), _) => IndexLook::Failed(io::Error::new(error.kind(), error.to_string())),
+        }
     }
 }
 
