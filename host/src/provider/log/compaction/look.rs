@@ -11,9 +11,9 @@ use crate::provider::log::record;
 use crate::provider::log::summary::ActorSummary;
 use crate::vocab::{ActorId, Sequence};
 
-/// Entries that one search for scattered actors looks at: bounds how long it takes.
-const SCATTERED_RUNS_MAX: usize = 50_000;
-/// Frames of one actor that it looks at; of longer journals, the rest is brought together by later turns.
+/// Scattered actors that one turn looks at: bounds how long it takes.
+const SCATTERED_ACTORS_MAX: usize = 16;
+/// Frames of them that it looks at: bounds what it holds in memory. Of longer journals, later entries cover the rest.
 const SCATTERED_FRAMES_MAX: usize = 20_000;
 
 /// What of a segment is still needed of one actor.
@@ -137,36 +137,37 @@ pub(super) fn live_bytes(shared: &Shared) -> Arc<BTreeMap<u64, u64>> {
     Arc::clone(&shared.lock().index.live)
 }
 
-/// An actor and where its frames lie.
-pub(super) type Scattered = (ActorId, Vec<FrameEntry>);
+/// An actor whose frames lie scattered, and where they lie.
+#[derive(Debug)]
+pub(super) struct Scattered {
+    pub(super) actor: ActorId,
+    pub(super) frames: Vec<FrameEntry>,
+    /// The entry that remembers it.
+    pub(super) key: Vec<u8>,
+}
 
-/// Actors, at most `limit`, of whom `is_scattered` says so; none whose newest frame lies in the newest segment: they are
-/// busy still. Looks at a part of the index, behind `after`; also returns behind whom to go on.
-pub(super) fn scattered(
-    shared: &Shared,
-    after: Option<ActorId>,
-    limit: usize,
-    is_scattered: impl Fn(&[FrameEntry]) -> bool,
-) -> Result<(Vec<Scattered>, Option<ActorId>), StoreError> {
+/// Actors that checkpoints found scattered, behind the entry `after`, a bounded number; none whose newest frame lies in the
+/// newest segment: they are busy still. Also returns behind which entry to go on; `None`: there are no more.
+pub(super) fn scattered(shared: &Shared, after: &[u8]) -> Result<(Vec<Scattered>, Option<Vec<u8>>), StoreError> {
     let open = shared.open_index()?;
     let view = open.store.view();
     let failed = |error| shared.index_error(&error);
-    let (mut found, mut last, mut seen) = (Vec::new(), after, 0);
-    while seen < SCATTERED_RUNS_MAX {
-        let Some(actor) = load::actor_behind(&*view, last).map_err(failed)? else { return Ok((found, None)) };
-        last = Some(actor);
+    let entries = load::scattered(&*view, after, SCATTERED_ACTORS_MAX).map_err(failed)?;
+    let (mut found, mut seen, mut last) = (Vec::new(), 0, None);
+    for (key, actor, from) in entries {
+        if seen >= SCATTERED_FRAMES_MAX {
+            break;
+        }
         let mut frames = Vec::new();
-        let read = load::frames(&*view, actor, Sequence::FIRST, Sequence::MAX, |frame| {
+        let read = load::frames(&*view, actor, from, Sequence::MAX, |frame| {
             frames.push(*frame);
             frames.len() < SCATTERED_FRAMES_MAX
         });
         read.map_err(failed)?;
-        seen += 1 + frames.len();
-        if is_scattered(&frames) && is_quiet(shared, actor, &frames) {
-            found.push((actor, frames));
-            if found.len() == limit {
-                break;
-            }
+        seen += frames.len();
+        last = Some(key.clone());
+        if is_quiet(shared, actor, &frames) {
+            found.push(Scattered { actor, frames, key });
         }
     }
     Ok((found, last))

@@ -1,7 +1,7 @@
 //! Bringing the events of an actor that is quiet now into one place, so that its recovery is one read, not hundreds.
 
 use super::copy::{COPY_BATCH_BYTES, Mover, Pace};
-use super::look;
+use super::look::{self, Scattered};
 use crate::provider::StoreError;
 use crate::provider::log::LogSettings;
 use crate::provider::log::core::Shared;
@@ -9,8 +9,6 @@ use crate::provider::log::index::FrameEntry;
 use crate::provider::log::read::{continues, end_of, read_frames};
 use crate::vocab::ActorId;
 
-/// Actors merged in one turn of upkeep: bounds what is remembered of them.
-const ACTORS_MAX: usize = 16;
 /// What one read brings in is left where it is from this size on: writing it again would gain little.
 const LEFT_ALONE_BYTES: u64 = COPY_BATCH_BYTES as u64 / 2;
 
@@ -51,25 +49,29 @@ fn is_scattered(settings: &LogSettings, frames: &[FrameEntry]) -> bool {
 
 /// Merges some actors that need it; returns how many, and the bytes written. A crash leaves both places of some frames.
 ///
-/// Looks at a part of the actors, behind `after`, which is where the next turn goes on.
-pub(super) fn merge_some(shared: &Shared, after: &mut Option<ActorId>, pace: Pace) -> Result<(u64, u64), StoreError> {
+/// Looks at some of those that checkpoints found, behind the entry `after`, which is where the next turn goes on.
+pub(super) fn merge_some(shared: &Shared, after: &mut Option<Vec<u8>>, pace: Pace) -> Result<(u64, u64), StoreError> {
     if shared.settings.merge_reads_min == 0 {
         return Ok((0, 0));
     }
-    let is_worth_it = |frames: &[FrameEntry]| is_scattered(&shared.settings, frames);
-    let (scattered, last) = look::scattered(shared, *after, ACTORS_MAX, is_worth_it)?;
+    let (scattered, last) = look::scattered(shared, after.as_deref().unwrap_or_default())?;
     *after = last;
     let mut mover = Mover::new(shared, pace);
-    let mut merged = 0;
-    for (actor, frames) in scattered {
-        match merge(shared, &mut mover, actor, &frames) {
-            Ok(()) => merged += 1,
-            // Damage is that actor's matter; its readers are told.
-            Err(error @ StoreError::Corrupt { .. }) => super::report(&error, "its events stay where they are"),
-            Err(error) => return Err(error),
+    let (mut merged, mut done) = (0, Vec::new());
+    for Scattered { actor, frames, key } in scattered {
+        if is_scattered(&shared.settings, &frames) {
+            match merge(shared, &mut mover, actor, &frames) {
+                Ok(()) => merged += 1,
+                // Damage is that actor's matter; its readers are told.
+                Err(error @ StoreError::Corrupt { .. }) => super::report(&error, "its events stay where they are"),
+                Err(error) => return Err(error),
+            }
         }
+        done.push(key);
     }
     mover.flush()?;
+    // Only now: what could not be written is tried again.
+    done.into_iter().for_each(|key| shared.lock().index.gather(key));
     Ok((merged, mover.bytes))
 }
 

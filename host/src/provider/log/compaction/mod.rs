@@ -25,7 +25,6 @@ use super::index::checkpoint::checkpoint;
 use super::queue::Op;
 use super::{LogProvider, metric};
 use crate::provider::StoreError;
-use crate::vocab::ActorId;
 
 /// How often a segment is looked at again because callers changed what was being moved. They would have to be very fast
 /// to be faster each time; the segment is tried again later then.
@@ -59,7 +58,12 @@ fn wait_for_work(shared: &Shared) -> bool {
 fn tend(shared: &Shared) {
     let pace = Pace::share(shared.settings.upkeep_percent);
     for work in [compact, merge] {
-        match work(shared, pace) {
+        // As long as it gets somewhere: afterwards the store may be quiet for long.
+        let mut done = work(shared, pace);
+        while done.as_ref().is_ok_and(|done| done.segments_given_up + done.actors_merged > 0) {
+            done = work(shared, pace);
+        }
+        match done {
             Ok(_) | Err(StoreError::Closed | StoreError::Poisoned { .. }) => {}
             Err(StoreError::DiskFull { .. }) => tracing::debug!("no room for upkeep now"),
             Err(error) => tracing::warn!(%error, "upkeep stopped; it is tried again after the next checkpoint"),
@@ -102,8 +106,8 @@ pub(super) struct Upkeep {
     damaged: BTreeSet<u64>,
     /// Segments of which more was needed than the index alone could tell, and what the index said then.
     not_worth: BTreeMap<u64, u64>,
-    /// How far the search for scattered actors has come; `None`: it begins again.
-    merged_through: Option<ActorId>,
+    /// The last entry of a scattered actor that was looked at; `None`: it begins again.
+    merged_through: Option<Vec<u8>>,
     /// A file could not be removed durably: nothing more is given up in this life of the log.
     stuck: bool,
 }

@@ -20,6 +20,8 @@ pub enum Table {
     Wakes = 5,
     /// Where the catalog's records lie.
     Catalog = 6,
+    /// Actors whose frames lie scattered, as far as checkpoints could see.
+    Scattered = 7,
 }
 
 /// Which end of a range comes first.
@@ -74,7 +76,8 @@ pub trait IndexView: Send {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 6] = [Self::Meta, Self::Actors, Self::Runs, Self::Names, Self::Wakes, Self::Catalog];
+    pub const ALL: [Self; 7] =
+        [Self::Meta, Self::Actors, Self::Runs, Self::Names, Self::Wakes, Self::Catalog, Self::Scattered];
 
     /// The key as it is on disk: the table, then the key.
     pub(super) fn key(self, key: &[u8]) -> Vec<u8> {

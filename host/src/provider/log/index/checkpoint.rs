@@ -30,6 +30,7 @@ pub(in super::super) struct Ledger {
 struct Work {
     dirty: Vec<ActorId>,
     relocated: HashMap<ActorId, Vec<FrameEntry>>,
+    gathered: Vec<Vec<u8>>,
     meta: Meta,
     generation: u64,
     changes: usize,
@@ -92,6 +93,7 @@ fn begin(core: &mut Core, ledger: &Ledger) -> Result<Option<Work>, String> {
     Ok(Some(Work {
         dirty: std::mem::take(&mut index.dirty),
         relocated: std::mem::take(&mut index.relocated),
+        gathered: std::mem::take(&mut index.gathered),
         meta: Meta { tag: ledger.tag, covered: index.applied, dropped: index.dropped.clone(), ..Meta::default() },
         generation: index.generation + 1,
         changes: std::mem::take(&mut index.changes),
@@ -100,13 +102,13 @@ fn begin(core: &mut Core, ledger: &Ledger) -> Result<Option<Work>, String> {
 }
 
 fn write(shared: &Shared, store: &dyn IndexStore, ledger: &mut Ledger, work: Work) -> Result<usize, Failure> {
-    let Work { dirty, mut relocated, mut meta, generation, .. } = work;
+    let Work { dirty, mut relocated, gathered, mut meta, generation, .. } = work;
     let view = store.view();
     let live = ledger.live.clone();
     let mut rewrite = Rewrite { view: &*view, generation, batch: IndexBatch::default(), live };
     let mut captured = Vec::with_capacity(dirty.len());
     for slice in dirty.chunks(SLICE_ENTRIES) {
-        for (actor, entry) in capture(&mut shared.lock(), slice, generation) {
+        for (actor, entry) in capture(&mut shared.lock(), slice, generation, shared.settings.merge_reads_min) {
             captured.push((actor, entry.frames.last().map_or(Sequence::ZERO, |frame| frame.last)));
             rewrite.actor(actor, entry, relocated.remove(&actor).unwrap_or_default())?;
         }
@@ -116,6 +118,7 @@ fn write(shared: &Shared, store: &dyn IndexStore, ledger: &mut Ledger, work: Wor
         let deleted = load::actor(&*view, actor)?.map_or(Sequence::ZERO, |entry| entry.head.deleted_through);
         rewrite.frames(actor, deleted, deleted, Vec::new(), frames)?;
     }
+    gathered.into_iter().for_each(|key| rewrite.batch.remove(Table::Scattered, key));
     catalog(&mut shared.lock(), &mut rewrite);
     let Rewrite { mut batch, mut live, .. } = rewrite;
     live.retain(|segment, bytes| *bytes > 0 && !meta.dropped.contains(segment));
@@ -134,14 +137,14 @@ fn write(shared: &Shared, store: &dyn IndexStore, ledger: &mut Ledger, work: Wor
     Ok(entries)
 }
 
-fn capture(core: &mut Core, slice: &[ActorId], generation: u64) -> Vec<(ActorId, Captured)> {
+fn capture(core: &mut Core, slice: &[ActorId], generation: u64, merge_reads_min: usize) -> Vec<(ActorId, Captured)> {
     let mut captured = Vec::with_capacity(slice.len());
     for actor in slice {
         if let Some(entry) = core.index.actors.get_mut(actor) {
             entry.is_dirty = false;
             let Head { wake_at, deleted_through, .. } = entry.head;
             entry.captured = Some(Stored { generation, wake_at, deleted_through, places: entry.places() });
-            captured.push((*actor, Captured::of(entry)));
+            captured.push((*actor, Captured::of(entry, merge_reads_min)));
         }
     }
     captured

@@ -53,6 +53,30 @@ pub(in super::super) struct Stored {
     pub(in super::super) places: Vec<Place>,
 }
 
+/// How scattered the newest frames are; counted on from checkpoint to checkpoint, so that nobody has to search for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in super::super) struct Spread {
+    /// The first number that is counted; 0: nothing is yet.
+    pub(in super::super) from: Sequence,
+    /// Reads that bring in the frames since then, roughly: none of them is forgotten when events are deleted.
+    pub(in super::super) reads: u32,
+    /// The newest frame of them.
+    pub(in super::super) newest: Place,
+}
+
+impl Spread {
+    /// Counts a frame behind the others; `continues`: the read that brings in the newest one brings it in too.
+    pub(super) fn add(&mut self, frame: &FrameEntry, continues: impl Fn(Place, Place) -> bool) {
+        if self.from == Sequence::ZERO {
+            *self = Self { from: frame.first, ..Self::default() };
+        }
+        if self.reads == 0 || !continues(self.newest, frame.place) {
+            self.reads = self.reads.saturating_add(1);
+        }
+        self.newest = frame.place;
+    }
+}
+
 /// What is known of one actor.
 #[derive(Debug)]
 pub(in super::super) struct ActorEntry {
@@ -67,6 +91,8 @@ pub(in super::super) struct ActorEntry {
     pub(in super::super) tail: VecDeque<FrameEntry>,
     /// By number.
     pub(in super::super) snapshots: Vec<SnapshotEntry>,
+    /// As of the last checkpoint.
+    pub(in super::super) spread: Spread,
     /// `None`: the index store does not hold the actor yet.
     pub(in super::super) stored: Option<Stored>,
     /// Operations in the queue that need the entry, frames not counted.
@@ -88,6 +114,7 @@ impl ActorEntry {
             queued: Sequence::ZERO,
             tail: VecDeque::new(),
             snapshots: Vec::new(),
+            spread: Spread::default(),
             stored: None,
             pins: 0,
             is_dirty: false,

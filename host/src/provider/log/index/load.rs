@@ -43,11 +43,18 @@ pub(in super::super) fn actor(view: &dyn IndexView, actor: ActorId) -> io::Resul
     table::decode_actor(&key, &value).map(Some).ok_or_else(|| unsound(Table::Actors))
 }
 
-/// The first actor behind `after` that the index store holds frames of.
-pub(in super::super) fn actor_behind(view: &dyn IndexView, after: Option<ActorId>) -> io::Result<Option<ActorId>> {
-    let start = after.map_or_else(Vec::new, |after| table::run_keys(after, Sequence::MAX, Sequence::MAX).end);
-    let found = view.range(Table::Runs, &start..&[0xff; 33], Direction::Ascending, 1)?;
-    found.first().map(|(key, _)| table::actor_of(key).ok_or_else(|| unsound(Table::Runs))).transpose()
+/// An actor whose frames are scattered from that number on, and the key of the entry that says so.
+pub(in super::super) type ScatteredEntry = (Vec<u8>, ActorId, Sequence);
+
+/// Scattered actors, at most `limit`, behind the key `after`.
+pub(in super::super) fn scattered(view: &dyn IndexView, after: &[u8], limit: usize) -> io::Result<Vec<ScatteredEntry>> {
+    let start = [after, &[0]].concat();
+    let found = view.range(Table::Scattered, &start..&[0xff; 33], Direction::Ascending, limit)?;
+    let scattered = found.into_iter().map(|(key, value)| {
+        let (actor, from) = table::decode_scattered(&key, &value).ok_or_else(|| unsound(Table::Scattered))?;
+        Ok((key, actor, from))
+    });
+    scattered.collect()
 }
 
 fn decode_run((key, value): &Entry) -> io::Result<Run> {

@@ -12,6 +12,6 @@ mod resident;
 mod rewrite;
 pub(super) mod table;
 
-pub(super) use self::entry::{ActorEntry, FrameEntry, Place, SnapshotEntry, Stored};
+pub(super) use self::entry::{ActorEntry, FrameEntry, Place, SnapshotEntry, Spread, Stored};
 pub(super) use self::resident::{CatalogEntry, Index};
 pub(super) use self::table::LogPosition;

@@ -49,6 +49,8 @@ pub(in super::super) struct Index {
     /// What a scan found of actors before it found who they are: the segment that said it is given up, and a summary
     /// follows further on.
     pub(super) early: HashMap<ActorId, Vec<Change>>,
+    /// Entries of the table of scattered actors that are dealt with; the next checkpoint removes them.
+    pub(super) gathered: Vec<Vec<u8>>,
     /// Actors that changed since the last checkpoint, each once.
     pub(super) dirty: Vec<ActorId>,
     /// What changed since the last checkpoint, roughly what it costs in memory: one for each frame, deletion, snapshot.
@@ -219,6 +221,12 @@ impl Index {
     /// Takes in a summary that is stored at `place`.
     pub(in super::super) fn summarize(&mut self, summary: &ActorSummary, place: Place) {
         self.change(summary.actor, |entry| entry.summarize(summary, place));
+    }
+
+    /// Upkeep has looked at a scattered actor, whose entry is `key`: nothing more is to be done about it.
+    pub(in super::super) fn gather(&mut self, key: Vec<u8>) {
+        self.gathered.push(key);
+        self.count_change();
     }
 
     /// Whether any frames were copied since the last checkpoint.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use super::super::record;
+use super::super::{read, record};
 use super::{ActorEntry, FrameEntry, Place, load, table};
 use crate::provider::Head;
 use crate::provider::log::disk::{IndexBatch, IndexView, Table};
@@ -21,12 +21,22 @@ pub(super) struct Captured {
     /// Its key in the table of names, if the index store does not have it.
     name: Option<Vec<u8>>,
     stored: Option<super::Stored>,
+    /// From which number on its frames are scattered, if they are.
+    scattered: Option<Sequence>,
     places: Vec<Place>,
 }
 
 impl Captured {
-    pub(super) fn of(entry: &ActorEntry) -> Self {
+    /// Counts the new frames, too, of which `merge_reads_min` small reads are worth a look by upkeep; 0: none are.
+    pub(super) fn of(entry: &mut ActorEntry, merge_reads_min: usize) -> Self {
+        let continues = |newest: Place, next| read::continues(newest, read::end_of(newest), next);
+        for frame in &entry.tail {
+            entry.spread.add(frame, continues);
+        }
+        let is_scattered = merge_reads_min > 0 && entry.spread.reads as usize >= merge_reads_min;
+        let scattered = is_scattered.then(|| std::mem::take(&mut entry.spread).from);
         Self {
+            scattered,
             head: entry.head,
             frames: entry.tail.iter().copied().collect(),
             value: table::encode_actor(entry),
@@ -74,6 +84,9 @@ impl Rewrite<'_> {
         self.wake(captured.head.wake_at, |batch, at| {
             batch.insert(Table::Wakes, table::wake_key(at, actor, generation), Vec::new());
         });
+        if let Some(from) = captured.scattered {
+            self.batch.insert(Table::Scattered, table::scattered_key(actor, generation), from.0.to_le_bytes().to_vec());
+        }
         if let Some(name) = captured.name {
             self.batch.insert(Table::Names, name, actor.0.to_vec());
         }

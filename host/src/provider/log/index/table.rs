@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{ActorEntry, FrameEntry, Place, SnapshotEntry, Stored};
+use super::{ActorEntry, FrameEntry, Place, SnapshotEntry, Spread, Stored};
 use crate::frame::fields::Fields;
 use crate::provider::{Head, SnapshotMeta};
 use crate::vocab::{ActorId, Address, Kind, RevisionId, Sequence, Tenant, Timestamp};
 
 /// The index's own format. Another one is discarded and built again.
-pub(in super::super) const FORMAT: u32 = 1;
+pub(in super::super) const FORMAT: u32 = 2;
 /// Ends tenant and kind in a name's key; neither can hold it.
 const NAME_END: u8 = 0;
 /// Behind every generation and every sequence number that a key can have.
@@ -139,6 +139,9 @@ pub(in super::super) fn encode_actor(entry: &ActorEntry) -> Vec<u8> {
         out.extend_from_slice(&number.to_le_bytes());
     }
     put_place(&mut out, entry.introduced);
+    out.extend_from_slice(&entry.spread.from.0.to_le_bytes());
+    out.extend_from_slice(&entry.spread.reads.to_le_bytes());
+    put_place(&mut out, entry.spread.newest);
     put_address(&mut out, &entry.address);
     put_count(&mut out, entry.snapshots.len());
     for snapshot in &entry.snapshots {
@@ -165,6 +168,7 @@ pub(in super::super) fn decode_actor(key: &[u8], value: &[u8]) -> Option<ActorEn
     let (sequence, deleted_through) = (Sequence(fields.u64()?), Sequence(fields.u64()?));
     let wake_at = Some(fields.u64()?).filter(|at| *at > 0).map(Timestamp);
     let introduced = place(&mut fields)?;
+    let spread = Spread { from: Sequence(fields.u64()?), reads: fields.u32()?, newest: place(&mut fields)? };
     let mut text = || {
         let length = fields.u16()?;
         Some(std::str::from_utf8(fields.bytes(length.into())?).ok()?.to_owned())
@@ -179,6 +183,7 @@ pub(in super::super) fn decode_actor(key: &[u8], value: &[u8]) -> Option<ActorEn
     entry.head = Head { sequence, deleted_through, wake_at };
     entry.queued = sequence;
     entry.introduced = introduced;
+    entry.spread = spread;
     entry.snapshots = snapshots;
     let places = entry.places();
     entry.stored = Some(Stored { generation: last_number(key)?, wake_at, deleted_through, places });
@@ -257,6 +262,15 @@ pub(in super::super) fn wake_key(at: Timestamp, actor: ActorId, generation: u64)
 pub(in super::super) fn decode_wake(key: &[u8]) -> Option<(Timestamp, ActorId)> {
     let (at, rest) = key.split_first_chunk()?;
     Some((Timestamp(u64::from_be_bytes(*at)), actor_of(rest)?))
+}
+
+pub(in super::super) fn scattered_key(actor: ActorId, generation: u64) -> Vec<u8> {
+    actor_key(actor, generation)
+}
+
+/// The number from which on the actor's frames are scattered.
+pub(in super::super) fn decode_scattered(key: &[u8], value: &[u8]) -> Option<(ActorId, Sequence)> {
+    Some((actor_of(key)?, Sequence(u64::from_le_bytes(value.try_into().ok()?))))
 }
 
 pub(in super::super) fn catalog_key(key: &str, generation: u64) -> Vec<u8> {

@@ -534,3 +534,63 @@ async fn closing_and_dropping_wait_for_upkeep_before_the_directory_is_free() {
         assert_eq!(see(&open(&disk)).await, seen);
     }
 }
+
+#[tokio::test]
+async fn an_index_built_again_from_a_compacted_store_says_what_the_lost_one_said() {
+    let (mut given_up, mut merged) = (0, 0);
+    for number in 0..15 {
+        let (disk, mut seed) = (SimDisk::new(), Seed(number));
+        let log = open(&disk);
+        for _ in 0..12 {
+            for _ in 0..20 {
+                call(&log, &mut seed).await;
+            }
+            let what = [Maintenance::Checkpoint, Maintenance::Compact, Maintenance::Merge];
+            let done = log.maintain(what[usize::try_from(seed.below(3)).expect("small")]).await.expect("open");
+            given_up += done.segments_given_up;
+            merged += done.actors_merged;
+        }
+        let expected = see(&log).await;
+        if number % 2 == 0 {
+            log.close().await.expect("closed");
+        }
+        let left = disk.after_kill();
+        drop(log);
+        left.remove_index();
+        let log = open(&left);
+        assert_eq!(see(&log).await, expected, "seed {number}, built again");
+        compact(&log).await;
+        log.maintain(Maintenance::Merge).await.expect("merged");
+        assert_eq!(see(&log).await, expected, "seed {number}, compacted with it");
+        log.close().await.expect("closed");
+        drop(log);
+        left.remove_index();
+        assert_eq!(see(&open(&left)).await, expected, "seed {number}, built once more");
+    }
+    assert!(given_up > 30 && merged > 10, "{given_up} segments given up, {merged} actors merged");
+}
+
+#[tokio::test]
+async fn merging_looks_only_at_actors_that_a_checkpoint_found_scattered_and_at_each_once() {
+    let disk = SimDisk::new();
+    let log = open(&disk);
+    for number in 0..40 {
+        log.append(turn(&actor(1_000 + number), 0, 3)).await.expect("stored");
+    }
+    let remembered = |disk: &SimDisk| disk.index_entries().keys().filter(|key| key[0] == 7).count();
+    log.maintain(Maintenance::Checkpoint).await.expect("written");
+    assert_eq!(remembered(&disk), 0, "one place each");
+    for round in 0..4 {
+        log.append(turn(&actor(0), round * 2, 2)).await.expect("stored");
+        for number in 0..40 {
+            log.append(turn(&actor(2_000 + round * 100 + number), 0, 3)).await.expect("stored");
+        }
+        log.maintain(Maintenance::Checkpoint).await.expect("written");
+    }
+    assert_eq!(remembered(&disk), 1);
+    assert_eq!(log.maintain(Maintenance::Merge).await.expect("merged").actors_merged, 1);
+    assert_eq!(remembered(&disk), 0);
+    let before = disk.steps();
+    assert_eq!(log.maintain(Maintenance::Merge).await.expect("merged").actors_merged, 0);
+    assert_eq!(disk.steps(), before, "a quiet store is left alone");
+}
