@@ -82,11 +82,18 @@ async fn the_actors_of_every_walk_are_compared() {
     assert!(many.passes > 1 && many.index_entries >= one.index_entries.map(|entries| entries + 12_000), "{many:?}");
 }
 
+/// How scattered an actor's frames are: a hint for merging, at worst a merge too many or too late. It is not compared.
+const SPREAD_BYTES: std::ops::Range<usize> = 40..68;
+
+fn is_hint(table: Table, byte: usize) -> bool {
+    table == Table::Scattered || table == Table::Actors && SPREAD_BYTES.contains(&byte)
+}
+
 #[tokio::test]
 async fn every_entry_that_is_gone_is_told() {
     let disk = indexed().await;
     let mut tables = BTreeSet::new();
-    for table in Table::ALL {
+    for table in Table::ALL.into_iter().filter(|table| *table != Table::Scattered) {
         for entry in entries(&disk, table) {
             tables.insert(table);
             let findings = told(&disk, table, &entry, None);
@@ -102,7 +109,7 @@ async fn every_changed_byte_of_an_entry_is_told() {
     let disk = indexed().await;
     for table in Table::ALL.into_iter().filter(|table| *table != Table::Meta) {
         for entry in entries(&disk, table) {
-            for byte in 0..entry.1.len() {
+            for byte in (0..entry.1.len()).filter(|byte| !is_hint(table, *byte)) {
                 let mut lie = entry.clone();
                 lie.1[byte] ^= 1;
                 let findings = told(&disk, table, &entry, Some(lie));
