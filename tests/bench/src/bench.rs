@@ -1,5 +1,6 @@
 //! What every row shares: threads that make load, a directory, the guest, how long to measure.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub(crate) struct Bench {
     pub(crate) counts: Counts,
     /// The counter example as a component.
     pub(crate) counter: Vec<u8>,
+    /// Built by the first row that needs it.
+    pub(crate) large_store: OnceCell<TempDir>,
     root: TempDir,
 }
 
@@ -45,6 +48,10 @@ pub(crate) struct Pace {
     pub(crate) live_actors: u32,
     /// Bytes of the files that raw references write into.
     pub(crate) raw_file_bytes: u64,
+    /// Actors of the large store, with ten frames each.
+    pub(crate) stored_actors: u64,
+    /// Frames that are appended to it before it is closed or its process is killed.
+    pub(crate) stored_tail: u64,
 }
 
 impl Pace {
@@ -57,6 +64,8 @@ impl Pace {
         activations: 500,
         live_actors: 5_000,
         raw_file_bytes: /* 64 MiB */ 64 * 1_024 * 1_024,
+        stored_actors: 1_000_000,
+        stored_tail: 250_000,
     };
     const SMOKE: Self = Self {
         repetitions: 5,
@@ -67,6 +76,8 @@ impl Pace {
         activations: 10,
         live_actors: 50,
         raw_file_bytes: /* 4 MiB */ 4 * 1_024 * 1_024,
+        stored_actors: 100,
+        stored_tail: 50,
     };
 
     /// The repetitions; those that are not [`Round::Counted`] warm up.
@@ -93,7 +104,14 @@ impl Bench {
         let root = TempDir::with_prefix_in("greenroom-bench-", &options.data).context("a temporary directory")?;
         remove_when_interrupted(&runtime, root.path().to_owned());
         let pace = if options.smoke { Pace::SMOKE } else { Pace::FULL };
-        Ok(Self { runtime, pace, counts: Counts::install()?, counter: read_counter()?, root })
+        Ok(Self {
+            runtime,
+            pace,
+            counts: Counts::install()?,
+            counter: read_counter()?,
+            large_store: OnceCell::new(),
+            root,
+        })
     }
 
     /// Runs a row's work on the threads that make load.

@@ -9,6 +9,7 @@ mod cpu;
 mod http_client;
 mod load;
 mod machine;
+mod memory;
 mod options;
 mod report;
 mod rows;
@@ -21,12 +22,13 @@ use anyhow::{Result, ensure};
 
 use crate::bench::Bench;
 use crate::machine::Machine;
-use crate::options::Options;
+use crate::options::{Options, Probe};
 use crate::report::Report;
 
 fn main() -> ExitCode {
-    let done = Options::parse(std::env::args().skip(1)).and_then(|options| match options.probe_actors {
-        Some(actors) => rows::resident::probe(&options, actors),
+    let done = Options::parse(std::env::args().skip(1)).and_then(|options| match options.probe {
+        Some(Probe::Actors(actors)) => rows::resident::probe(&options, actors),
+        Some(Probe::Store(part)) => rows::open::probe(&options, part),
         None => run(&options),
     });
     match done {

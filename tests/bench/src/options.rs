@@ -23,16 +23,35 @@ pub(crate) struct Options {
     pub(crate) smoke: bool,
     /// Where stores are written.
     pub(crate) data: PathBuf,
-    /// This process only measures its own memory with so many actors; set by the row that starts it.
-    pub(crate) probe_actors: Option<u32>,
+    /// This process does one part of a row that needs a process of its own; set by the row that starts it.
+    pub(crate) probe: Option<Probe>,
+}
+
+/// What a process of its own does for a row.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Probe {
+    /// Measures its own memory with so many actors.
+    Actors(u32),
+    /// Works on the store in `--data`.
+    Store(Part),
+}
+
+/// A part of the life of a large store.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Part {
+    /// So many actors with ten frames each, then a clean end.
+    Build(u64),
+    /// Appends so many frames and waits for its end: a clean one when its input ends, or a kill.
+    Extend(u64),
+    /// Opens the store of so many actors, measures that, and looks at some of them.
+    Open(u64),
 }
 
 impl Options {
     /// # Errors
     /// What is wrong with the arguments.
     pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
-        let mut options =
-            Self { only: Vec::new(), json: None, smoke: false, data: std::env::temp_dir(), probe_actors: None };
+        let mut options = Self { only: Vec::new(), json: None, smoke: false, data: std::env::temp_dir(), probe: None };
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().with_context(|| format!("{argument} needs a value\n\n{HELP}"));
             match argument.as_str() {
@@ -40,7 +59,10 @@ impl Options {
                 "--json" => options.json = Some(value()?.into()),
                 "--smoke" => options.smoke = true,
                 "--data" => options.data = value()?.into(),
-                "--probe-actors" => options.probe_actors = Some(value()?.parse().context("--probe-actors")?),
+                "--probe-actors" => options.probe = Some(Probe::Actors(value()?.parse().context("--probe-actors")?)),
+                "--probe-build" => options.probe = Some(Probe::Store(Part::Build(count(&value()?)?))),
+                "--probe-extend" => options.probe = Some(Probe::Store(Part::Extend(count(&value()?)?))),
+                "--probe-open" => options.probe = Some(Probe::Store(Part::Open(count(&value()?)?))),
                 other => bail!("unknown argument {other}\n\n{HELP}"),
             }
         }
@@ -58,4 +80,8 @@ impl Options {
         }
         command
     }
+}
+
+fn count(text: &str) -> Result<u64> {
+    text.parse().with_context(|| format!("{text} is not a number"))
 }

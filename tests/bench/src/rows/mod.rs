@@ -7,6 +7,7 @@ mod frame;
 mod http;
 mod journal;
 mod mass;
+pub(crate) mod open;
 mod raw_disk;
 mod raw_log;
 mod read;
@@ -17,6 +18,7 @@ use anyhow::Result;
 
 use self::frame::Work;
 use self::journal::Order;
+use self::open::Left;
 use crate::bench::{Bench, Round};
 use crate::counts::{SYNCS, TURNS};
 use crate::cpu::Cpu;
@@ -101,6 +103,9 @@ fn all() -> Vec<Row> {
         row("memory-journal-pipelined", "/s", "memory provider alone: 10,000 appends queued, then awaited; read back in order", |b| journal::run(b, Store::Memory, Order::Pipelined)),
         row("log-journal-one-by-one", "/s", "log alone, synced: 10,000 appends, each awaited; read back in order", |b| journal::run(b, Store::Log, Order::OneByOne)),
         row("log-journal-pipelined", "/s", "log alone, synced: 10,000 appends queued, then awaited; read back in order", |b| journal::run(b, Store::Log, Order::Pipelined)),
+        row("log-open-closed", "µs", "the log is opened after a clean end: 1,000,000 actors, 10,000,000 frames of a 100-byte event, page cache warm", |b| open::run(b, Left::Closed)),
+        row("log-open-killed", "µs", "the same after a kill -9 with 250,000 frames appended since it was opened", |b| open::run(b, Left::Killed)),
+        row("log-open-no-index", "µs", "the same after a clean end without its index, which is rebuilt from the log", |b| open::run(b, Left::WithoutIndex)),
         row("http-read-1-key-64", "/s", "HTTP `get`, 1 key, 64 keep-alive connections, own client on the same cores", http::read),
         row("http-log-increment-1-key-64", "/s", "HTTP `increment`, log, synced, 1 key, 64 connections", |b| http::increments(b, Store::Log, 1)),
         row("http-log-increment-1000-keys-64", "/s", "HTTP `increment`, log, synced, 1,000 keys, 64 connections", |b| http::increments(b, Store::Log, 1_000)),

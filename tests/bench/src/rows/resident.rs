@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::bench::Bench;
 use crate::counts::{ACTIVATIONS, PASSIVATIONS};
+use crate::memory::Memory;
 use crate::options::Options;
 use crate::sample::Sample;
 use crate::scene::{Scene, Store, get, increment, value_of};
@@ -79,23 +80,4 @@ async fn activate(counters: &Arc<[greenroom_host::runtime::ActorRef]>) -> Result
         }
     }
     Ok(())
-}
-
-/// This process's memory.
-struct Memory {
-    resident_bytes: u64,
-    /// Pages that several mappings share (the guest's initial image) count once in all.
-    proportional_bytes: u64,
-}
-
-impl Memory {
-    fn now() -> Result<Self> {
-        let text = std::fs::read_to_string("/proc/self/smaps_rollup").context("this system does not tell")?;
-        let kib = |name: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(name)).with_context(|| format!("no {name}"))?;
-            let kib: u64 = line.trim().trim_end_matches(" kB").parse().context("not a size")?;
-            anyhow::Ok(kib.saturating_mul(1_024))
-        };
-        Ok(Self { resident_bytes: kib("Rss:")?, proportional_bytes: kib("Pss:")? })
-    }
 }
