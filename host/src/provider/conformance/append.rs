@@ -10,7 +10,7 @@ use crate::provider::{Append, AppendError, ReadRange};
 use crate::vocab::Sequence;
 
 /// P8, P9: numbers start at 1, go up by one, and the last one is returned.
-pub async fn p8_p9_the_first_event_is_number_one_and_each_append_returns_the_last(subject: Subject) -> Check {
+pub(super) async fn p8_p9_the_first_event_is_number_one_and_each_append_returns_the_last(subject: Subject) -> Check {
     let one = actor("one")?;
     ensure_eq!(subject.append(&one, 0, 1).await?, 1);
     ensure_eq!(subject.append(&one, 1, 5).await?, 6);
@@ -21,7 +21,7 @@ pub async fn p8_p9_the_first_event_is_number_one_and_each_append_returns_the_las
 }
 
 /// P10, P11: what was acknowledged is there, byte for byte.
-pub async fn p10_p11_an_acknowledged_frame_is_readable_at_once_and_unchanged(subject: Subject) -> Check {
+pub(super) async fn p10_p11_an_acknowledged_frame_is_readable_at_once_and_unchanged(subject: Subject) -> Check {
     let one = actor("one")?;
     for expected in [0, 3, 6] {
         let append = turn(&one, expected, 3)?;
@@ -34,7 +34,7 @@ pub async fn p10_p11_an_acknowledged_frame_is_readable_at_once_and_unchanged(sub
 }
 
 /// P14, P15: an append ahead of the journal is a conflict with both numbers.
-pub async fn p14_p15_a_gap_is_refused_with_expected_and_actual(subject: Subject) -> Check {
+pub(super) async fn p14_p15_a_gap_is_refused_with_expected_and_actual(subject: Subject) -> Check {
     let one = actor("one")?;
     for (stored, expected) in [(0, 1), (0, 1 << 53), (2, 3), (2, u64::MAX - 2)] {
         if stored > subject.head(one.id()).await? {
@@ -52,7 +52,7 @@ pub async fn p14_p15_a_gap_is_refused_with_expected_and_actual(subject: Subject)
 }
 
 /// P14: a frame that contradicts its own append is not a conflict but a mistake.
-pub async fn p14_a_frame_that_does_not_follow_its_expected_number_is_rejected(subject: Subject) -> Check {
+pub(super) async fn p14_a_frame_that_does_not_follow_its_expected_number_is_rejected(subject: Subject) -> Check {
     let one = actor("one")?;
     for (expected, first) in [(0, 2), (5, 5), (u64::MAX, u64::MAX)] {
         let frame = frame(&one, first, &events(first.min(9), 1))?;
@@ -66,7 +66,7 @@ pub async fn p14_a_frame_that_does_not_follow_its_expected_number_is_rejected(su
 }
 
 /// P17, P20: a conflict carries both numbers; the journal and the store are as before.
-pub async fn p17_p20_a_conflict_carries_both_numbers_and_changes_nothing(subject: Subject) -> Check {
+pub(super) async fn p17_p20_a_conflict_carries_both_numbers_and_changes_nothing(subject: Subject) -> Check {
     let one = actor("one")?;
     subject.append(&one, 0, 3).await?;
     for expected in [0, 1, 2] {
@@ -86,7 +86,7 @@ pub async fn p17_p20_a_conflict_carries_both_numbers_and_changes_nothing(subject
 }
 
 /// P21: one winner, the others get a conflict, nobody hangs.
-pub async fn p21_of_concurrent_appends_at_one_number_exactly_one_wins(subject: Subject) -> Check {
+pub(super) async fn p21_of_concurrent_appends_at_one_number_exactly_one_wins(subject: Subject) -> Check {
     let one = actor("one")?;
     let mut rivals = Vec::new();
     for rival in 0..16 {
@@ -111,7 +111,7 @@ pub async fn p21_of_concurrent_appends_at_one_number_exactly_one_wins(subject: S
 }
 
 /// P23: the same append again is told the same, and stored once; also after others.
-pub async fn p23_a_repeated_append_succeeds_and_is_stored_once(subject: Subject) -> Check {
+pub(super) async fn p23_a_repeated_append_succeeds_and_is_stored_once(subject: Subject) -> Check {
     let one = actor("one")?;
     subject.append(&one, 0, 2).await?;
     ensure_eq!(subject.append(&one, 0, 2).await?, 2);
@@ -123,7 +123,7 @@ pub async fn p23_a_repeated_append_succeeds_and_is_stored_once(subject: Subject)
 }
 
 /// P23: the first one need not be acknowledged yet.
-pub async fn p23_a_repetition_of_a_queued_append_succeeds(subject: Subject) -> Check {
+pub(super) async fn p23_a_repetition_of_a_queued_append_succeeds(subject: Subject) -> Check {
     let one = actor("one")?;
     let first = subject.provider.append(turn(&one, 0, 2)?);
     let again = subject.provider.append(turn(&one, 0, 2)?);
@@ -133,7 +133,7 @@ pub async fn p23_a_repetition_of_a_queued_append_succeeds(subject: Subject) -> C
 }
 
 /// P26: many writers, many actors, every journal dense and its own.
-pub async fn p26_concurrent_appends_to_many_actors_stay_contiguous(subject: Subject) -> Check {
+pub(super) async fn p26_concurrent_appends_to_many_actors_stay_contiguous(subject: Subject) -> Check {
     let mut writers = Vec::new();
     for writer in 0..32 {
         let subject = subject.clone();
@@ -155,7 +155,7 @@ pub async fn p26_concurrent_appends_to_many_actors_stay_contiguous(subject: Subj
 }
 
 /// P27: pipelined appends of one actor are decided in the order of the calls, whatever order they are awaited in.
-pub async fn p27_appends_of_one_actor_are_acknowledged_in_order(subject: Subject) -> Check {
+pub(super) async fn p27_appends_of_one_actor_are_acknowledged_in_order(subject: Subject) -> Check {
     let one = actor("one")?;
     let mut pipelined = Vec::new();
     for expected in 0..100 {
@@ -178,7 +178,7 @@ pub async fn p27_appends_of_one_actor_are_acknowledged_in_order(subject: Subject
 }
 
 /// P30, P31: the limit itself is allowed, one byte more is refused and nothing is stored.
-pub async fn p30_p31_a_frame_over_the_limit_is_rejected_and_one_at_it_is_stored(subject: Subject) -> Check {
+pub(super) async fn p30_p31_a_frame_over_the_limit_is_rejected_and_one_at_it_is_stored(subject: Subject) -> Check {
     let one = actor("one")?;
     let empty = frame(&one, 1, &[(1, 0, Vec::new())])?.bytes().len();
     let room = subject.record_bytes_max - empty;
@@ -195,7 +195,7 @@ pub async fn p30_p31_a_frame_over_the_limit_is_rejected_and_one_at_it_is_stored(
 }
 
 /// P34: the head is never behind an append that was called before.
-pub async fn p34_the_head_waits_for_appends_queued_before_it(subject: Subject) -> Check {
+pub(super) async fn p34_the_head_waits_for_appends_queued_before_it(subject: Subject) -> Check {
     let one = actor("one")?;
     for expected in 0..50 {
         let append = subject.provider.append(turn(&one, expected, 1)?);

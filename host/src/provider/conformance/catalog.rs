@@ -7,7 +7,7 @@ use crate::provider::{StoreError, Wake};
 use crate::vocab::{Address, Kind, Sequence, Tenant, Timestamp};
 
 /// Put, replace, list by prefix, delete; the limit.
-pub async fn records_are_replaced_listed_by_prefix_and_deleted(subject: Subject) -> Check {
+pub(super) async fn records_are_replaced_listed_by_prefix_and_deleted(subject: Subject) -> Check {
     let provider = &subject.provider;
     for (key, value) in [("b/1", "old"), ("b/2", "two"), ("a", "a"), ("c", ""), ("b/1", "new"), ("b%", "%")] {
         provider.put_record(key, Bytes::from_static(value.as_bytes())).await?;
@@ -30,7 +30,7 @@ pub async fn records_are_replaced_listed_by_prefix_and_deleted(subject: Subject)
 }
 
 /// P107: by key, byte for byte, a page at a time, one kind of one tenant only.
-pub async fn p107_actors_are_listed_by_key_in_pages(subject: Subject) -> Check {
+pub(super) async fn p107_actors_are_listed_by_key_in_pages(subject: Subject) -> Check {
     let mut keys: Vec<String> = (0..25).map(|index| format!("k{index}")).collect();
     keys.extend(["%", "_", "k1%", "Z", "ä"].map(str::to_owned));
     for key in &keys {
@@ -61,7 +61,7 @@ pub async fn p107_actors_are_listed_by_key_in_pages(subject: Subject) -> Check {
 }
 
 /// The newest frame alone says when an actor must be woken.
-pub async fn wakes_follow_the_newest_frame(subject: Subject) -> Check {
+pub(super) async fn wakes_follow_the_newest_frame(subject: Subject) -> Check {
     let one = actor("one")?;
     for (expected, wake_at) in [(0, None), (1, Some(Timestamp(50))), (2, Some(Timestamp(40))), (3, None)] {
         let append = waking(&one, expected, wake_at)?;

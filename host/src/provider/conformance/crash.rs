@@ -29,7 +29,7 @@ struct Told {
 const KEYS: [&str; 2] = ["one", "two"];
 
 /// P97, P98: the power goes at every storage call, in several ways.
-pub async fn p97_p98_every_acknowledged_write_survives_a_power_cut_at_any_call(subject: Subject) -> Check {
+pub(super) async fn p97_p98_every_acknowledged_write_survives_a_power_cut_at_any_call(subject: Subject) -> Check {
     subject.place.after_power_cut(0).offered()?;
     if subject.place.durability() != crate::provider::Durability::Sync {
         everywhere(&subject, |ending| matches!(ending, Ending::PowerCut(_))).await?;
@@ -41,7 +41,7 @@ pub async fn p97_p98_every_acknowledged_write_survives_a_power_cut_at_any_call(s
 }
 
 /// A killed process: what was written is there, synced or not.
-pub async fn every_acknowledged_write_survives_a_kill_at_any_call(subject: Subject) -> Check {
+pub(super) async fn every_acknowledged_write_survives_a_kill_at_any_call(subject: Subject) -> Check {
     subject.place.after_kill().offered()?;
     everywhere(&subject, |ending| matches!(ending, Ending::Killed(_))).await?;
     match subject.place.durability() {
@@ -124,13 +124,13 @@ async fn one_step(subject: &Subject, told: &mut Told, step: u64) -> Result<bool,
             put
         }
         other => {
-            let index = usize::from(other % 2 == 1);
-            let address = if index == 0 { &zero } else { &one };
-            let (sent, count) = (told.heads[index].1, step % 3 + 1);
-            told.heads[index].1 = sent + count;
+            let (address, [even, odd]) = (if other % 2 == 1 { &one } else { &zero }, &mut told.heads);
+            let (acknowledged, last_sent) = if other % 2 == 1 { odd } else { even };
+            let (sent, count) = (*last_sent, step % 3 + 1);
+            *last_sent = sent + count;
             let stored = subject.try_append(turn(address, sent, count)?).await.is_ok();
             if stored {
-                told.heads[index].0 = sent + count;
+                *acknowledged = sent + count;
             }
             stored
         }

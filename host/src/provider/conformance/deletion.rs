@@ -15,7 +15,7 @@ async fn delete(subject: &Subject, key: &str, through: u64) -> Check {
 }
 
 /// P60 to P63: a prefix is hidden; the rest, the head and the numbering stay.
-pub async fn p60_to_p63_deleting_hides_a_prefix_and_nothing_else(subject: Subject) -> Check {
+pub(super) async fn p60_to_p63_deleting_hides_a_prefix_and_nothing_else(subject: Subject) -> Check {
     let one = actor("one")?;
     for turn in 0..4 {
         subject.append(&one, turn * 3, 3).await?;
@@ -32,7 +32,7 @@ pub async fn p60_to_p63_deleting_hides_a_prefix_and_nothing_else(subject: Subjec
 }
 
 /// P64: everything is gone, and the journal goes on where it was.
-pub async fn p64_deleting_beyond_the_head_does_not_block_appends(subject: Subject) -> Check {
+pub(super) async fn p64_deleting_beyond_the_head_does_not_block_appends(subject: Subject) -> Check {
     let one = actor("one")?;
     subject.append(&one, 0, 3).await?;
     delete(&subject, "one", u64::MAX).await?;
@@ -45,7 +45,7 @@ pub async fn p64_deleting_beyond_the_head_does_not_block_appends(subject: Subjec
 }
 
 /// P65, P66: no error and no effect, on this actor or another.
-pub async fn p65_p66_deleting_nothing_or_twice_is_harmless(subject: Subject) -> Check {
+pub(super) async fn p65_p66_deleting_nothing_or_twice_is_harmless(subject: Subject) -> Check {
     let (one, two) = (actor("one")?, actor("two")?);
     subject.append(&one, 0, 4).await?;
     subject.append(&two, 0, 4).await?;
@@ -62,7 +62,7 @@ pub async fn p65_p66_deleting_nothing_or_twice_is_harmless(subject: Subject) -> 
 }
 
 /// P67 to P70: windows that begin, end or lie inside what is deleted.
-pub async fn p67_to_p70_bounds_around_a_deleted_prefix(subject: Subject) -> Check {
+pub(super) async fn p67_to_p70_bounds_around_a_deleted_prefix(subject: Subject) -> Check {
     let one = actor("one")?;
     for turn in 0..5 {
         subject.append(&one, turn * 2, 2).await?;
@@ -75,7 +75,7 @@ pub async fn p67_to_p70_bounds_around_a_deleted_prefix(subject: Subject) -> Chec
 }
 
 /// P72: without a snapshot that covers it, only force deletes.
-pub async fn p72_uncovered_events_are_deleted_only_by_force(subject: Subject) -> Check {
+pub(super) async fn p72_uncovered_events_are_deleted_only_by_force(subject: Subject) -> Check {
     let one = actor("one")?;
     subject.append(&one, 0, 9).await?;
     let guarded =
@@ -94,7 +94,7 @@ pub async fn p72_uncovered_events_are_deleted_only_by_force(subject: Subject) ->
 }
 
 /// A reader in the middle of what is deleted says so.
-pub async fn a_deletion_that_overtakes_a_reader_is_an_error_and_no_hole(subject: Subject) -> Check {
+pub(super) async fn a_deletion_that_overtakes_a_reader_is_an_error_and_no_hole(subject: Subject) -> Check {
     let one = actor("one")?;
     for turn in 0..6 {
         subject.append(&one, turn, 1).await?;
@@ -126,7 +126,9 @@ impl Archive for Shelf {
 }
 
 /// P73: with an archive around it, the store deletes what the archive took, and nothing that it did not take.
-pub async fn p73_an_archive_sees_events_before_they_are_deleted_and_its_failure_keeps_them(subject: Subject) -> Check {
+pub(super) async fn p73_an_archive_sees_events_before_they_are_deleted_and_its_failure_keeps_them(
+    subject: Subject,
+) -> Check {
     let one = actor("one")?;
     for turn in 0..6 {
         subject.append(&one, turn * 2, 2).await?;
@@ -159,7 +161,7 @@ pub async fn p73_an_archive_sees_events_before_they_are_deleted_and_its_failure_
 }
 
 /// P75: after most of a store was deleted it takes less than half of the space.
-pub async fn p75_space_of_deleted_events_is_given_back(subject: Subject) -> Check {
+pub(super) async fn p75_space_of_deleted_events_is_given_back(subject: Subject) -> Check {
     let one = actor("one")?;
     let text = vec![b'.'; 10_000];
     for number in 1..=200 {

@@ -85,7 +85,7 @@ fn calm(subject: &Subject) -> Check {
 }
 
 /// P13, P28: whatever call fails and however, a turn is there whole or not at all, and what was called "not stored" is not.
-pub async fn p13_p28_a_turn_is_stored_whole_or_not_at_all_whatever_fails(subject: Subject) -> Check {
+pub(super) async fn p13_p28_a_turn_is_stored_whole_or_not_at_all_whatever_fails(subject: Subject) -> Check {
     let calls = calm_calls(&subject).await?;
     for (call, fault) in trials(calls) {
         let trial = failing(&subject, call, fault).await?;
@@ -126,7 +126,7 @@ async fn whole(subject: &Subject, head: u64) -> Check {
 }
 
 /// P20, P29: trouble of the storage is told as such, and what was stored before is there byte for byte.
-pub async fn p20_p29_a_failure_is_no_refusal_and_leaves_the_journal_as_it_was(subject: Subject) -> Check {
+pub(super) async fn p20_p29_a_failure_is_no_refusal_and_leaves_the_journal_as_it_was(subject: Subject) -> Check {
     let (one, two) = (actor("one")?, actor("two")?);
     let calls = calm_calls(&subject).await?;
     for (call, fault) in trials(calls) {
@@ -151,7 +151,7 @@ pub async fn p20_p29_a_failure_is_no_refusal_and_leaves_the_journal_as_it_was(su
 }
 
 /// P91: the error is told; what was saved before is there; the new one is there or not.
-pub async fn p91_a_snapshot_that_fails_leaves_the_earlier_ones(subject: Subject) -> Check {
+pub(super) async fn p91_a_snapshot_that_fails_leaves_the_earlier_ones(subject: Subject) -> Check {
     let one = actor("one")?;
     for (call, fault) in trials(6) {
         let trial = Subject::fresh(&subject.make).await?;
@@ -176,7 +176,7 @@ pub async fn p91_a_snapshot_that_fails_leaves_the_earlier_ones(subject: Subject)
 }
 
 /// A deletion that fails did what was asked or nothing, and never more.
-pub async fn a_deletion_that_fails_deletes_a_prefix_as_asked_or_nothing(subject: Subject) -> Check {
+pub(super) async fn a_deletion_that_fails_deletes_a_prefix_as_asked_or_nothing(subject: Subject) -> Check {
     let one = actor("one")?;
     for (call, fault) in trials(4) {
         let trial = Subject::fresh(&subject.make).await?;
@@ -196,7 +196,7 @@ pub async fn a_deletion_that_fails_deletes_a_prefix_as_asked_or_nothing(subject:
 }
 
 /// P100: after a failure the store refuses, or it works: what it acknowledges then survives what it promises to survive.
-pub async fn p100_what_is_acknowledged_after_a_failure_is_kept(subject: Subject) -> Check {
+pub(super) async fn p100_what_is_acknowledged_after_a_failure_is_kept(subject: Subject) -> Check {
     let calls = calm_calls(&subject).await?;
     for (call, fault) in trials(calls) {
         let trial = failing(&subject, call, fault).await?;
@@ -232,7 +232,7 @@ async fn kept_after_failure(trial: Subject) -> Check {
 }
 
 /// P106: nothing hangs after a failure, and opening the store again is all that is needed.
-pub async fn p106_a_store_that_failed_answers_at_once_and_works_after_reopening(subject: Subject) -> Check {
+pub(super) async fn p106_a_store_that_failed_answers_at_once_and_works_after_reopening(subject: Subject) -> Check {
     let calls = calm_calls(&subject).await?;
     for (call, fault) in trials(calls.min(8)) {
         let trial = failing(&subject, call, fault).await?;
@@ -258,7 +258,7 @@ pub async fn p106_a_store_that_failed_answers_at_once_and_works_after_reopening(
 }
 
 /// P101: certainly not stored; reading goes on; with space it works again, without being opened again.
-pub async fn p101_a_full_disk_refuses_and_works_again_after_space_returns(subject: Subject) -> Check {
+pub(super) async fn p101_a_full_disk_refuses_and_works_again_after_space_returns(subject: Subject) -> Check {
     let one = actor("one")?;
     tell(&subject, 0).await?;
     let faults = faults(&subject)?;
@@ -290,7 +290,7 @@ pub async fn p101_a_full_disk_refuses_and_works_again_after_space_returns(subjec
 }
 
 /// P56: what cannot be read is not "nothing".
-pub async fn p56_a_read_that_fails_is_an_error_and_not_the_end(subject: Subject) -> Check {
+pub(super) async fn p56_a_read_that_fails_is_an_error_and_not_the_end(subject: Subject) -> Check {
     let one = actor("one")?;
     for turn in 0..10 {
         subject.append(&one, turn, 1).await?;
@@ -318,7 +318,7 @@ pub async fn p56_a_read_that_fails_is_an_error_and_not_the_end(subject: Subject)
 }
 
 /// P55: one damaged bit stops the reader of that actor, by name and number, and nobody else.
-pub async fn p55_a_damaged_frame_is_an_error_that_names_actor_and_number(subject: Subject) -> Check {
+pub(super) async fn p55_a_damaged_frame_is_an_error_that_names_actor_and_number(subject: Subject) -> Check {
     let (one, two) = (actor("one")?, actor("two")?);
     for number in 1..=9 {
         subject.try_append(marked(&one, number, b"a damaged payload")?).await?;
@@ -342,7 +342,7 @@ pub async fn p55_a_damaged_frame_is_an_error_that_names_actor_and_number(subject
 }
 
 /// P90: the damaged one is an error; asked below its number, the store gives the one before.
-pub async fn p90_a_damaged_snapshot_is_an_error_and_the_older_one_can_be_loaded(subject: Subject) -> Check {
+pub(super) async fn p90_a_damaged_snapshot_is_an_error_and_the_older_one_can_be_loaded(subject: Subject) -> Check {
     let one = actor("one")?;
     subject.append(&one, 0, 9).await?;
     for (sequence, state) in [(2, "oldest state"), (4, "older state"), (6, "damaged state")] {

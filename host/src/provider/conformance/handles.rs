@@ -16,7 +16,7 @@ fn other_turn(address: &Arc<Address>, expected: u64) -> Result<Append, super::Fa
 }
 
 /// P10, P22: neither handle believes what it remembers more than what is stored.
-pub async fn p10_p22_two_handles_see_one_store_and_still_conflict(subject: Subject) -> Check {
+pub(super) async fn p10_p22_two_handles_see_one_store_and_still_conflict(subject: Subject) -> Check {
     let other = subject.sharing().await?;
     let one = actor("one")?;
     subject.append(&one, 0, 3).await?;
@@ -38,7 +38,7 @@ pub async fn p10_p22_two_handles_see_one_store_and_still_conflict(subject: Subje
 }
 
 /// P35: whoever decided on an older journal is refused at every place, until it reads what there is.
-pub async fn p35_a_writer_that_fell_behind_is_refused(subject: Subject) -> Check {
+pub(super) async fn p35_a_writer_that_fell_behind_is_refused(subject: Subject) -> Check {
     let one = actor("one")?;
     subject.append(&one, 0, 2).await?;
     // Two writers recover at 2; the newer one writes.
@@ -57,7 +57,7 @@ pub async fn p35_a_writer_that_fell_behind_is_refused(subject: Subject) -> Check
 }
 
 /// P103: a second handle is refused and harms nothing, or sees the same store and closes for itself.
-pub async fn p103_a_second_handle_sees_the_store_or_is_refused(subject: Subject) -> Check {
+pub(super) async fn p103_a_second_handle_sees_the_store_or_is_refused(subject: Subject) -> Check {
     let one = actor("one")?;
     subject.append(&one, 0, 1).await?;
     match subject.place.handles().offered()? {

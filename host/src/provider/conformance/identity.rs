@@ -8,7 +8,7 @@ use crate::provider::{Append, AppendError, Head, ReadRange, SnapshotMeta};
 use crate::vocab::{Address, Sequence, Timestamp};
 
 /// P1: an id that was never written has no events and the default head.
-pub async fn p1_replay_of_an_unknown_actor_is_empty_and_no_error(subject: Subject) -> Check {
+pub(super) async fn p1_replay_of_an_unknown_actor_is_empty_and_no_error(subject: Subject) -> Check {
     let unknown = actor("unknown")?.id();
     ensure_eq!(subject.all(unknown).await?, Vec::new());
     ensure_eq!(subject.provider.head(unknown).await?, Head::default());
@@ -16,7 +16,7 @@ pub async fn p1_replay_of_an_unknown_actor_is_empty_and_no_error(subject: Subjec
 }
 
 /// P2: an id that was never written has no snapshot.
-pub async fn p2_an_unknown_actor_has_no_snapshot(subject: Subject) -> Check {
+pub(super) async fn p2_an_unknown_actor_has_no_snapshot(subject: Subject) -> Check {
     let unknown = actor("unknown")?.id();
     ensure_eq!(subject.newest(unknown, u64::MAX).await?, None);
     ensure_eq!(subject.provider.list_snapshots(unknown).await?, Vec::new());
@@ -24,7 +24,7 @@ pub async fn p2_an_unknown_actor_has_no_snapshot(subject: Subject) -> Check {
 }
 
 /// P3: writing one actor changes nothing of another.
-pub async fn p3_events_and_snapshots_of_two_actors_are_independent(subject: Subject) -> Check {
+pub(super) async fn p3_events_and_snapshots_of_two_actors_are_independent(subject: Subject) -> Check {
     let (one, two) = (actor("one")?, actor("two")?);
     subject.append(&one, 0, 3).await?;
     subject.append(&two, 0, 1).await?;
@@ -36,7 +36,7 @@ pub async fn p3_events_and_snapshots_of_two_actors_are_independent(subject: Subj
 }
 
 /// P5: keys are compared byte for byte and mean nothing to the store.
-pub async fn p5_any_key_round_trips_and_stays_distinct(subject: Subject) -> Check {
+pub(super) async fn p5_any_key_round_trips_and_stays_distinct(subject: Subject) -> Check {
     let long = "k".repeat(1_024);
     let keys = ["../../etc", "a\0b", "%", "%25", "/", ":", "a/b", "Case", "case", "ключ", "é", "e\u{301}", &long];
     for (index, key) in (1..).zip(keys) {
@@ -57,7 +57,7 @@ pub async fn p5_any_key_round_trips_and_stays_distinct(subject: Subject) -> Chec
 }
 
 /// P5: a frame is stored only under its own actor's address.
-pub async fn p5_an_address_that_is_not_the_frames_is_refused(subject: Subject) -> Check {
+pub(super) async fn p5_an_address_that_is_not_the_frames_is_refused(subject: Subject) -> Check {
     let (one, two) = (actor("one")?, actor("two")?);
     for known in [false, true] {
         let foreign = Append { address: Arc::clone(&two), ..turn(&one, 0, 1)? };
@@ -72,7 +72,7 @@ pub async fn p5_an_address_that_is_not_the_frames_is_refused(subject: Subject) -
 }
 
 /// P6: events and snapshots are numbered alike and do not collide.
-pub async fn p6_an_event_and_a_snapshot_may_have_the_same_number(subject: Subject) -> Check {
+pub(super) async fn p6_an_event_and_a_snapshot_may_have_the_same_number(subject: Subject) -> Check {
     let one = actor("one")?;
     subject.append(&one, 0, 1).await?;
     subject.save(&one, 1, b"state").await?;
@@ -82,7 +82,7 @@ pub async fn p6_an_event_and_a_snapshot_may_have_the_same_number(subject: Subjec
 }
 
 /// P36: numbers and times that a double or 32 bits cannot hold come back as they were given.
-pub async fn p36_numbers_above_2_to_the_53_are_not_rounded(subject: Subject) -> Check {
+pub(super) async fn p36_numbers_above_2_to_the_53_are_not_rounded(subject: Subject) -> Check {
     let one = actor("one")?;
     for number in [(1 << 31) + 1, (1 << 32) + 1, (1 << 53) + 1, u64::MAX - 2] {
         match subject.try_append(turn(&one, number, 1)?).await {

@@ -7,7 +7,7 @@ use crate::provider::{Append, AppendError, DeleteGuard, ReadRange, StoreError, W
 use crate::vocab::{Sequence, Timestamp};
 
 /// P103: after closing, every call fails with the same error, and closing again does nothing.
-pub async fn p103_a_closed_store_refuses_everything_and_closes_twice(subject: Subject) -> Check {
+pub(super) async fn p103_a_closed_store_refuses_everything_and_closes_twice(subject: Subject) -> Check {
     let one = actor("one")?;
     let provider = &subject.provider;
     subject.append(&one, 0, 1).await?;
@@ -31,7 +31,7 @@ pub async fn p103_a_closed_store_refuses_everything_and_closes_twice(subject: Su
 }
 
 /// P25, P103: everything is the same, twice, and a repetition is still known as one.
-pub async fn p25_everything_is_there_after_close_and_open(subject: Subject) -> Check {
+pub(super) async fn p25_everything_is_there_after_close_and_open(subject: Subject) -> Check {
     let (one, two) = (actor("one")?, actor("two")?);
     for expected in [0, 3, 6] {
         subject.append(&one, expected, 3).await?;
@@ -65,8 +65,8 @@ pub async fn p25_everything_is_there_after_close_and_open(subject: Subject) -> C
 }
 
 /// P104: an older program leaves a newer store alone.
-pub async fn p104_a_store_of_a_newer_format_is_refused_untouched(subject: Subject) -> Check {
-    let newer = subject.place.from_the_future().offered()?;
+pub(super) async fn p104_a_store_of_a_newer_format_is_refused_untouched(subject: Subject) -> Check {
+    let newer = subject.place.of_a_newer_format().offered()?;
     let before = newer.fingerprint().offered()?;
     for _ in 0..2 {
         let refused = newer.open().await.map(|_| ());

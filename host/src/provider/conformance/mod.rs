@@ -5,28 +5,28 @@
 //! What a place declines is a gap with a reason. [`ITEMS`] says which checks show which promise, and which promises this
 //! contract does not make. `docs/conformance.md` is the manual.
 
-pub mod append;
+mod append;
 #[cfg(test)]
 mod broken;
-pub mod catalog;
-pub mod crash;
-pub mod deletion;
-pub mod faults;
-pub mod handles;
-pub mod identity;
+mod catalog;
+mod crash;
+mod deletion;
+mod faults;
+mod handles;
+mod identity;
 mod items;
 mod kit;
-pub mod life;
-pub mod model;
+mod life;
+mod model;
 mod place;
-pub mod replay;
+mod replay;
 mod run;
 #[cfg(test)]
 mod shipped;
-pub mod smoke;
-pub mod snapshots;
+mod smoke;
+mod snapshots;
 mod table;
-pub mod waiting;
+mod waiting;
 
 use futures_util::future::BoxFuture;
 

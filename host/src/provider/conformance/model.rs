@@ -132,7 +132,7 @@ struct Model {
 }
 
 /// P111: whatever is done in whatever order, the store and the model say the same.
-pub async fn p111_random_histories_agree_with_a_model(subject: Subject) -> Check {
+pub(super) async fn p111_random_histories_agree_with_a_model(subject: Subject) -> Check {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
     let seed: u64 = number("GREENROOM_CONFORMANCE_SEED").unwrap_or(1);
     let cases = number("GREENROOM_CONFORMANCE_CASES").and_then(|cases| u32::try_from(cases).ok()).unwrap_or(CASES);

@@ -83,7 +83,7 @@ pub trait Place: Send + Sync + 'static {
     }
 
     /// The place with a store in it whose format is newer than this program knows.
-    fn from_the_future(&self) -> Offer<Box<dyn Place>> {
+    fn of_a_newer_format(&self) -> Offer<Box<dyn Place>> {
         Offer::Declined("the tests of this provider cannot make a store of a newer format")
     }
 

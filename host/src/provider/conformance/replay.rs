@@ -5,7 +5,7 @@ use crate::provider::ReadRange;
 use crate::vocab::Sequence;
 
 /// P38 to P46: every pair of bounds around frames of different lengths.
-pub async fn p38_to_p46_bounds_are_inclusive_and_without_a_sentinel(subject: Subject) -> Check {
+pub(super) async fn p38_to_p46_bounds_are_inclusive_and_without_a_sentinel(subject: Subject) -> Check {
     let one = actor("one")?;
     for (expected, count) in [(0, 1), (1, 3), (4, 2), (6, 4)] {
         subject.append(&one, expected, count).await?;
@@ -24,7 +24,7 @@ pub async fn p38_to_p46_bounds_are_inclusive_and_without_a_sentinel(subject: Sub
 }
 
 /// P47: after the last batch there is none, however often one asks.
-pub async fn p47_the_end_is_told_once_and_for_ever(subject: Subject) -> Check {
+pub(super) async fn p47_the_end_is_told_once_and_for_ever(subject: Subject) -> Check {
     let one = actor("one")?;
     subject.append(&one, 0, 2).await?;
     let range = ReadRange { from: Sequence::FIRST, through: Sequence::MAX, batch_bytes: 1 };
@@ -37,7 +37,7 @@ pub async fn p47_the_end_is_told_once_and_for_ever(subject: Subject) -> Check {
 }
 
 /// P48: the batch size changes nothing.
-pub async fn p48_two_replays_are_identical_whatever_the_batch_size(subject: Subject) -> Check {
+pub(super) async fn p48_two_replays_are_identical_whatever_the_batch_size(subject: Subject) -> Check {
     let one = actor("one")?;
     for turn in 0..200 {
         subject.append(&one, turn * 3, 3).await?;
@@ -50,7 +50,7 @@ pub async fn p48_two_replays_are_identical_whatever_the_batch_size(subject: Subj
 }
 
 /// P49, P50: a batch has at least one frame, and no more than asked for otherwise.
-pub async fn p49_p50_a_batch_is_about_as_large_as_asked_for(subject: Subject) -> Check {
+pub(super) async fn p49_p50_a_batch_is_about_as_large_as_asked_for(subject: Subject) -> Check {
     let one = actor("one")?;
     for turn in 0..100 {
         subject.append(&one, turn, 1).await?;
@@ -70,7 +70,7 @@ pub async fn p49_p50_a_batch_is_about_as_large_as_asked_for(subject: Subject) ->
 }
 
 /// P53: a reader beside a writer sees 1, 2, 3 and so on, and ends somewhere.
-pub async fn p53_a_reader_during_appends_sees_a_prefix_without_a_hole(subject: Subject) -> Check {
+pub(super) async fn p53_a_reader_during_appends_sees_a_prefix_without_a_hole(subject: Subject) -> Check {
     let one = actor("one")?;
     let writer = {
         let (subject, one) = (subject.clone(), one.clone());
@@ -95,7 +95,7 @@ pub async fn p53_a_reader_during_appends_sees_a_prefix_without_a_hole(subject: S
 }
 
 /// P49: a million events pass through in batches that stay small.
-pub async fn p49_a_million_events_are_read_in_bounded_batches(subject: Subject) -> Check {
+pub(super) async fn p49_a_million_events_are_read_in_bounded_batches(subject: Subject) -> Check {
     const EVENTS: u64 = 1_000_000;
     const OF_A_TURN: u64 = 5_000;
     let batch_bytes = 400_000;
@@ -119,7 +119,7 @@ pub async fn p49_a_million_events_are_read_in_bounded_batches(subject: Subject) 
 }
 
 /// P50: what is appended while a reader rests is read in its turn: the reader had not been to the end before.
-pub async fn p50_nothing_is_read_ahead_of_what_is_asked_for(subject: Subject) -> Check {
+pub(super) async fn p50_nothing_is_read_ahead_of_what_is_asked_for(subject: Subject) -> Check {
     let one = actor("one")?;
     for turn in 0..40 {
         subject.append(&one, turn, 1).await?;
@@ -139,7 +139,7 @@ pub async fn p50_nothing_is_read_ahead_of_what_is_asked_for(subject: Subject) ->
 }
 
 /// P51: a prefix that is deleted, a bound in the middle, batches of one: each call brings something or the end.
-pub async fn p51_empty_ranges_of_deletions_do_not_stall_a_bounded_read(subject: Subject) -> Check {
+pub(super) async fn p51_empty_ranges_of_deletions_do_not_stall_a_bounded_read(subject: Subject) -> Check {
     let one = actor("one")?;
     for turn in 0..60 {
         subject.append(&one, turn, 1).await?;
@@ -160,7 +160,7 @@ pub async fn p51_empty_ranges_of_deletions_do_not_stall_a_bounded_read(subject: 
 }
 
 /// P52: readers that are dropped, at rest or in the middle of a call, keep nobody from reading, writing and closing.
-pub async fn p52_abandoned_reads_take_nothing_with_them(subject: Subject) -> Check {
+pub(super) async fn p52_abandoned_reads_take_nothing_with_them(subject: Subject) -> Check {
     let one = actor("one")?;
     for turn in 0..10 {
         subject.append(&one, turn, 1).await?;

@@ -9,7 +9,7 @@ const APPENDS: u64 = 10_000;
 const PIPELINE: u64 = 1_000;
 
 /// P112: all of them, in order, also after the store was opened again.
-pub async fn p112_ten_thousand_one_by_one_pipelined_and_recovered(subject: Subject) -> Check {
+pub(super) async fn p112_ten_thousand_one_by_one_pipelined_and_recovered(subject: Subject) -> Check {
     let (one, two) = (actor("one")?, actor("two")?);
     for expected in 0..APPENDS {
         ensure_eq!(subject.append(&one, expected, 1).await?, expected + 1);

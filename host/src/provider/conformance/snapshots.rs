@@ -5,7 +5,7 @@ use crate::provider::StoreError;
 use crate::vocab::Sequence;
 
 /// P77 to P81: the highest number at or below the bound, whatever the order of saving.
-pub async fn p77_to_p81_the_newest_at_or_below_a_number_is_loaded(subject: Subject) -> Check {
+pub(super) async fn p77_to_p81_the_newest_at_or_below_a_number_is_loaded(subject: Subject) -> Check {
     let one = actor("one")?;
     subject.append(&one, 0, 10).await?;
     for sequence in [6, 2, 9] {
@@ -21,7 +21,7 @@ pub async fn p77_to_p81_the_newest_at_or_below_a_number_is_loaded(subject: Subje
 }
 
 /// P82: one number, one snapshot: the last one saved.
-pub async fn p82_saving_at_the_same_number_replaces(subject: Subject) -> Check {
+pub(super) async fn p82_saving_at_the_same_number_replaces(subject: Subject) -> Check {
     let one = actor("one")?;
     subject.append(&one, 0, 2).await?;
     subject.save(&one, 2, b"old").await?;
@@ -32,7 +32,7 @@ pub async fn p82_saving_at_the_same_number_replaces(subject: Subject) -> Check {
 }
 
 /// P83, P85: deleting one leaves the others; deleting what is not there does nothing.
-pub async fn p83_p85_deleting_one_makes_the_previous_the_newest(subject: Subject) -> Check {
+pub(super) async fn p83_p85_deleting_one_makes_the_previous_the_newest(subject: Subject) -> Check {
     let one = actor("one")?;
     subject.append(&one, 0, 5).await?;
     subject.save(&one, 2, b"two").await?;
@@ -49,7 +49,7 @@ pub async fn p83_p85_deleting_one_makes_the_previous_the_newest(subject: Subject
 }
 
 /// P86, P88: from nothing to the limit, every byte value; one byte more is refused, and the old one stays.
-pub async fn p86_p88_sizes_and_bytes_round_trip_up_to_the_limit(subject: Subject) -> Check {
+pub(super) async fn p86_p88_sizes_and_bytes_round_trip_up_to_the_limit(subject: Subject) -> Check {
     let one = actor("one")?;
     subject.append(&one, 0, 1).await?;
     let every_byte = |bytes: usize| (0..=u8::MAX).cycle().take(bytes).collect::<Vec<u8>>();
@@ -66,7 +66,7 @@ pub async fn p86_p88_sizes_and_bytes_round_trip_up_to_the_limit(subject: Subject
 }
 
 /// P87: everything about a snapshot comes back.
-pub async fn p87_what_a_snapshot_says_of_itself_round_trips(subject: Subject) -> Check {
+pub(super) async fn p87_what_a_snapshot_says_of_itself_round_trips(subject: Subject) -> Check {
     let one = actor("one")?;
     subject.append(&one, 0, 3).await?;
     let mut saved = snapshot(&one, 3, b"state");
@@ -78,7 +78,7 @@ pub async fn p87_what_a_snapshot_says_of_itself_round_trips(subject: Subject) ->
 }
 
 /// P93: no snapshot of events that are not stored.
-pub async fn p93_a_snapshot_ahead_of_its_journal_is_refused(subject: Subject) -> Check {
+pub(super) async fn p93_a_snapshot_ahead_of_its_journal_is_refused(subject: Subject) -> Check {
     let one = actor("one")?;
     for head in [0, 2] {
         if head > 0 {

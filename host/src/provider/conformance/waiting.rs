@@ -26,7 +26,7 @@ fn hold(subject: &Subject) -> Result<Held<'_>, Failure> {
 }
 
 /// P34: while its write waits, an append is not acknowledged, not read, and not passed over by the head.
-pub async fn p34_nothing_is_visible_or_acknowledged_before_it_is_stored(subject: Subject) -> Check {
+pub(super) async fn p34_nothing_is_visible_or_acknowledged_before_it_is_stored(subject: Subject) -> Check {
     let one = actor("one")?;
     subject.append(&one, 0, 2).await?;
     let held = hold(&subject)?;
@@ -44,7 +44,7 @@ pub async fn p34_nothing_is_visible_or_acknowledged_before_it_is_stored(subject:
 }
 
 /// P33, P52: giving up on an append takes nothing back; a later read tells what became of it.
-pub async fn p33_p52_an_append_that_nobody_waits_for_is_stored_all_the_same(subject: Subject) -> Check {
+pub(super) async fn p33_p52_an_append_that_nobody_waits_for_is_stored_all_the_same(subject: Subject) -> Check {
     let one = actor("one")?;
     {
         // Where storage can be made to wait, the caller gives up in the middle; otherwise at once.
@@ -60,7 +60,7 @@ pub async fn p33_p52_an_append_that_nobody_waits_for_is_stored_all_the_same(subj
 }
 
 /// P96: a load beside a save sees it whole or not at all, and surely once the save is acknowledged.
-pub async fn p96_a_snapshot_is_seen_once_it_is_saved_and_not_before(subject: Subject) -> Check {
+pub(super) async fn p96_a_snapshot_is_seen_once_it_is_saved_and_not_before(subject: Subject) -> Check {
     let one = actor("one")?;
     subject.append(&one, 0, 60).await?;
     if let Offer::Offered(faults) = subject.place.faults()

@@ -75,7 +75,7 @@ impl Place for MemoryPlace {
         ready(Offer::Offered(used)).boxed()
     }
 
-    fn from_the_future(&self) -> Offer<Box<dyn Place>> {
+    fn of_a_newer_format(&self) -> Offer<Box<dyn Place>> {
         Offer::Declined("nothing is kept from one version of the program to the next: there is no format")
     }
 }

@@ -64,10 +64,10 @@ impl Place for BrokenPlace {
         .boxed()
     }
 
-    fn from_the_future(&self) -> Offer<Box<dyn Place>> {
+    fn of_a_newer_format(&self) -> Offer<Box<dyn Place>> {
         match self.defect {
             Defect::OpensTheFuture => Offer::Offered(Box::new(Self::new(self.defect))),
-            _ => self.memory.from_the_future(),
+            _ => self.memory.of_a_newer_format(),
         }
     }
 

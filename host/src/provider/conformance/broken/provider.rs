@@ -122,7 +122,7 @@ impl EventStore for BrokenProvider {
         match self.defect {
             Defect::StoresOnlyWhenWaitedFor => async move { inner.append(append).await }.boxed(),
             Defect::TellsOutOfOrder => {
-                let pause = Duration::from_millis(if append.expected.0 % 2 == 0 { 50 } else { 0 });
+                let pause = Duration::from_millis(if append.expected.0.is_multiple_of(2) { 50 } else { 0 });
                 let result = inner.append(append);
                 async move {
                     tokio::time::sleep(pause).await;

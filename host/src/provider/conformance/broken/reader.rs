@@ -39,7 +39,7 @@ impl BrokenReader {
             return Err(StoreError::Io { operation: "read", place: "memory".to_owned(), reason });
         }
         match self.defect {
-            Defect::ReadsAhead => return self.from_ahead().await,
+            Defect::ReadsAhead => return self.next_of_ahead().await,
             Defect::EmptyBatches if first_call => return Ok(Some(Vec::new())),
             _ => {}
         }
@@ -52,7 +52,7 @@ impl BrokenReader {
         Ok(Some(self.alter(frames).await?).filter(|frames| !frames.is_empty()))
     }
 
-    async fn from_ahead(&mut self) -> Result<Option<Vec<Frame>>, StoreError> {
+    async fn next_of_ahead(&mut self) -> Result<Option<Vec<Frame>>, StoreError> {
         if self.ahead.is_none() {
             let mut all = Vec::new();
             while let Some(frames) = self.inner.next().await? {
@@ -82,7 +82,7 @@ impl BrokenReader {
             }
             Defect::LargeBatchesLackOne if frames.len() > 1 => _ = frames.pop(),
             Defect::HolesInLongJournals => {
-                frames.retain(|frame| frame.header().first.0 % 64 != 1 || frame.header().first.0 < 64)
+                frames.retain(|frame| frame.header().first.0 % 64 != 1 || frame.header().first.0 < 64);
             }
             Defect::Reorders if frames.len() > 1 => frames.reverse(),
             Defect::ForgetsTheTime => {

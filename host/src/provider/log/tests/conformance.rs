@@ -47,7 +47,7 @@ fn forgetful(durability: Durability) -> LogSettings {
 pub(crate) struct SimPlace {
     disk: SimDisk,
     trouble: Arc<Trouble>,
-    durability: Durability,
+    kept: Durability,
     settings: fn(Durability) -> LogSettings,
     /// What the place claims; another one than the store's in tests of the kit.
     claimed: Durability,
@@ -119,7 +119,7 @@ impl SimPlace {
         Self {
             disk: SimDisk::new(),
             trouble: Arc::default(),
-            durability,
+            kept: durability,
             settings,
             claimed: durability,
             opened: Opened::default(),
@@ -150,16 +150,16 @@ impl SimPlace {
     }
 
     fn left(&self, disk: SimDisk) -> Offer<Box<dyn Place>> {
-        let (durability, settings, claimed) = (self.durability, self.settings, self.claimed);
+        let (kept, settings, claimed) = (self.kept, self.settings, self.claimed);
         let (trouble, opened) = (Arc::default(), Opened::default());
-        Offer::Offered(Box::new(Self { disk, trouble, durability, settings, claimed, opened }))
+        Offer::Offered(Box::new(Self { disk, trouble, kept, settings, claimed, opened }))
     }
 }
 
 impl Place for SimPlace {
     fn open(&self) -> BoxFuture<'_, Result<SharedProvider, StoreError>> {
         let disk = FaultyDisk { disk: self.disk.clone(), trouble: Arc::clone(&self.trouble) };
-        let opened = LogProvider::open_on(Arc::new(disk), (self.settings)(self.durability));
+        let opened = LogProvider::open_on(Arc::new(disk), (self.settings)(self.kept));
         ready(opened.map(|provider| self.opened.remember(provider))).boxed()
     }
 
@@ -197,9 +197,9 @@ impl Place for SimPlace {
         .boxed()
     }
 
-    fn from_the_future(&self) -> Offer<Box<dyn Place>> {
+    fn of_a_newer_format(&self) -> Offer<Box<dyn Place>> {
         let newer = SimDisk::new();
-        drop(LogProvider::open_on(Arc::new(newer.clone()), settings(self.durability)));
+        drop(LogProvider::open_on(Arc::new(newer.clone()), settings(self.kept)));
         let name = segment::name(1);
         let Some(mut content) = newer.content(&name) else { return Offer::Declined("there is no first segment") };
         content[8..12].copy_from_slice(&u32::MAX.to_le_bytes());
@@ -428,7 +428,7 @@ impl Place for FilesPlace {
         .boxed()
     }
 
-    fn from_the_future(&self) -> Offer<Box<dyn Place>> {
+    fn of_a_newer_format(&self) -> Offer<Box<dyn Place>> {
         Offer::Declined("the store of a newer format is made on the simulated disk, which the same code opens")
     }
 }
