@@ -85,7 +85,6 @@ fn large_store(bench: &Bench) -> Result<&TempDir> {
     bench.large_store.get().context("the store was built")
 }
 
-#[expect(clippy::disallowed_methods, reason = "loses the index on purpose, as an operator might")]
 fn remove_index(dir: &Path) -> Result<()> {
     std::fs::remove_dir_all(dir.join(INDEX)).context("removing the index")
 }

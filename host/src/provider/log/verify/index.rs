@@ -3,10 +3,10 @@
 //! Both sides go on while it looks. So the index is taken at one moment, before the walk; what the log says up to the place that
 //! this index covers must be in it, and nothing in it may go beyond what the log says at the end of the walk.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map};
 use std::io;
 
-use super::layout::{self, FRAME_HEADER_BYTES, RECORD_HEADER_BYTES};
+use super::layout::{self, BATCH_HEADER_BYTES, BATCH_HEADER_LENGTH, FRAME_HEADER_BYTES, RECORD_HEADER_BYTES};
 use super::ranges::Place;
 use super::segments::Walk;
 use super::teller::{End, at, of};
@@ -28,7 +28,6 @@ const TOLD_MAX: usize = 64;
 const ALIVE_EVERY_ENTRIES: u64 = 4_096;
 /// What a snapshot record says before the state.
 const SNAPSHOT_HEAD_BYTES: usize = 48;
-const BATCH_HEADER_BYTES: u64 = 48;
 
 /// Why the comparison ends early.
 enum Stop {
@@ -188,7 +187,7 @@ fn covered(walk: &Walk<'_>, view: &dyn IndexView) -> io::Result<Option<Place>> {
         return Ok(Some(Place::default()));
     }
     let Ok(file) = walk.view.open(&segment::name(position.segment)) else { return Ok(None) };
-    let mut header = [0; BATCH_HEADER_BYTES as usize];
+    let mut header = [0; BATCH_HEADER_LENGTH];
     if file.read_at(position.at, &mut header).is_err() {
         return Ok(None);
     }
@@ -421,9 +420,9 @@ impl Comparison {
         if self.files.len() >= OPEN_FILES_MAX && !self.files.contains_key(&place.segment) {
             self.files.clear();
         }
-        if !self.files.contains_key(&place.segment) {
+        if let hash_map::Entry::Vacant(vacant) = self.files.entry(place.segment) {
             match walk.view.open(&segment::name(place.segment)) {
-                Ok(file) => _ = self.files.insert(place.segment, file),
+                Ok(file) => _ = vacant.insert(file),
                 Err(error) if error.kind() == io::ErrorKind::NotFound && walk.is_live() => return Ok(false),
                 // Zeros are nothing that an entry points at.
                 Err(_) => return Ok(true),

@@ -33,7 +33,7 @@ fn entries(disk: &SimDisk, table: Table) -> Vec<Entry> {
 }
 
 /// Removes an entry, puts another one in, or both; and puts it right again when the look is over.
-fn told(disk: &SimDisk, table: Table, was: &Entry, lie: Option<Entry>) -> Vec<Finding> {
+fn told(disk: &SimDisk, table: Table, was: &Entry, lie: Option<&Entry>) -> Vec<Finding> {
     let store = disk.open_index(MEMORY).expect("an index");
     let mut batch = IndexBatch::default();
     batch.remove(table, was.0.clone());
@@ -112,7 +112,7 @@ async fn every_changed_byte_of_an_entry_is_told() {
             for byte in (0..entry.1.len()).filter(|byte| !is_hint(table, *byte)) {
                 let mut lie = entry.clone();
                 lie.1[byte] ^= 1;
-                let findings = told(&disk, table, &entry, Some(lie));
+                let findings = told(&disk, table, &entry, Some(&lie));
                 assert!(!findings.is_empty() && are_of_the_index(&findings), "{table:?} byte {byte} of {entry:?}");
             }
         }
