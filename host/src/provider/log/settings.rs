@@ -40,7 +40,7 @@ pub struct LogSettings {
     /// Actors that are kept in memory because they were used lately; the index holds all of them.
     pub resident_actors: usize,
     /// Changes (frames, snapshots, deletions) after which the index is written; what is not written is in memory, and is
-    /// read again after a crash. The committer waits when four times as many wait.
+    /// read again after a crash. The committer waits when twice as many wait.
     pub checkpoint_changes: usize,
     /// Bytes of log after which the index is written: how much is read again after a crash.
     pub checkpoint_bytes: u64,

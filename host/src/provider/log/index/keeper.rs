@@ -10,7 +10,7 @@ use super::checkpoint::checkpoint;
 
 /// When so many times the changes of one checkpoint wait, the committer waits too: what is not in the index store yet is
 /// in memory.
-const CHANGES_WAITING: usize = 4;
+const CHANGES_WAITING: usize = 2;
 
 /// Whether a checkpoint should be made.
 pub(in super::super) fn is_due(index: &Index, settings: &LogSettings) -> bool {
