@@ -1,6 +1,6 @@
 //! Reading the log from where the index ends: what is sound, where it ends, and whether the end is a torn tail.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 
@@ -86,6 +86,7 @@ impl Scan {
     ) -> Result<usize, ScanFailure> {
         // Everything in the segments before was synced before this one was begun.
         self.unvouched.clear();
+        self.know_all(segment, at).map_err(ScanFailure::Index)?;
         loop {
             let expected = self.last_batch + 1;
             let rest = segment.bytes.get(at..).unwrap_or_default();
@@ -144,6 +145,28 @@ impl Scan {
         if records != header.records {
             let reason = format!("the batch has {records} records and speaks of {}", header.records);
             return Err(place_error(segment, payload_at, reason).into());
+        }
+        Ok(())
+    }
+
+    /// Brings into memory what the index store knows of the actors of a segment, in its own order: one by one in the
+    /// order of the log takes several times as long. Those beyond what memory is to hold come one by one.
+    fn know_all(&mut self, segment: SegmentBytes<'_>, mut at: usize) -> io::Result<()> {
+        let mut actors = BTreeSet::new();
+        if self.index.generation == 0 {
+            return Ok(());
+        }
+        while let Ok((header, payload)) = batch::decode(segment.bytes.get(at..).unwrap_or_default(), segment.header.tag)
+        {
+            let records = record::walk(payload).map_while(Result::ok);
+            actors.extend(records.filter_map(|raw| replay::actor_of(&raw).ok().flatten()));
+            at += header.batch_bytes();
+        }
+        let view = self.store.view();
+        for actor in actors.into_iter().take(self.index.bound()) {
+            if !self.index.knows(actor) {
+                self.index.insert_loaded(actor, load::actor(&*view, actor)?);
+            }
         }
         Ok(())
     }

@@ -75,7 +75,7 @@ impl Default for LogSettings {
             concurrent_reads: 16,
             maintain: true,
             resident_actors: 65_536,
-            checkpoint_changes: 32_768,
+            checkpoint_changes: 16_384,
             checkpoint_bytes: /* 64 MiB */ 64 * 1_024 * 1_024,
             checkpoint_every_ms: 30_000,
             index_cache_bytes: /* 16 MiB */ 16 * 1_024 * 1_024,

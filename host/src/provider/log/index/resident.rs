@@ -79,6 +79,11 @@ impl Index {
         Self { bound: bound.max(RESIDENT_MIN), ..Self::default() }
     }
 
+    /// How many actors may be in memory only because they were used.
+    pub(in super::super) const fn bound(&self) -> usize {
+        self.bound
+    }
+
     /// Whether memory says all there is to say about an actor: that it is as in `actors`, or does not exist.
     pub(in super::super) fn knows(&self, actor: ActorId) -> bool {
         self.actors.contains_key(&actor) || self.absent.contains(&actor)
