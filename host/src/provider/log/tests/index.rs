@@ -165,7 +165,7 @@ async fn an_index_that_cannot_be_written_ends_in_refused_writes_before_memory_is
     };
     assert!(matches!(refused, AppendError::Failed(StoreError::Poisoned { .. })), "{refused:?}");
     // The introduction of the actor is a change, too.
-    assert!((159..400).contains(&stored), "{stored}");
+    assert!((79..250).contains(&stored), "{stored}");
     assert!(log.read(actor(0).id(), ALL).next().await.is_ok(), "reading goes on");
     drop(log);
     let log = open(&disk.after_kill());
