@@ -6,14 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map};
 use std::io;
 
-use super::layout::{self, BATCH_HEADER_BYTES, BATCH_HEADER_LENGTH, FRAME_HEADER_BYTES, RECORD_HEADER_BYTES};
+use super::covered::covered;
+use super::layout::{self, FRAME_HEADER_BYTES, RECORD_HEADER_BYTES};
 use super::ranges::Place;
 use super::segments::Walk;
 use super::teller::{End, at, of};
 use super::view::{IndexLook, ViewFile};
 use crate::frame::FrameHeader;
 use crate::provider::log::disk::{Direction, Entry, IndexView, Table};
-use crate::provider::log::index::{ActorEntry, FrameEntry, Place as Pointer, SnapshotEntry, load, table};
+use crate::provider::log::index::{ActorEntry, FrameEntry, Place as Pointer, SnapshotEntry, table};
 use crate::provider::log::segment;
 use crate::provider::{Finding, FindingKind};
 use crate::vocab::{ActorId, Sequence};
@@ -174,29 +175,6 @@ impl Walk<'_> {
             Err(Stop::Unreadable(error)) => self.unreadable_index(&error),
         }
     }
-}
-
-/// Where that ends what the index covers; `None`: the batch that it names is not in the log.
-fn covered(walk: &Walk<'_>, view: &dyn IndexView) -> io::Result<Option<Place>> {
-    let Some((_, meta)) = load::meta(view)? else { return Ok(None) };
-    if walk.tag != Some(meta.tag) {
-        return Ok(None);
-    }
-    let position = meta.covered;
-    if position.batch == 0 {
-        return Ok(Some(Place::default()));
-    }
-    let Ok(file) = walk.view.open(&segment::name(position.segment)) else { return Ok(None) };
-    let mut header = [0; BATCH_HEADER_LENGTH];
-    if file.read_at(position.at, &mut header).is_err() {
-        return Ok(None);
-    }
-    let is_it = layout::u64_at(&header, 16) == Some(position.batch)
-        && layout::u32_at(&header, 40) == Some(position.checksum)
-        && layout::u64_at(&header, 8) == walk.tag;
-    let bytes = layout::u32_at(&header, 32).filter(|_| is_it);
-    Ok(bytes
-        .map(|bytes| Place { segment: position.segment, offset: position.at + BATCH_HEADER_BYTES + u64::from(bytes) }))
 }
 
 impl Comparison {

@@ -10,6 +10,7 @@
 //! and a few bytes for each segment.
 
 mod batches;
+mod covered;
 mod index;
 mod journals;
 mod judge;
