@@ -8,6 +8,7 @@ use super::live::Exit;
 use super::mail::Envelope;
 use super::snapshotting::SnapshotAsker;
 use crate::decide::TurnSize;
+use crate::sandbox::GuestFailure;
 
 /// The pause before the recovery after a second lost append in a row; it doubles with every further one.
 const LOST_PAUSE: Duration = Duration::from_millis(10);
@@ -26,6 +27,8 @@ pub(super) struct Backlog {
     pub(super) askers: Vec<SnapshotAsker>,
     /// The guest died of a snapshot: until then no policy asks for another one.
     pub(super) no_snapshot_before: Option<Instant>,
+    /// The tenant's quota that a turn would have passed: the actor leaves for a while.
+    pub(super) over_quota: Option<GuestFailure>,
     /// Appends that were not stored since the last one that was.
     pub(super) lost_in_a_row: u32,
     /// What this actor's commands cost, learned: a turn that ran out of time is not made as large again.
@@ -41,6 +44,7 @@ impl Backlog {
             changes: Vec::new(),
             askers: Vec::new(),
             no_snapshot_before: None,
+            over_quota: None,
             lost_in_a_row: 0,
             turn_size,
         }

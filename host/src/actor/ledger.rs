@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use crate::frame::codec::{self, CodecError};
-use crate::vocab::{Limits, Sequence, Timestamp};
+use crate::vocab::{Limit, Limits, Sequence, Timestamp};
 
 /// A time in the past that means "as soon as possible"; zero is taken for "never" in the frame header.
 const AT_ONCE: Timestamp = Timestamp(1);
@@ -145,8 +145,9 @@ impl Ledger {
         self.keys.get(key)
     }
 
-    /// Remembers the keys of a turn and forgets the oldest beyond the limits.
-    pub(crate) fn apply_keys(&mut self, records: Vec<KeyRecord>, limits: &Limits) {
+    /// Remembers the keys of a turn and forgets the oldest beyond the limits; tells which limit made it forget some.
+    pub(crate) fn apply_keys(&mut self, records: Vec<KeyRecord>, limits: &Limits) -> Option<Limit> {
+        let mut hit = None;
         for record in records {
             self.reply_bytes = self.reply_bytes.saturating_add(length(&record.reply));
             self.age.push_back(record.key.clone());
@@ -155,14 +156,20 @@ impl Ledger {
                 self.age.iter().position(|key| *key == old.key).map(|at| self.age.remove(at));
             }
         }
-        while self.keys.len() > usize_of(limits.idempotency_keys)
-            || self.reply_bytes > u64::from(limits.idempotency_bytes)
-        {
+        loop {
+            if self.keys.len() > usize_of(limits.idempotency_keys) {
+                hit = Some(Limit::IdempotencyKeys);
+            } else if self.reply_bytes > u64::from(limits.idempotency_bytes) {
+                hit = Some(Limit::IdempotencyBytes);
+            } else {
+                break;
+            }
             let Some(oldest) = self.age.pop_front() else { break };
             if let Some(record) = self.keys.remove(&oldest) {
                 self.reply_bytes = self.reply_bytes.saturating_sub(length(&record.reply));
             }
         }
+        hit
     }
 
     /// Takes the changes of the frame whose first event is `first`.
@@ -309,7 +316,8 @@ mod tests {
     fn the_oldest_keys_are_forgotten_first() {
         let limits = Limits { idempotency_keys: 2, ..Limits::default() };
         let mut ledger = Ledger::default();
-        ledger.apply_keys(vec![record("a", b""), record("b", b""), record("c", b"")], &limits);
+        assert_eq!(ledger.apply_keys(vec![record("a", b""), record("b", b"")], &limits), None);
+        assert_eq!(ledger.apply_keys(vec![record("c", b"")], &limits), Some(Limit::IdempotencyKeys));
         assert!(ledger.key("a").is_none());
         assert!(ledger.key("b").is_some() && ledger.key("c").is_some());
     }
@@ -318,9 +326,10 @@ mod tests {
     fn remembered_replies_are_bounded_in_bytes() {
         let limits = Limits { idempotency_bytes: 10, ..Limits::default() };
         let mut ledger = Ledger::default();
-        ledger.apply_keys(vec![record("a", &[0; 6]), record("b", &[0; 6])], &limits);
+        assert_eq!(ledger.apply_keys(vec![record("a", &[0; 6]), record("z", &[0; 4])], &limits), None);
+        assert_eq!(ledger.apply_keys(vec![record("b", &[0; 6])], &limits), Some(Limit::IdempotencyBytes));
         assert!(ledger.key("a").is_none() && ledger.key("b").is_some());
-        assert_eq!(ledger.reply_bytes, 6);
+        assert_eq!(ledger.reply_bytes, 10);
     }
 
     #[test]

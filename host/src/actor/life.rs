@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
 
+use super::account::Place;
 use super::ask::AskError;
 use super::backlog::Backlog;
 use super::ledger::Change;
@@ -22,12 +23,14 @@ use super::turn::{FailedTurn, Wishes, fired};
 use super::{Code, Phase, Progress, Stage};
 use crate::decide::{SinceSnapshot, SnapshotReason, snapshot_due_on_passivation};
 use crate::provider::AppendError;
-use crate::sandbox::Moment;
-use crate::vocab::{Address, Sequence, Timestamp};
+use crate::sandbox::{GuestFailure, Moment, limit_hit, quota_hit};
+use crate::vocab::{Address, Code as ErrorCode, Limit, Limits, Quota, Sequence, Timestamp};
 
 /// An actor that cannot be recovered refuses for this long before the next command may try again, so that a
 /// broken one does not spend the host's time on recoveries.
 const RECOVERY_RETRY_AFTER: Duration = Duration::from_millis(500);
+/// How long an actor waits for a place of its tenant's before its callers are refused.
+const WAIT_FOR_PLACE: Duration = Duration::from_secs(5);
 /// An actor that must be awake and could not be recovered is tried again after this long, milliseconds.
 const RECOVERY_WAKE_AFTER_MS: u64 = 5_000;
 /// A delivered tell is struck off after this long, even if others of its actor are not delivered yet.
@@ -40,6 +43,8 @@ pub(crate) struct Actor {
     pub(crate) stage: Arc<Stage>,
     pub(crate) code: Arc<dyn Code>,
     pub(crate) address: Arc<Address>,
+    /// The bounds of this activation.
+    pub(crate) limits: Arc<Limits>,
     pub(crate) mailbox: mpsc::Receiver<Envelope>,
     pub(crate) orders: mpsc::Receiver<Order>,
     pub(crate) progress: Arc<Progress>,
@@ -49,18 +54,29 @@ impl Actor {
     /// Runs the activation to its end. When it returns, the mailbox is closed and empty, nothing is in flight, and
     /// the actor may be brought on stage again.
     pub(crate) async fn run(mut self) {
+        let _place_of_tenant = match self.take_place_of_tenant().await {
+            Ok(place) => place,
+            Err(error) => return self.refuse_all(Backlog::new(self.limits.turn_commands), &error).await,
+        };
         let Some(_place) = self.take_place().await else { return };
         self.code.metrics().activations.increment(1);
-        let mut backlog = Backlog::new(self.stage.limits.turn_commands);
+        let mut backlog = Backlog::new(self.limits.turn_commands);
         loop {
             match self.recover().await {
                 Ok(live) => {
                     if Box::pin(self.perform(live, &mut backlog)).await == Exit::Left {
                         break;
                     }
+                    if let Some(failure) = backlog.over_quota.take() {
+                        self.refuse_all(backlog, &RecoveryError::OverQuota(failure)).await;
+                        break;
+                    }
                     tokio::time::sleep(backlog.pause()).await;
                 }
                 Err(error) => {
+                    if error.code() == ErrorCode::MemoryQuota {
+                        self.ask_for_memory();
+                    }
                     self.refuse_all(backlog, &error).await;
                     break;
                 }
@@ -69,11 +85,33 @@ impl Actor {
         self.code.metrics().passivations.increment(1);
     }
 
+    /// Takes one of the tenant's places; with a quota, those of the tenant who were called longest ago make room.
+    async fn take_place_of_tenant(&self) -> Result<Place, RecoveryError> {
+        let places = &self.code.account().places;
+        if let Some(place) = places.try_take() {
+            return Ok(place);
+        }
+        let (tenant, quota) = (&self.address.tenant, Quota::LiveActors);
+        let Some(limit) = places.max() else { return Ok(places.take().await) };
+        quota_hit(tenant, quota);
+        self.stage.crew.make_room_among(&self.address, limit);
+        let waited = tokio::time::timeout(WAIT_FOR_PLACE, places.take()).await;
+        waited.map_err(|_| RecoveryError::OverQuota(GuestFailure::Quota { quota, limit }))
+    }
+
+    /// The tenant's memory is all in use: its actor that was called longest ago leaves, so that the next try may
+    /// find some.
+    fn ask_for_memory(&self) {
+        let taken = self.code.account().places.taken();
+        self.stage.crew.make_room_among(&self.address, taken.saturating_sub(1));
+    }
+
     async fn take_place(&self) -> Option<tokio::sync::OwnedSemaphorePermit> {
         let places = Arc::clone(&self.stage.places);
         if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
             return Some(place);
         }
+        limit_hit(&self.address.tenant, Limit::LiveActors);
         self.stage.crew.make_room();
         places.acquire_owned().await.ok()
     }
@@ -88,7 +126,10 @@ impl Actor {
         self.progress.enter(Phase::WaitingForPermit);
         let permit = match first {
             Poll::Ready(permit) => permit,
-            Poll::Pending => place.await,
+            Poll::Pending => {
+                limit_hit(&self.address.tenant, Limit::ConcurrentRecoveries);
+                place.await
+            }
         };
         let metrics = self.code.metrics();
         metrics.permit_seconds.record(waited.elapsed().as_secs_f64());
@@ -110,6 +151,7 @@ impl Actor {
             stage: &self.stage,
             code: self.code.as_ref(),
             address: &self.address,
+            limits: &self.limits,
             progress: Some(&self.progress),
             through: Sequence::MAX,
             silent: false,
@@ -142,8 +184,8 @@ impl Actor {
         if live.consider_snapshot(self.stage.clock.now()).is_err() {
             return live.end(Exit::Recover, backlog).await;
         }
-        let turns_max = usize::try_from(self.stage.limits.pipelined_turns).unwrap_or(1).max(1);
-        let answers_max = usize::try_from(self.stage.limits.mailbox_commands).unwrap_or(usize::MAX).max(1);
+        let turns_max = usize::try_from(self.limits.pipelined_turns).unwrap_or(1).max(1);
+        let answers_max = usize::try_from(self.limits.mailbox_commands).unwrap_or(usize::MAX).max(1);
         let mut alarm = Box::pin(tokio::time::sleep(live.alarm_in(self.stage.clock.now())));
         let mut inbox = Vec::new();
         loop {
@@ -177,6 +219,9 @@ impl Actor {
                 Step::Turn => {
                     if self.take_turn(&mut live, backlog, alarm.as_mut()).is_err() {
                         return live.end(Exit::Recover, backlog).await;
+                    }
+                    if live.gate.appends() == turns_max {
+                        limit_hit(&self.address.tenant, Limit::PipelinedTurns);
                     }
                     live.pause().await;
                 }
@@ -218,10 +263,17 @@ impl Actor {
         let FailedTurn { mut envelopes, failure } = failed;
         self.code.metrics().trapped(failure.code());
         tracing::warn!(actor = %self.address, commands = envelopes.len(), code = %failure.code(), %failure, "turn failed in the guest");
+        if let GuestFailure::Quota { .. } = failure {
+            // Whoever asked for it, others wait with it, and the next try would fail as this one: all are told, timers
+            // stay set.
+            backlog.over_quota = Some(failure.clone());
+        }
         if let [_] = envelopes.as_slice()
             && let Some(envelope) = envelopes.pop()
         {
-            backlog.changes.extend(fired(&envelope));
+            if backlog.over_quota.is_none() {
+                backlog.changes.extend(fired(&envelope));
+            }
             self.code.metrics().refused(failure.code());
             envelope.answer(Err(AskError::Guest(failure)));
             return;

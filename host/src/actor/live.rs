@@ -16,12 +16,14 @@ use super::{Code, Progress, Revision, Stage};
 use crate::decide::SinceSnapshot;
 use crate::provider::AppendError;
 use crate::sandbox::Instance;
-use crate::vocab::{ActorId, Address, Sequence, Timestamp};
+use crate::vocab::{ActorId, Address, Limits, Sequence, Timestamp};
 
 /// After this much guest time without a pause, other actors of the same thread get their turn, nanoseconds.
 const BUSY_NS_MAX: f64 = 1e6;
 /// An idle actor that cannot leave yet looks again after this long.
 const IDLE_LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// A timer whose tenant may store nothing more is looked at again after this long, milliseconds.
+const CLOSED_LOOK_AGAIN_MS: u64 = 1_000;
 /// With nothing else to wait for, the alarm is looked at this often.
 const ALARM_FAR: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -31,6 +33,7 @@ pub(super) struct Live {
     pub(super) code: Arc<dyn Code>,
     pub(super) address: Arc<Address>,
     pub(super) id: ActorId,
+    pub(super) limits: Arc<Limits>,
     pub(super) progress: Arc<Progress>,
     pub(super) revision: Arc<Revision>,
     pub(super) instance: Instance,
@@ -41,6 +44,8 @@ pub(super) struct Live {
     pub(super) since: SinceSnapshot,
     pub(super) snapshots: Snapshotting,
     pub(super) key_types: Vec<u16>,
+    /// Its tenant may store nothing more for now: timers wait.
+    pub(super) is_closed: bool,
     /// Guest time since this task last let others run.
     pub(super) busy_ns: f64,
     pub(super) last_active: Instant,
@@ -67,6 +72,7 @@ impl Live {
             code: Arc::clone(&actor.code),
             address: Arc::clone(&actor.address),
             id: actor.address.id(),
+            limits: Arc::clone(&actor.limits),
             progress: Arc::clone(&actor.progress),
             revision,
             instance,
@@ -76,6 +82,7 @@ impl Live {
             since: SinceSnapshot { events, bytes, elapsed_ms: 0, key_event, requested: false, passed_over },
             snapshots: Snapshotting::after(base.map(|(at, _)| at), newest_time, unusable),
             key_types,
+            is_closed: false,
             busy_ns: 0.0,
             last_active: Instant::now(),
         }
@@ -159,7 +166,8 @@ impl Live {
 
     /// How long until a timer or a timed snapshot is due.
     fn due_in(&self, now: Timestamp) -> Duration {
-        let timer = self.ledger.next_timer_at();
+        let look_again = Timestamp(now.0.saturating_add(CLOSED_LOOK_AGAIN_MS));
+        let timer = self.ledger.next_timer_at().map(|at| if self.is_closed { at.max(look_again) } else { at });
         let every_ms = self.code.policy().snapshots.every_ms;
         let snapshot =
             (every_ms > 0 && self.since.events > 0 && !self.snapshots.is_busy() && !self.snapshots.is_resting())

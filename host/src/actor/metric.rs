@@ -68,6 +68,7 @@ pub(crate) fn describe_metrics() {
     describe_histogram!(APPEND_SECONDS, Unit::Seconds, "Time from a turn's end until it is durable");
     describe_histogram!(MAILBOX_DEPTH, Unit::Count, "Commands waiting when a turn begins");
     describe_gauge!(LIVE_ACTORS, "Live actors");
+    crate::sandbox::describe_limit_hits();
 }
 
 /// The counters of one kind, looked up once.

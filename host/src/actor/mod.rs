@@ -3,8 +3,10 @@
 //! `life` is the task that runs it, over a `live` instance and the `backlog` that outlives it; the other files are what that task does. What an actor needs from above
 //! (the code of its kind, a way to reach other actors) comes through the traits of `stage`.
 
+mod account;
 mod ask;
 mod backlog;
+mod bounds;
 mod gate;
 mod ledger;
 mod life;
@@ -22,6 +24,7 @@ pub use ask::{AskError, Command, OnFull, Reply, RequestError};
 pub(crate) use metric::describe_metrics;
 pub use progress::{Phase, RecoveryProgress};
 
+pub(crate) use account::{Account, OverQuota};
 pub(crate) use ledger::{Tell, TellId, describe_changes};
 pub(crate) use life::Actor;
 pub(crate) use mail::{Envelope, Order};

@@ -13,7 +13,7 @@ use crate::provider::{Head, ReadRange, Snapshot, StoreError};
 use crate::sandbox::{
     DeployError, GuestFailure, GuestSnapshot, Instance, InstanceOptions, Moment, ReplayFailure, Started,
 };
-use crate::vocab::{Address, Code as ErrorCode, Sequence, Timestamp};
+use crate::vocab::{Address, Code as ErrorCode, Limits, Sequence, Timestamp};
 
 mod replay;
 mod unusable;
@@ -47,6 +47,9 @@ pub(crate) enum RecoveryError {
         "events through {deleted_through} are deleted and no snapshot at or after that number is usable ({tried} tried)"
     )]
     NoBase { deleted_through: Sequence, tried: usize },
+    /// Its tenant has as much of something as it may have; nothing is wrong with the actor.
+    #[error("{0}")]
+    OverQuota(GuestFailure),
     #[error("the journal should go on with {expected}, the store has {found:?}")]
     Gap { expected: Sequence, found: Option<Sequence> },
     #[error(
@@ -62,7 +65,9 @@ impl RecoveryError {
             Self::Loading(_) => ErrorCode::CompileFailed,
             Self::Store(error) => error.code(),
             Self::UnknownEventType { .. } | Self::UnknownRevision { .. } => ErrorCode::UnknownEventType,
-            Self::Start(failure) => failure.code(),
+            Self::Start(failure) | Self::OverQuota(failure) => failure.code(),
+            // Its events are sound; there was no room for the state that they make.
+            Self::Replay(ReplayFailure::Guest { failure: failure @ GuestFailure::Quota { .. }, .. }) => failure.code(),
             Self::Replay(_) => ErrorCode::ReplayFailed,
             Self::Ledger { .. } | Self::NoBase { .. } => ErrorCode::StoreCorrupt,
             Self::Gap { .. } => ErrorCode::SequenceGap,
@@ -76,6 +81,7 @@ pub(crate) struct Recovery<'a> {
     pub(crate) stage: &'a Stage,
     pub(crate) code: &'a dyn Code,
     pub(crate) address: &'a Arc<Address>,
+    pub(crate) limits: &'a Arc<Limits>,
     /// Where the walk reports how far it is; `None`: nobody watches.
     pub(crate) progress: Option<&'a Progress>,
     /// The last event to fold in; `Sequence::MAX`: all.
@@ -245,7 +251,12 @@ impl Recovery<'_> {
     }
 
     fn instantiate(&self, revision: &Arc<Revision>) -> Result<Instance, RecoveryError> {
-        let options = InstanceOptions { address: Arc::clone(self.address), silent: self.silent };
+        let options = InstanceOptions {
+            silent: self.silent,
+            limits: Some(Arc::clone(self.limits)),
+            memory: Some(Arc::clone(&self.code.account().memory)),
+            ..InstanceOptions::of(Arc::clone(self.address))
+        };
         revision.component.instantiate(options).map_err(RecoveryError::Start)
     }
 

@@ -67,6 +67,12 @@ impl Revision {
         self.commands.get(name).copied()
     }
 
+    /// Whether a command says that it stores nothing.
+    pub(crate) fn is_read_only(&self, index: u16) -> bool {
+        let commands = &self.component.manifest().commands;
+        commands.get(usize::from(index)).is_some_and(|command| command.read_only)
+    }
+
     /// The commands there are, for a message.
     pub(crate) fn command_names(&self) -> String {
         let names: Vec<_> = self.component.manifest().commands.iter().map(|command| command.name.as_str()).collect();

@@ -9,14 +9,15 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
-use super::ask::AskError;
+use super::account::{Account, OverQuota, SnapshotPlace};
+use super::ask::{AskError, RequestError};
 use super::ledger::Ledger;
 use super::live::Live;
 use super::{Code, Stage, Unusable};
 use crate::decide::{SinceSnapshot, SnapshotReason, plan_retention, snapshot_due};
-use crate::provider::{DeleteGuard, Snapshot, SnapshotMeta, StoreError};
-use crate::sandbox::{GuestFailure, Moment};
-use crate::vocab::{ActorId, Address, Sequence, Timestamp};
+use crate::provider::{DeleteGuard, ReadRange, Snapshot, SnapshotMeta, StoreError};
+use crate::sandbox::{GuestFailure, Moment, quota_hit};
+use crate::vocab::{ActorId, Address, Limit, Sequence, Timestamp};
 
 /// After a capture that killed the instance, policies ask for no other one for this long: what is replayed again after
 /// each would be the host's time.
@@ -29,7 +30,7 @@ pub(super) type SnapshotAsker = oneshot::Sender<Result<Sequence, AskError>>;
 #[derive(Default)]
 pub(super) struct Snapshotting {
     /// Captured; waits until the journal is durable up to its number.
-    captured: Option<(Snapshot, SnapshotReason)>,
+    captured: Option<Captured>,
     /// Being saved.
     saving: Option<BoxFuture<'static, Saved>>,
     /// Who waits for a snapshot, and the number that it must have at least.
@@ -42,6 +43,14 @@ pub(super) struct Snapshotting {
     pub(super) not_before: Option<Instant>,
     /// Older ones that this code cannot start from: they are not counted among those that are kept.
     unusable: Arc<[Sequence]>,
+}
+
+/// A snapshot that was captured and is not saved yet.
+struct Captured {
+    snapshot: Snapshot,
+    reason: SnapshotReason,
+    /// Its place among those that its tenant may keep.
+    place: SnapshotPlace,
 }
 
 /// How a save ended.
@@ -141,6 +150,16 @@ impl Live {
     /// When the guest failed and its instance is dead.
     pub(super) fn capture(&mut self, reason: SnapshotReason, now: Timestamp) -> Result<(), GuestFailure> {
         self.since = SinceSnapshot::default();
+        let place = match SnapshotPlace::take(self.code.account(), self.snapshots.newest.is_some()) {
+            Ok(place) => place,
+            Err(OverQuota { quota, limit }) => {
+                quota_hit(&self.address.tenant, quota);
+                let tenant = self.address.tenant.to_string();
+                let over = RequestError::OverQuota { tenant, quota, limit };
+                self.snapshot_failed(self.head, reason, over.into());
+                return Ok(());
+            }
+        };
         let moment = Moment { time: now, sequence: self.head };
         match self.instance.capture(moment) {
             Ok(captured) => {
@@ -156,12 +175,12 @@ impl Live {
                 let state_version = captured.state_version;
                 let meta = SnapshotMeta { sequence, time: now, revision, state_version, state_bytes };
                 let state = Bytes::from(captured.state);
-                self.snapshots.captured =
-                    Some((Snapshot { address: Arc::clone(&self.address), meta, state, ledger }, reason));
+                let snapshot = Snapshot { address: Arc::clone(&self.address), meta, state, ledger };
+                self.snapshots.captured = Some(Captured { snapshot, reason, place });
                 self.save_when_durable();
                 Ok(())
             }
-            Err(failure @ (GuestFailure::Refused { .. } | GuestFailure::Limit { .. })) => {
+            Err(failure @ (GuestFailure::Refused { .. } | GuestFailure::Limit { name: Limit::SnapshotBytes, .. })) => {
                 self.snapshot_failed(self.head, reason, AskError::Snapshot(failure.to_string()));
                 Ok(())
             }
@@ -176,12 +195,11 @@ impl Live {
     /// Starts to save what was captured, once every event in it is durable.
     pub(super) fn save_when_durable(&mut self) {
         let durable = self.progress.durable();
-        if self.snapshots.captured.as_ref().is_some_and(|(snapshot, _)| snapshot.meta.sequence <= durable)
-            && let Some((snapshot, reason)) = self.snapshots.captured.take()
+        if self.snapshots.captured.as_ref().is_some_and(|captured| captured.snapshot.meta.sequence <= durable)
+            && let Some(captured) = self.snapshots.captured.take()
         {
             let (stage, code) = (Arc::clone(&self.stage), Arc::clone(&self.code));
-            self.snapshots.saving =
-                Some(Box::pin(save(stage, code, snapshot, reason, Arc::clone(&self.snapshots.unusable))));
+            self.snapshots.saving = Some(Box::pin(save(stage, code, captured, Arc::clone(&self.snapshots.unusable))));
         }
     }
 
@@ -220,17 +238,15 @@ impl Live {
     }
 }
 
-async fn save(
-    stage: Arc<Stage>,
-    code: Arc<dyn Code>,
-    snapshot: Snapshot,
-    reason: SnapshotReason,
-    unusable: Arc<[Sequence]>,
-) -> Saved {
+async fn save(stage: Arc<Stage>, code: Arc<dyn Code>, captured: Captured, unusable: Arc<[Sequence]>) -> Saved {
+    let Captured { snapshot, reason, place } = captured;
     let began = Instant::now();
     let address = Arc::clone(&snapshot.address);
     let SnapshotMeta { sequence, time, state_bytes: bytes, .. } = snapshot.meta;
     let result = stage.provider.save_snapshot(snapshot).await;
+    if result.is_ok() {
+        place.keep(bytes);
+    }
     if result.is_ok()
         && let Err(error) = retire(&stage, code.as_ref(), &address, sequence, &unusable).await
     {
@@ -258,19 +274,53 @@ async fn retire(
     let mut plan = plan_retention(&code.policy().retention, &kept);
     while let Some(through) = plan.events_through {
         if is_whole(stage, id, through).await? {
-            stage.provider.delete_through(id, through, DeleteGuard::BehindSnapshot).await?;
+            delete_events(stage, code.account(), id, through).await?;
             break;
         }
         tracing::warn!(actor = %address, sequence = %through, "a snapshot cannot be read back; it is deleted, and no event behind it");
         code.metrics().unusable_snapshot(Unusable::Corrupt);
         stage.provider.delete_snapshot(id, through).await?;
+        note_deleted(code, &snapshots, through);
         kept.retain(|sequence| *sequence != through);
         plan = plan_retention(&code.policy().retention, &kept);
     }
-    let Some(oldest_surplus) = plan.snapshots.first() else { return Ok(()) };
-    for meta in snapshots.iter().filter(|meta| meta.sequence <= *oldest_surplus) {
+    let surplus = plan.snapshots.first().copied();
+    for meta in snapshots.iter().filter(|meta| surplus.is_some_and(|surplus| meta.sequence <= surplus)) {
         stage.provider.delete_snapshot(id, meta.sequence).await?;
+        note_deleted(code, &snapshots, meta.sequence);
     }
+    // A tenant that has as many as it may keep: this actor's new one takes the place of its oldest.
+    kept.retain(|sequence| surplus.is_none_or(|surplus| *sequence > surplus));
+    while code.account().journal.has_too_many_snapshots() && kept.len() > 1 {
+        let Some(oldest) = kept.pop() else { break };
+        stage.provider.delete_snapshot(id, oldest).await?;
+        note_deleted(code, &snapshots, oldest);
+    }
+    Ok(())
+}
+
+/// A snapshot was deleted: its tenant has it no more.
+fn note_deleted(code: &dyn Code, listed: &[SnapshotMeta], at: Sequence) {
+    if let Some(meta) = listed.iter().find(|meta| meta.sequence == at) {
+        code.account().journal.snapshot_deleted(meta.state_bytes);
+    }
+}
+
+/// Deletes events behind a snapshot. Where a tenant's bytes are counted, the frames that go are looked at first.
+async fn delete_events(stage: &Stage, account: &Account, id: ActorId, through: Sequence) -> Result<(), StoreError> {
+    let before = stage.provider.head(id).await?.deleted_through;
+    let mut bytes: u64 = 0;
+    if account.journal.follows() && before < through {
+        let batch_bytes = usize::try_from(stage.limits.replay_batch_bytes).unwrap_or(usize::MAX);
+        let mut reader = stage.provider.read(id, ReadRange { from: before.next(), through, batch_bytes });
+        while let Some(frames) = reader.next().await? {
+            let gone = frames.iter().filter(|frame| frame.header().last() <= through);
+            let sizes = gone.map(|frame| u64::try_from(frame.bytes().len()).unwrap_or(u64::MAX));
+            bytes = sizes.fold(bytes, u64::saturating_add);
+        }
+    }
+    stage.provider.delete_through(id, through, DeleteGuard::BehindSnapshot).await?;
+    account.journal.give(bytes);
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 
 use super::metric::KindMetrics;
-use super::{RecoveryError, Revision, Tell, TellId};
+use super::{Account, RecoveryError, Revision, Tell, TellId};
 use crate::decide::{PassivationSettings, RecoverySettings, ReplayCost, RetentionSettings, SnapshotSettings};
 use crate::provider::SharedProvider;
 use crate::sandbox::EventType;
@@ -19,7 +19,7 @@ pub(crate) struct Stage {
     pub(crate) provider: SharedProvider,
     /// Where the time of turns comes from.
     pub(crate) clock: Arc<dyn Clock>,
-    /// Every bound of the host.
+    /// The bounds of the host as a whole; those of an actor come with its code.
     pub(crate) limits: Limits,
     /// How many may recover at once; first come, first served.
     pub(crate) recoveries: Semaphore,
@@ -33,6 +33,8 @@ pub(crate) struct Stage {
 pub(crate) trait Crew: Send + Sync + 'static {
     /// Makes the least recently used actors passive; called when every place is taken.
     fn make_room(&self);
+    /// Makes the least recently used actors of this one's tenant passive, so that no more than `live_max` are left.
+    fn make_room_among(&self, address: &Arc<Address>, live_max: u64);
     /// Tells followers of an actor's events that its journal grew.
     fn published(&self, actor: ActorId, through: Sequence);
     /// Delivers a tell until it was handled (or given up), then orders the sender to strike it off.
@@ -47,6 +49,10 @@ pub(crate) trait Code: Send + Sync + 'static {
     fn current(&self) -> BoxFuture<'_, Result<Arc<Revision>, RecoveryError>>;
     /// The event types of a revision of this kind, by the index that frames carry; `None`: no such revision.
     fn event_types(&self, revision: RevisionId) -> Option<Arc<[EventType]>>;
+    /// The bounds of its actors, as they are now; an activation keeps those it began with.
+    fn limits(&self) -> Arc<Limits>;
+    /// What the actors of its tenant use together.
+    fn account(&self) -> &Arc<Account>;
     /// What the host does with actors of this kind.
     fn policy(&self) -> &Policy;
     /// The counters of this kind.

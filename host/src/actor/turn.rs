@@ -6,16 +6,20 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::account::OverQuota;
 use super::ask::{AskError, Reply, RequestError};
 use super::backlog::Backlog;
+use super::bounds::{given_back_if_lost, size_of_frame};
 use super::gate::{Answer, Output};
 use super::ledger::{self, Change, KeyRecord, Tell, TellId, Timer};
 use super::live::Live;
 use super::mail::Envelope;
 use crate::frame::{EventColumns, Frame, FrameParts};
 use crate::provider::Append;
-use crate::sandbox::{Caller, CommandColumns, CommandContext, Effect, GuestFailure, Moment, Outcome, Verdict};
-use crate::vocab::{Sequence, Timestamp};
+use crate::sandbox::{
+    Caller, CommandColumns, CommandContext, Effect, GuestFailure, Moment, Outcome, Verdict, limit_hit,
+};
+use crate::vocab::{Limit, Sequence, Timestamp};
 
 /// Timers that are queued together: every turn handles one, so more would only be copied and looked through.
 const TIMERS_QUEUED_MAX: usize = 64;
@@ -44,8 +48,12 @@ impl Live {
     /// Runs one turn over the front of the backlog. On failure nothing of it was stored and the instance is dead.
     pub(super) fn turn(&mut self, backlog: &mut Backlog) -> Result<Wishes, FailedTurn> {
         let now = self.stage.clock.now();
-        self.queue_due_timers(backlog, now);
-        let batch = self.gather(backlog);
+        let closed = self.code.account().journal.is_open(now).err();
+        self.is_closed = closed.is_some();
+        if closed.is_none() {
+            self.queue_due_timers(backlog, now);
+        }
+        let batch = self.gather(backlog, closed);
         if batch.envelopes.is_empty() {
             // A timer whose command is gone left its removal: unstored, it would be due again at once, for ever.
             self.store_changes(backlog);
@@ -74,7 +82,11 @@ impl Live {
         let now = self.stage.clock.now();
         let none = EventColumns::default();
         match self.encode(&none, changes, Vec::new(), now) {
-            Ok(Some(frame)) => self.commit(frame, &none, Output::default()),
+            Ok(Some(frame)) => {
+                let journal = &self.code.account().journal;
+                journal.must_take(self.id, frame.header().first, size_of_frame(&frame), now);
+                self.commit(frame, &none, Output::default());
+            }
             Ok(None) => {}
             Err(failure) => tracing::error!(actor = %self.address, %failure, "changes of the ledger cannot be stored"),
         }
@@ -99,13 +111,19 @@ impl Live {
     }
 
     /// Takes commands from the backlog; answers those that need no handling.
-    fn gather(&mut self, backlog: &mut Backlog) -> Batch {
+    fn gather(&mut self, backlog: &mut Backlog, closed: Option<OverQuota>) -> Batch {
         let mut batch = Batch::default();
         let mut keys = HashSet::new();
         let alone = backlog.alone > 0;
         let commands_max = if alone { 1 } else { backlog.turn_size.commands() };
-        let bytes_max = usize::try_from(self.stage.limits.turn_bytes).unwrap_or(usize::MAX);
-        while batch.envelopes.len() < commands_max && batch.columns.payloads.data.len() <= bytes_max {
+        let bytes_max = usize::try_from(self.limits.turn_bytes).unwrap_or(usize::MAX);
+        loop {
+            if batch.envelopes.len() >= commands_max || batch.columns.payloads.data.len() > bytes_max {
+                if !backlog.mail.is_empty() {
+                    self.note_full(batch.envelopes.len(), batch.columns.payloads.data.len());
+                }
+                break;
+            }
             let Some(envelope) = backlog.mail.pop_front() else { break };
             // A timer begins a turn, so that a command handled before it can still cancel it.
             let is_repeated = envelope.key.as_ref().is_some_and(|key| keys.contains(key));
@@ -114,7 +132,7 @@ impl Live {
                 break;
             }
             backlog.alone = backlog.alone.saturating_sub(1);
-            if let Some((index, envelope)) = self.needs_handling(envelope, backlog) {
+            if let Some((index, envelope)) = self.needs_handling(envelope, backlog, closed) {
                 keys.extend(envelope.key.clone());
                 batch.columns.names.push(index);
                 batch.columns.payloads.push(&envelope.payload);
@@ -134,7 +152,12 @@ impl Live {
 
     /// Answers a command that this revision does not have, or that was handled before under its key; forgets the
     /// command of a timer that was cancelled or replaced since it was queued.
-    fn needs_handling(&mut self, envelope: Envelope, backlog: &mut Backlog) -> Option<(u16, Envelope)> {
+    fn needs_handling(
+        &mut self,
+        envelope: Envelope,
+        backlog: &mut Backlog,
+        closed: Option<OverQuota>,
+    ) -> Option<(u16, Envelope)> {
         if self.is_cancelled(&envelope) {
             return None;
         }
@@ -148,7 +171,15 @@ impl Live {
             return None;
         };
         let Some(record) = envelope.key.as_ref().and_then(|key| self.ledger.key(key)) else {
-            return Some((index, envelope));
+            return match closed {
+                // A timer waits until its tenant may store something again.
+                Some(_) if is_timer(&envelope) => None,
+                Some(over) if !self.revision.is_read_only(index) => {
+                    self.refuse_over_quota(envelope, over);
+                    None
+                }
+                _ => Some((index, envelope)),
+            };
         };
         let what = if record.command == envelope.name {
             Ok(Reply { payload: Bytes::from(record.reply.clone()), sequence: Sequence(record.sequence) })
@@ -184,7 +215,8 @@ impl Live {
         let events = std::mem::take(&mut outcome.events);
         let size = outcome.verdicts.len();
         let tells = tells_of(self.head.next(), &changes);
-        let frame = match self.encode(&events, changes, keys, now) {
+        let frame = self.encode(&events, changes, keys, now);
+        let frame = match frame.and_then(|frame| self.within_quota(frame, now)) {
             Ok(frame) => frame,
             Err(failure) => return Err(FailedTurn { envelopes, failure }),
         };
@@ -211,15 +243,15 @@ impl Live {
             changes.push(change);
         }
         let pending = self.ledger.timer_count().saturating_add(self.ledger.outbox_len()).saturating_add(asked);
-        let limit = self.stage.limits.pending_effects;
+        let limit = self.limits.pending_effects;
         if asked > 0 && pending > usize::try_from(limit).unwrap_or(usize::MAX) {
             let found = u64::try_from(pending).unwrap_or(u64::MAX);
-            return Err(GuestFailure::Limit { what: "pending timers and tells", found, limit: u64::from(limit) });
+            return Err(self.passed(Limit::PendingEffects, "pending timers and tells", found));
         }
         let found = self.ledger.pending_bytes().saturating_add(asked_bytes);
-        let limit = u64::from(self.stage.limits.pending_effect_bytes);
+        let limit = u64::from(self.limits.pending_effect_bytes);
         if asked > 0 && found > limit {
-            return Err(GuestFailure::Limit { what: "bytes of pending timers and tells", found, limit });
+            return Err(self.passed(Limit::PendingEffectBytes, "bytes of pending timers and tells", found));
         }
         Ok(acting)
     }
@@ -272,7 +304,9 @@ impl Live {
         let effect_bytes = ledger::encode_changes(&changes).map_err(|error| unstorable(error.to_string()))?;
         let key_bytes = ledger::encode_keys(&keys).map_err(|error| unstorable(error.to_string()))?;
         self.ledger.apply_changes(self.head.next(), changes);
-        self.ledger.apply_keys(keys, &self.stage.limits);
+        if let Some(limit) = self.ledger.apply_keys(keys, &self.limits) {
+            limit_hit(&self.address.tenant, limit);
+        }
         let host_event;
         let events = if events.is_empty() {
             host_event = EventColumns::host_event();
@@ -298,7 +332,9 @@ impl Live {
         let before = self.head;
         let last = frame.header().last();
         let append = Append { address: Arc::clone(&self.address), expected: self.head, frame };
-        self.gate.hold(self.stage.provider.append(append), output);
+        let bytes = size_of_frame(&append.frame);
+        let appending = given_back_if_lost(self.stage.provider.append(append), self.code.account(), bytes);
+        self.gate.hold(appending, output);
         self.head = last;
         let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
         let bytes = u64::try_from(events.payloads.data.len()).unwrap_or(u64::MAX);

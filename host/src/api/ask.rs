@@ -13,7 +13,7 @@ use super::context::Context;
 use super::problem::Problem;
 use super::route::{GUEST, KIND, READ, RECOVERY, RequestPayload, Route, Success, Verb, WRITE};
 use crate::runtime::{Command, Reply};
-use crate::vocab::{Address, Code, Scope};
+use crate::vocab::{Address, Code, Limit, Scope, Tenant};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const SEQUENCE: HeaderName = HeaderName::from_static("greenroom-sequence");
@@ -66,6 +66,10 @@ pub(super) static ROUTE: Route = Route {
             Code::TimedOut,
             Code::CommandQuota,
             Code::ActorQuota,
+            Code::LiveActorQuota,
+            Code::MemoryQuota,
+            Code::JournalQuota,
+            Code::JournalGrowthQuota,
         ],
     ],
 };
@@ -78,9 +82,9 @@ pub(super) async fn answer(
 ) -> Result<Response, Problem> {
     let idempotency_key = idempotency_key(request.headers())?;
     let headers = actor_headers(request.headers());
-    let payload = body::read(request, payload_limit(context)).await?;
-    let command = Command { idempotency_key, headers, ..Command::new(name, payload) };
     let actor = context.host.actor(address);
+    let payload = body::read(request, payload_limit(context, actor.limits().command_bytes, actor.tenant())).await?;
+    let command = Command { idempotency_key, headers, ..Command::new(name, payload) };
     match timeout(context.settings.answer_timeout(), actor.ask(command)).await {
         Ok(reply) => Ok(respond(reply?)),
         Err(_) => {
@@ -90,12 +94,13 @@ pub(super) async fn answer(
     }
 }
 
-fn payload_limit(context: &Context) -> BodyLimit {
+fn payload_limit<'a>(context: &Context, bytes: u32, tenant: &'a Tenant) -> BodyLimit<'a> {
     BodyLimit {
-        bytes: context.host.limits().command_bytes,
+        bytes,
         timeout: context.settings.body_read_timeout(),
         what: "payload",
         setting: "limits.command_bytes",
+        hit: Some((tenant, Limit::CommandBytes)),
         code: Code::PayloadTooLarge,
     }
 }

@@ -11,7 +11,8 @@ use futures_util::StreamExt;
 use tokio::time::timeout;
 
 use super::problem::Problem;
-use crate::vocab::Code;
+use crate::sandbox::limit_hit;
+use crate::vocab::{Code, Limit, Tenant};
 
 /// How much of a refused body is read and thrown away, so that its sender reads the refusal instead of a broken pipe.
 const DISCARDED_BYTES_MAX: usize = /* 64 MiB */ 64 * 1_024 * 1_024;
@@ -20,13 +21,15 @@ const DISCARD_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How much a body may have, and how a larger one is told.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct BodyLimit {
+pub(super) struct BodyLimit<'a> {
     pub(super) bytes: u32,
     pub(super) timeout: Duration,
     /// What the body is, for the message.
     pub(super) what: &'static str,
     /// The setting that bounds it, for the message.
     pub(super) setting: &'static str,
+    /// Which limit it is, and whose, for its metric; `None`: none of the table.
+    pub(super) hit: Option<(&'a Tenant, Limit)>,
     /// The code of a body that is too large.
     pub(super) code: Code,
 }
@@ -40,7 +43,7 @@ enum Unread {
 ///
 /// # Errors
 /// A problem: too large (refused before it is buffered, if its length was announced), too slow, or broken off.
-pub(super) async fn read(request: Request, limit: BodyLimit) -> Result<Bytes, Problem> {
+pub(super) async fn read(request: Request, limit: BodyLimit<'_>) -> Result<Bytes, Problem> {
     let bytes_max = usize::try_from(limit.bytes).unwrap_or(usize::MAX);
     let (head, body) = request.into_parts();
     let mut stream = body.into_data_stream();
@@ -107,6 +110,9 @@ async fn discard(mut stream: BodyDataStream) {
 }
 
 fn too_large(limit: BodyLimit, announced: Option<u64>) -> Problem {
+    if let Some((tenant, name)) = limit.hit {
+        limit_hit(tenant, name);
+    }
     let BodyLimit { what, bytes, setting, .. } = limit;
     let found = announced.map_or_else(|| format!("more than {bytes}"), |bytes| bytes.to_string());
     Problem::new(limit.code, format!("the {what} has {found} bytes, the limit is {bytes} ({setting})"))
@@ -118,11 +124,12 @@ mod tests {
     use axum::body::Body;
     use futures_util::stream;
 
-    const LIMIT: BodyLimit = BodyLimit {
+    const LIMIT: BodyLimit<'static> = BodyLimit {
         bytes: 10,
         timeout: Duration::from_millis(50),
         what: "payload",
         setting: "limits.command_bytes",
+        hit: None,
         code: Code::PayloadTooLarge,
     };
 

@@ -9,7 +9,7 @@ use super::body::{self, BodyLimit};
 use super::context::Context;
 use super::problem::Problem;
 use super::route::{GUEST, RequestPayload, Route, Success, TENANT, Verb, WRITE};
-use crate::vocab::{Code, Kind, Scope, Tenant};
+use crate::vocab::{Code, Kind, Limit, Scope, Tenant};
 
 pub(super) static ROUTE: Route = Route {
     verb: Verb::Put,
@@ -61,6 +61,7 @@ pub(super) async fn answer(
         timeout: context.settings.body_read_timeout(),
         what: "component",
         setting: "limits.component_bytes",
+        hit: Some((&tenant, Limit::ComponentBytes)),
         code: Code::ComponentTooLarge,
     };
     let component = body::read(request, limit).await?;

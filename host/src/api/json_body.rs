@@ -22,6 +22,7 @@ pub(super) async fn read<T: DeserializeOwned>(context: &Context, request: Reques
         timeout: context.settings.body_read_timeout(),
         what: "body",
         setting: "64 KiB for this path",
+        hit: None,
         code: Code::PayloadTooLarge,
     };
     let body = body::read(request, limit).await?;

@@ -22,6 +22,7 @@ pub const fn http_status(code: Code) -> StatusCode {
         | Code::InvalidManifest
         | Code::CompileFailed
         | Code::MissingExport
+        | Code::LimitAboveCeiling
         | Code::UnknownSetting
         | Code::InvalidSetting
         | Code::FileUnreadable => StatusCode::BAD_REQUEST,
@@ -32,16 +33,25 @@ pub const fn http_status(code: Code) -> StatusCode {
         | Code::UnknownPath
         | Code::UnknownKey => StatusCode::NOT_FOUND,
         Code::MissingKey | Code::MalformedKey | Code::InvalidKey => StatusCode::UNAUTHORIZED,
-        Code::Forbidden | Code::TenantSuspended | Code::KindQuota | Code::ComponentQuota | Code::ActorQuota => {
-            StatusCode::FORBIDDEN
-        }
+        Code::Forbidden
+        | Code::TenantSuspended
+        | Code::KindQuota
+        | Code::ComponentQuota
+        | Code::ActorQuota
+        | Code::JournalQuota
+        | Code::SnapshotQuota => StatusCode::FORBIDDEN,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Code::IncompatibleRevision | Code::WriteConflict | Code::TenantExists | Code::TenantInUse => {
             StatusCode::CONFLICT
         }
         Code::PayloadTooLarge | Code::ComponentTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::Rejected => StatusCode::UNPROCESSABLE_ENTITY,
-        Code::MailboxFull | Code::CommandQuota | Code::VerifyUnderWay => StatusCode::TOO_MANY_REQUESTS,
+        Code::MailboxFull
+        | Code::CommandQuota
+        | Code::LiveActorQuota
+        | Code::MemoryQuota
+        | Code::JournalGrowthQuota
+        | Code::VerifyUnderWay => StatusCode::TOO_MANY_REQUESTS,
         Code::ShuttingDown
         | Code::StoreLocked
         | Code::StorePoisoned

@@ -66,7 +66,7 @@ pub(super) enum Verb {
     Passivate(passivate::Arguments),
     /// List the kinds, or the revisions of one
     Kinds(kinds::Arguments),
-    /// Create, list, change, suspend, resume or delete tenants
+    /// Create, list, show, change, suspend, resume or delete tenants
     Tenant(tenant::Arguments),
     /// Create, list, rotate or revoke keys
     Key(key::Arguments),
@@ -158,6 +158,8 @@ mod tests {
             "greenroom snapshot counter/c-1",
             "greenroom passivate counter/c-1",
             "greenroom status counter/c-1",
+            "greenroom tenant show acme",
+            "greenroom tenant change acme --limit reply_bytes=4096 --limit turn_events=none",
             "greenroom tenant create acme --weight 5 --quota kinds=3 --quota actors=none --grants deploy",
             "greenroom tenant list",
             "greenroom tenant list acme",

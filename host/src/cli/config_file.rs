@@ -6,9 +6,12 @@ use toml::{Table, Value};
 use super::settings::SettingsError;
 use super::spelling::nearest;
 use crate::runtime::HostSettings;
+use crate::vocab::Limit;
 
 /// The section whose keys are kinds that people name.
 const KINDS: &str = "kinds";
+/// The section of the highest limits.
+const CEILINGS: &str = "ceilings";
 /// The sections that a kind can have of its own.
 const KIND_SECTIONS: [&str; 4] = ["snapshots", "retention", "passivation", "recovery"];
 
@@ -16,13 +19,21 @@ const KIND_SECTIONS: [&str; 4] = ["snapshots", "retention", "passivation", "reco
 pub(super) fn check_keys(table: &Table, known: &Table) -> Result<(), SettingsError> {
     let mut known = known.clone();
     known.insert(KINDS.to_owned(), Value::Table(kinds(table, &known)));
+    known.insert(CEILINGS.to_owned(), Value::Table(limits_that_can_differ()));
     check("", table, &known, &leaves("", &known))
+}
+
+/// The limits that a kind or a tenant can have of its own.
+fn limits_that_can_differ() -> Table {
+    let limits = Limit::ALL.iter().filter(|limit| limit.can_differ());
+    limits.map(|limit| (limit.as_str().to_owned(), Value::Integer(0))).collect()
 }
 
 /// What the kinds that the file names may hold.
 fn kinds(table: &Table, known: &Table) -> Table {
     let sections = KIND_SECTIONS.into_iter().filter_map(|name| Some((name.to_owned(), known.get(name)?.clone())));
-    let sections: Table = sections.collect();
+    let mut sections: Table = sections.collect();
+    sections.insert("limits".to_owned(), Value::Table(limits_that_can_differ()));
     let named = table.get(KINDS).and_then(Value::as_table).into_iter().flatten();
     named.map(|(name, _)| (name.clone(), Value::Table(sections.clone()))).collect()
 }

@@ -102,7 +102,8 @@ impl Output {
     }
 }
 
-fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
+/// Rows under a heading, as wide as they need.
+pub(super) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(String::as_str);
         cells.chain(head.get(column).copied()).map(|cell| cell.chars().count()).max().unwrap_or(0)

@@ -179,7 +179,8 @@ impl ServeSettings {
     /// What an actor may produce must fit into the store, or its turns would fail for ever.
     fn check_records(&self) -> Result<(), SettingsError> {
         let record = u64::try_from(self.log.record_bytes_max).unwrap_or(u64::MAX);
-        let limits = &self.host.limits;
+        // As large as a kind or a tenant may have it.
+        let limits = self.host.ceiling();
         let sizes = [
             ("limits.frame_bytes", u64::from(limits.frame_bytes)),
             ("limits.snapshot_bytes", u64::from(limits.snapshot_bytes)),
@@ -233,6 +234,7 @@ fn leaves(table: &Table) -> std::collections::BTreeMap<String, String> {
 mod tests {
     use super::*;
     use crate::runtime::Durability;
+    use crate::vocab::Limit;
     use std::collections::BTreeMap;
 
     fn refusal(text: &str) -> (Code, String) {
@@ -268,6 +270,10 @@ mod tests {
             keep_snapshots = 3
             [kinds.sensor.snapshots]
             on_events = ["alarm"]
+            [kinds.sensor.limits]
+            reply_bytes = 4096
+            [ceilings]
+            guest_call_ms = 5_000
             "#,
         )
         .unwrap();
@@ -277,6 +283,8 @@ mod tests {
         assert_eq!((settings.host.limits.mailbox_commands, settings.http.connections), (7, 9));
         assert_eq!(settings.host.snapshots.every_events, 50);
         assert_eq!(settings.host.kinds["default/counter"].retention.as_ref().unwrap().keep_snapshots, 3);
+        assert_eq!(settings.host.kinds["sensor"].limits, [(Limit::ReplyBytes, 4_096)].into());
+        assert_eq!(settings.host.ceilings, [(Limit::GuestCallMs, 5_000)].into());
         assert_eq!(settings.host.kinds["sensor"].snapshots.as_ref().unwrap().on_events, ["alarm"]);
     }
 
@@ -291,6 +299,9 @@ mod tests {
             ("[kinds.counter]\nsnapshot = 1", "kinds.counter.snapshot", "kinds.counter.snapshots"),
             ("[kinds.counter.retention]\nkeep = 1", "kinds.counter.retention.keep", ""),
             ("[limit]\nx = 1", "limit", "limits"),
+            ("[kinds.a.limits]\nreply_byte = 1", "kinds.a.limits.reply_byte", "reply_bytes"),
+            ("[kinds.a.limits]\nlive_actors = 1", "kinds.a.limits.live_actors", "limits.live_actors"),
+            ("[ceilings]\nguest_stack_bytes = 70000", "ceilings.guest_stack_bytes", "limits.guest_stack_bytes"),
             ("[log]\ndurability = 'flush'", "log.durability", "durability"),
             ("[log]\ndir = 'x'", "log.dir", ""),
         ] {
@@ -320,6 +331,12 @@ mod tests {
             ("snapshots.recovery_budget_ms = -1.0", "snapshots.recovery_budget_ms"),
             ("snapshots.recovery_budget_ms = nan", "snapshots.recovery_budget_ms"),
             ("limits = 3", "limits"),
+            ("limits.guest_stack_bytes = 1048577", "limits.guest_stack_bytes"),
+            ("limits.guest_stack_bytes = 65535", "limits.guest_stack_bytes"),
+            ("kinds.a.limits.reply_bytes = 1048577", "ceiling of 1048576"),
+            ("kinds.a.limits.reply_bytes = 0", "reply_bytes"),
+            ("ceilings.reply_bytes = 1", "ceilings.reply_bytes"),
+            ("ceilings.frame_bytes = 100000000", "limits.frame_bytes"),
             ("kinds.Upper.retention.keep_snapshots = 1", "Upper"),
             ("kinds.a.retention.keep_snapshots = 0", "keep_snapshots"),
         ] {

@@ -1,6 +1,8 @@
 //! The server's answers as far as tables show them. Members that a newer server adds are ignored here and printed by
 //! `--json`, which passes answers on as they came.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -90,16 +92,13 @@ pub(super) struct Tenant {
     pub(super) weight: u32,
     pub(super) suspended: bool,
     pub(super) created_at: u64,
-    pub(super) quotas: std::collections::BTreeMap<String, u64>,
+    pub(super) quotas: BTreeMap<String, u64>,
     pub(super) grants: Vec<String>,
-    pub(super) usage: Usage,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Usage {
-    pub(super) kinds: u64,
-    pub(super) component_bytes: u64,
-    pub(super) actors: Option<u64>,
+    /// Those that differ from the host's.
+    pub(super) limits: BTreeMap<String, u64>,
+    pub(super) effective_limits: BTreeMap<String, u64>,
+    /// By quota; null: not counted.
+    pub(super) usage: BTreeMap<String, Option<u64>>,
 }
 
 #[derive(Debug, Deserialize)]

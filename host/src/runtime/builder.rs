@@ -11,14 +11,14 @@ use super::deploy::Deployments;
 use super::directory::Directory;
 use super::feed::Followers;
 use super::host::{Host, Inner};
-use super::tenancy::{self, AuditLog, Census, Keys, Tenants};
+use super::tenancy::{self, AuditLog, Books, Census, Keys, Tenants, keep_books};
 use super::waker::Waker;
 use super::{AskError, HostSettings, TenancyError};
 use crate::actor::{Crew, Stage, Tell, TellId};
 use crate::provider::SharedProvider;
 use crate::provider::memory::MemoryProvider;
 use crate::sandbox::{Engine, SandboxSettings};
-use crate::vocab::{ActorId, Address, Clock, Code, Sequence, SystemClock, Timestamp};
+use crate::vocab::{ActorId, Address, Clock, Code, Limits, Sequence, SystemClock, Timestamp};
 
 /// Stack of the threads that run guests: the guest's own 256 KiB, and room for the host below it.
 const STAGE_STACK_BYTES: usize = /* 2 MiB */ 2 * 1_024 * 1_024;
@@ -80,12 +80,12 @@ impl HostBuilder {
         if let Some(reason) = settings.problem() {
             return Err(AskError::Setup { reason, code: Code::InvalidSetting });
         }
-        let sandbox = SandboxSettings { limits: settings.limits.clone(), cache_dir: self.compile_cache };
+        let sandbox = SandboxSettings { limits: settings.sandbox_limits(), cache_dir: self.compile_cache };
         let engine = Engine::new(sandbox).map_err(|reason| AskError::Setup { reason, code: Code::MachineLimit })?;
         settings.limits.live_actors = settings.limits.live_actors.min(engine.live_actors_max());
         let provider = self.provider.unwrap_or_else(|| MemoryProvider::new());
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
-        let tenancy = Tenancy::open(&provider, &clock).await?;
+        let tenancy = Tenancy::open(&provider, &clock, settings.ceiling()).await?;
         let (clock_, tenants) = (Arc::clone(&clock), Arc::clone(&tenancy.tenants));
         let deployments = Deployments::open(Arc::clone(&provider), engine, settings.clone(), clock_, tenants).await?;
         let wakes = provider.wakes().await?;
@@ -101,6 +101,7 @@ impl HostBuilder {
         let (waker, clock) = (Arc::clone(&inner.waker), Arc::clone(&inner.stage.clock));
         inner.spawn(waker.run(Arc::downgrade(&inner.directory), clock));
         inner.spawn(store_uses(Arc::downgrade(&inner.keys)));
+        inner.spawn(keep_books(Arc::downgrade(&inner.books)));
         Ok(Host::new(inner))
     }
 }
@@ -111,15 +112,17 @@ struct Tenancy {
     keys: Arc<Keys>,
     audit: AuditLog,
     census: Arc<Census>,
+    books: Arc<Books>,
 }
 
 impl Tenancy {
-    async fn open(provider: &SharedProvider, clock: &Arc<dyn Clock>) -> Result<Self, AskError> {
-        let tenants = Arc::new(Tenants::open(Arc::clone(provider), Arc::clone(clock)).await?);
+    async fn open(provider: &SharedProvider, clock: &Arc<dyn Clock>, ceiling: Limits) -> Result<Self, AskError> {
+        let tenants = Arc::new(Tenants::open(Arc::clone(provider), Arc::clone(clock), ceiling).await?);
         let keys = Arc::new(Keys::open(Arc::clone(provider), Arc::clone(clock)).await?);
         let audit = AuditLog::new(Arc::clone(provider), Arc::clone(clock));
         let census = Arc::new(Census::new(Arc::clone(&tenants), Arc::clone(provider)));
-        Ok(Self { tenants, keys, audit, census })
+        let books = Books::new(Arc::clone(provider), Arc::clone(&tenants));
+        Ok(Self { tenants, keys, audit, census, books })
     }
 }
 
@@ -158,7 +161,7 @@ fn assemble(
     let waker = Arc::new(Waker::default());
     let followers = Arc::new(Followers::default());
     let deployments = Arc::new(deployments);
-    let Tenancy { tenants, keys, audit, census } = tenancy;
+    let Tenancy { tenants, keys, audit, census, books } = tenancy;
     let threads = runtime.handle().clone();
     let directory = Arc::new_cyclic(|me: &Weak<Directory>| {
         let crew = StageCrew {
@@ -189,6 +192,7 @@ fn assemble(
         keys,
         audit,
         census,
+        books,
         followers,
         waker,
         looks,
@@ -210,6 +214,12 @@ impl Crew for StageCrew {
     fn make_room(&self) {
         if let Some(directory) = self.directory.upgrade() {
             directory.make_room();
+        }
+    }
+
+    fn make_room_among(&self, address: &Arc<Address>, live_max: u64) {
+        if let Some(directory) = self.directory.upgrade() {
+            directory.make_room_among(address, live_max);
         }
     }
 

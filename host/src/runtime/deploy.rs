@@ -9,10 +9,12 @@ use tokio::sync::Mutex;
 use super::deployment::{Deployed, Deployment, RevisionRecord, StoredRevision, component_key};
 use super::tenancy::Tenants;
 use super::{AskError, DeployedRevision, HostSettings, RequestError};
+use crate::actor::Code as _;
+use crate::decide::{LimitOverrides, effective_limits};
 use crate::frame::codec;
 use crate::provider::{SharedProvider, StoreError};
-use crate::sandbox::{Component, Engine};
-use crate::vocab::{Clock, Code, Digest, Kind, Tenant};
+use crate::sandbox::{Component, Engine, limit_hit};
+use crate::vocab::{Clock, Code, Digest, Kind, Limit, Limits, Tenant};
 
 pub(super) const REVISION_PREFIX: &str = "revision/";
 
@@ -119,6 +121,9 @@ impl Deployments {
     ) -> Result<(DeployedRevision, bool), AskError> {
         // Before anything is compiled, and again when nobody else can deploy.
         self.allow(tenant, kind, &bytes)?;
+        if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > u64::from(self.settings.limits.component_bytes) {
+            limit_hit(tenant, Limit::ComponentBytes);
+        }
         let component = self.check(bytes.clone()).await?;
         let mut next_id = self.next_id.lock().await;
         self.allow(tenant, kind, &bytes)?;
@@ -176,11 +181,38 @@ impl Deployments {
         }
     }
 
+    /// The bounds that actors of a kind get when they are brought on stage now.
+    pub(super) fn limits_of(&self, tenant: &Tenant, kind: &Kind) -> Limits {
+        self.settings.limits_of(tenant, kind, &self.tenants.limits(tenant))
+    }
+
+    /// The bounds of a tenant's actors, but for what the configuration says of their kinds.
+    pub(super) fn limits_of_tenant(&self, of_tenant: &LimitOverrides) -> Limits {
+        effective_limits(&self.settings.limits, &self.settings.ceiling(), &[of_tenant])
+    }
+
+    /// The bounds of the actors of a kind; of one that is deployed, without working them out again.
+    pub(super) fn find_limits(&self, tenant: &Tenant, kind: &Kind) -> Arc<Limits> {
+        let of_none = |_| Arc::new(self.limits_of(tenant, kind));
+        self.find(tenant, kind).map_or_else(of_none, |deployment| deployment.limits())
+    }
+
+    /// Lets the bounds of a tenant's kinds follow its record; true if any changed.
+    pub(super) fn follow_limits(&self, tenant: &Tenant) -> bool {
+        let kinds = self.kinds.read().unwrap_or_else(PoisonError::into_inner);
+        let own = kinds.iter().filter(|((of, _), _)| of == tenant);
+        own.fold(false, |changed, ((_, kind), deployment)| {
+            deployment.set_limits(self.limits_of(tenant, kind)) | changed
+        })
+    }
+
     fn kind_or_new(&self, tenant: &Tenant, kind: &Kind) -> Arc<Deployment> {
         let mut kinds = self.kinds.write().unwrap_or_else(PoisonError::into_inner);
         let new = || {
             let policy = self.settings.policy_of(tenant, kind);
-            Arc::new(Deployment::new(tenant, kind, policy, Arc::clone(&self.provider), Arc::clone(&self.engine)))
+            let bounds = (self.limits_of(tenant, kind), self.tenants.account(tenant));
+            let (provider, engine) = (Arc::clone(&self.provider), Arc::clone(&self.engine));
+            Arc::new(Deployment::new(tenant, kind, policy, bounds, provider, engine))
         };
         Arc::clone(kinds.entry((tenant.clone(), kind.clone())).or_insert_with(new))
     }

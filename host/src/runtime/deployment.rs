@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
 use super::DeployedRevision;
-use crate::actor::{Code, KindMetrics, Policy, RecoveryError, Revision};
+use crate::actor::{Account, Code, KindMetrics, Policy, RecoveryError, Revision};
 use crate::provider::SharedProvider;
 use crate::sandbox::{Component, Engine, EventType, Manifest};
-use crate::vocab::{Digest, Kind, RevisionId, Tenant, Timestamp};
+use crate::vocab::{Digest, Kind, Limits, RevisionId, Tenant, Timestamp};
 
 /// What the catalog keeps of a revision. Append-only: a new layout is a new variant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,6 +103,9 @@ pub(crate) struct Deployment {
     provider: SharedProvider,
     engine: Arc<Engine>,
     policy: Policy,
+    account: Arc<Account>,
+    /// The bounds of actors that are brought on stage from now on.
+    limits: RwLock<Arc<Limits>>,
     metrics: KindMetrics,
     /// Oldest first; the last is active.
     revisions: RwLock<Vec<Arc<Deployed>>>,
@@ -113,11 +116,30 @@ impl Deployment {
         tenant: &Tenant,
         kind: &Kind,
         policy: Policy,
+        (limits, account): (Limits, Arc<Account>),
         provider: SharedProvider,
         engine: Arc<Engine>,
     ) -> Self {
         let metrics = KindMetrics::new(tenant, kind);
-        Self { provider, engine, policy, metrics, revisions: RwLock::default() }
+        Self {
+            provider,
+            engine,
+            policy,
+            account,
+            limits: RwLock::new(Arc::new(limits)),
+            metrics,
+            revisions: RwLock::default(),
+        }
+    }
+
+    /// Changes the bounds of actors that are brought on stage from now on; false if these are those they have.
+    pub(super) fn set_limits(&self, limits: Limits) -> bool {
+        let mut current = self.limits.write().unwrap_or_else(PoisonError::into_inner);
+        let differs = **current != limits;
+        if differs {
+            *current = Arc::new(limits);
+        }
+        differs
     }
 
     /// Makes a revision the active one.
@@ -142,6 +164,13 @@ impl Deployment {
     /// The active revision's record.
     pub(super) fn active(&self) -> Option<RevisionRecord> {
         self.newest().map(|deployed| deployed.record.clone())
+    }
+
+    /// Whether the active revision says that a command stores nothing.
+    pub(super) fn is_read_only(&self, command: &str) -> bool {
+        let named =
+            |record: &RevisionRecord| record.commands.iter().any(|(name, read_only)| *read_only && name == command);
+        self.newest().is_some_and(|deployed| named(&deployed.record))
     }
 
     /// The number of a revision within this kind.
@@ -176,6 +205,14 @@ impl Code for Deployment {
 
     fn event_types(&self, revision: RevisionId) -> Option<Arc<[EventType]>> {
         self.find(revision).map(|deployed| Arc::clone(&deployed.event_types))
+    }
+
+    fn limits(&self) -> Arc<Limits> {
+        Arc::clone(&self.limits.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn account(&self) -> &Arc<Account> {
+        &self.account
     }
 
     fn policy(&self) -> &Policy {

@@ -15,9 +15,10 @@ use tokio::task::AbortHandle;
 use super::deploy::Deployments;
 use super::tenancy::Census;
 use super::{AskError, OnFull};
-use crate::actor::{Actor, Envelope, Order, Progress, Stage};
+use crate::actor::{Actor, Code as _, Envelope, Order, Progress, Stage};
 use crate::decide::least_recently_used;
-use crate::vocab::{ActorId, Address};
+use crate::sandbox::limit_hit;
+use crate::vocab::{ActorId, Address, Limit, Limits};
 
 /// Orders that wait for one actor; senders wait for room.
 const ORDERS_MAX: usize = 64;
@@ -28,6 +29,8 @@ pub(super) struct Handle {
     pub(super) mailbox: mpsc::Sender<Envelope>,
     pub(super) orders: mpsc::Sender<Order>,
     pub(super) progress: Arc<Progress>,
+    /// The bounds of this activation.
+    pub(super) limits: Arc<Limits>,
     /// The directory's stamp at the last use; the smallest leaves first.
     last_used: AtomicU64,
     /// It was told to leave.
@@ -39,6 +42,11 @@ pub(super) struct Handle {
 }
 
 impl Handle {
+    /// Whether it was told to leave.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Acquire)
+    }
+
     /// Waits until the activation has ended.
     pub(super) async fn gone(&self) {
         let mut gone = self.gone.clone();
@@ -122,7 +130,10 @@ impl Directory {
             envelope = match handle.mailbox.try_send(envelope) {
                 Ok(()) => return Ok(()),
                 Err(TrySendError::Full(envelope)) => match on_full {
-                    OnFull::Refuse => return Err(AskError::MailboxFull(address.to_string())),
+                    OnFull::Refuse => {
+                        limit_hit(&address.tenant, Limit::MailboxCommands);
+                        return Err(AskError::MailboxFull(address.to_string()));
+                    }
                     OnFull::Wait => match handle.mailbox.send(envelope).await {
                         Ok(()) => return Ok(()),
                         Err(mpsc::error::SendError(envelope)) => envelope,
@@ -161,7 +172,8 @@ impl Directory {
             return Err(AskError::ShuttingDown);
         }
         let code = self.deployments.find_active(&address.tenant, &address.kind)?;
-        let mailbox_max = usize::try_from(self.stage.limits.mailbox_commands).unwrap_or(1).max(1);
+        let limits = code.limits();
+        let mailbox_max = usize::try_from(limits.mailbox_commands).unwrap_or(1).max(1);
         let (mailbox, mail) = mpsc::channel(mailbox_max);
         let (orders, order_box) = mpsc::channel(ORDERS_MAX);
         let (gone_tx, gone) = watch::channel(());
@@ -170,6 +182,7 @@ impl Directory {
             mailbox,
             orders,
             progress: Arc::default(),
+            limits: Arc::clone(&limits),
             last_used: AtomicU64::new(self.stamp.fetch_add(1, Ordering::Relaxed)),
             leaving: AtomicBool::new(false),
             task: OnceLock::new(),
@@ -183,6 +196,7 @@ impl Directory {
             stage: Arc::clone(&self.stage),
             code,
             address: Arc::clone(address),
+            limits,
             mailbox: mail,
             orders: order_box,
             progress: Arc::clone(&handle.progress),
@@ -204,10 +218,22 @@ impl Directory {
 
     /// Orders the least recently used to leave, as many as it takes.
     pub(super) fn make_room(&self) {
+        self.make_room_for(u64::from(self.stage.limits.live_actors), |_| true);
+    }
+
+    /// The same among the other actors of one actor's tenant.
+    pub(super) fn make_room_among(&self, address: &Address, live_max: u64) {
+        // It stays itself: it is the one that needs the room.
+        let others = live_max.saturating_sub(1);
+        self.make_room_for(others, |other| other.tenant == address.tenant && other != address);
+    }
+
+    fn make_room_for(&self, live_max: u64, chosen: impl Fn(&Address) -> bool) {
         let pinned = self.live.pin();
         let staying = pinned.values().filter(|handle| !handle.leaving.load(Ordering::Acquire));
+        let staying = staying.filter(|handle| chosen(&handle.address));
         let live = staying.map(|handle| (handle.last_used.load(Ordering::Relaxed), Arc::clone(handle))).collect();
-        let live_max = usize::try_from(self.stage.limits.live_actors).unwrap_or(usize::MAX);
+        let live_max = usize::try_from(live_max).unwrap_or(usize::MAX);
         for handle in least_recently_used(live, live_max) {
             handle.leaving.store(true, Ordering::Release);
             if let Err(TrySendError::Full(order)) = handle.orders.try_send(Order::Passivate) {

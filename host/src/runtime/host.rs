@@ -11,13 +11,13 @@ use super::deployment::Deployment;
 use super::directory::Directory;
 use super::feed::{EventFeed, Followers, Reading};
 use super::look::{Renderer, state_at};
-use super::tenancy::{AuditLog, Census, Keys, Tenants};
+use super::tenancy::{AuditLog, Books, Census, Keys, Tenants};
 use super::waker::Waker;
 use super::{ActorStatus, AskError, Command, DeployedRevision, HostBuilder, Phase, Reply, RequestError, StateView};
 use crate::actor::{Code as _, Envelope, Order, Stage};
 use crate::provider::{ActorListing, VerifyFeed, VerifyRefusal};
-use crate::sandbox::{Caller, CommandContext, Manifest};
-use crate::vocab::{ActorId, Address, Code, Digest, Kind, Limits, Sequence, Tenant};
+use crate::sandbox::{Caller, CommandContext, Manifest, limit_hit};
+use crate::vocab::{ActorId, Address, Code, Digest, Kind, Limit, Limits, Sequence, Tenant};
 
 /// A running host. Cloning shares it; [`Host::shutdown`] ends it, and so does dropping the last clone (then what
 /// was not acknowledged may be lost, as in a crash).
@@ -43,6 +43,7 @@ pub(super) struct Inner {
     pub(super) keys: Arc<Keys>,
     pub(super) audit: AuditLog,
     pub(super) census: Arc<Census>,
+    pub(super) books: Arc<Books>,
     pub(super) followers: Arc<Followers>,
     pub(super) waker: Arc<Waker>,
     pub(super) looks: Arc<Semaphore>,
@@ -173,7 +174,7 @@ impl Host {
         ActorRef { inner: Arc::clone(&self.inner), address: Arc::new(address), id }
     }
 
-    /// The bounds that this host keeps; faces refuse what is over them before they buffer it.
+    /// The bounds of the host as a whole. Those of an actor may differ: see [`ActorRef::limits`].
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.inner.stage.limits
@@ -205,6 +206,7 @@ impl Host {
             self.inner.directory.force();
         }
         self.inner.keys.store_uses().await;
+        self.inner.books.close().await;
         Ok(self.inner.stage.provider.close().await?)
     }
 
@@ -214,6 +216,22 @@ impl Host {
 }
 
 impl ActorRef {
+    /// Whose it is.
+    #[must_use]
+    pub fn tenant(&self) -> &Tenant {
+        &self.address.tenant
+    }
+
+    /// The bounds that hold for it: those that it came on stage with, or would now. Faces refuse what is over them
+    /// before they buffer it.
+    #[must_use]
+    pub fn limits(&self) -> Arc<Limits> {
+        // Whoever leaves may leave because its bounds have changed.
+        let live = self.inner.directory.find(self.id).filter(|live| !live.is_leaving());
+        let of_kind = || self.inner.deployments.find_limits(&self.address.tenant, &self.address.kind);
+        live.map_or_else(of_kind, |live| Arc::clone(&live.limits))
+    }
+
     /// Sends a command and waits for its answer.
     ///
     /// # Errors
@@ -255,7 +273,8 @@ impl ActorRef {
             return Err(AskError::ShuttingDown);
         }
         self.check(&command)?;
-        self.inner.tenants.let_in(&self.address.tenant)?;
+        let stores = || self.deployment().is_ok_and(|deployment| !deployment.is_read_only(&command.name));
+        self.inner.tenants.let_in(&self.address.tenant, stores)?;
         let Command { name, payload, idempotency_key: key, client, headers, on_full } = command;
         let context = CommandContext { caller: Caller::Client(client), headers };
         let envelope = Envelope { name, payload, key, context, reply_to, since: Instant::now() };
@@ -263,14 +282,18 @@ impl ActorRef {
     }
 
     fn check(&self, command: &Command) -> Result<(), RequestError> {
-        let limits = self.inner.stage.limits.command_bytes;
-        let limit = usize::try_from(limits).unwrap_or(usize::MAX);
+        let limits = self.limits();
+        let limit = usize::try_from(limits.command_bytes).unwrap_or(usize::MAX);
         if command.payload.len() > limit {
+            limit_hit(&self.address.tenant, Limit::CommandBytes);
             return Err(RequestError::PayloadTooLarge { bytes: command.payload.len(), limit });
         }
         let Some(key) = &command.idempotency_key else { return Ok(()) };
-        let key_max = usize::try_from(self.inner.stage.limits.idempotency_key_bytes).unwrap_or(usize::MAX);
+        let key_max = usize::try_from(limits.idempotency_key_bytes).unwrap_or(usize::MAX);
         if key.is_empty() || key.len() > key_max {
+            if key.len() > key_max {
+                limit_hit(&self.address.tenant, Limit::IdempotencyKeyBytes);
+            }
             let reason = format!("it has {} bytes; 1 to {key_max} are allowed", key.len());
             return Err(RequestError::InvalidIdempotencyKey(reason));
         }

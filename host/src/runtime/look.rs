@@ -34,8 +34,15 @@ pub(super) async fn state_at(
         return Err(RequestError::SequenceOutOfRange { asked, first, last }.into());
     }
     let code_ref: &dyn Code = code.as_ref();
-    let recovery =
-        Recovery { stage: &stage, code: code_ref, address: &address, progress: None, through: asked, silent: true };
+    let recovery = Recovery {
+        stage: &stage,
+        code: code_ref,
+        address: &address,
+        limits: &code.limits(),
+        progress: None,
+        through: asked,
+        silent: true,
+    };
     let mut recovered = Box::pin(recovery.run()).await.map_err(AskError::from)?;
     let state = recovered.instance.state_as_json().map_err(AskError::Guest)?;
     Ok(StateView { sequence: asked, revision: recovered.revision.number, state: json(state)? })
@@ -123,7 +130,7 @@ impl Renderer {
         };
         let instance = match &mut self.instance {
             Some(instance) => instance,
-            empty => empty.insert(fresh(&self.revision, &self.address)?),
+            empty => empty.insert(fresh(&self.revision, &self.address, &self.code)?),
         };
         match instance.event_as_json(index, payload) {
             Ok(Ok(text)) => Ok((event.name.clone(), event.version, text)),
@@ -136,8 +143,13 @@ impl Renderer {
     }
 }
 
-fn fresh(revision: &Revision, address: &Arc<Address>) -> Result<Instance, AskError> {
-    let options = InstanceOptions { address: Arc::clone(address), silent: true };
+fn fresh(revision: &Revision, address: &Arc<Address>, code: &Deployment) -> Result<Instance, AskError> {
+    let options = InstanceOptions {
+        silent: true,
+        limits: Some(code.limits()),
+        memory: Some(Arc::clone(&code.account().memory)),
+        ..InstanceOptions::of(Arc::clone(address))
+    };
     let mut instance = revision.component.instantiate(options).map_err(AskError::Guest)?;
     let moment = Moment { time: Timestamp(0), sequence: Sequence::ZERO };
     instance.start(moment, None).map_err(AskError::Guest)?;

@@ -19,7 +19,8 @@ pub use builder::HostBuilder;
 pub use feed::EventFeed;
 pub use host::{ActorRef, Host};
 pub use settings::{
-    Durability, HostSettings, KindSettings, PassivationSettings, RecoverySettings, RetentionSettings, SnapshotSettings,
+    Durability, HostSettings, KindSettings, LimitOverrides, PassivationSettings, RecoverySettings, RetentionSettings,
+    SnapshotSettings,
 };
 pub use tenancy::{
     Act, ActResult, AuditEntry, Identity, KeyId, KeyRequest, KeyText, KeyView, NewKey, TenancyError, TenantChange,

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::decide::{PassivationSettings, RecoverySettings, RetentionSettings, SnapshotSettings};
+pub use crate::decide::{LimitOverrides, PassivationSettings, RecoverySettings, RetentionSettings, SnapshotSettings};
 pub use crate::provider::Durability;
 
 use crate::actor::{Policy, ReplayRate};
-use crate::vocab::{Kind, Limits, Tenant};
+use crate::decide::{effective_limits, limit_ceiling, override_problem};
+use crate::vocab::limits::GUEST_STACK_BYTES;
+use crate::vocab::{Kind, Limit, Limits, Tenant};
 
 /// The settings of a host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
@@ -19,6 +21,8 @@ pub struct HostSettings {
     pub durability: Durability,
     /// Every bound of the host.
     pub limits: Limits,
+    /// How high a limit may be set for a kind or a tenant; what is not named, as high as in `limits`.
+    pub ceilings: LimitOverrides,
     /// When live actors become passive, for kinds that `kinds` does not name.
     pub passivation: PassivationSettings,
     /// When snapshots are taken, for kinds that `kinds` does not name.
@@ -43,6 +47,8 @@ pub struct KindSettings {
     pub passivation: Option<PassivationSettings>,
     /// What bounds recoveries.
     pub recovery: Option<RecoverySettings>,
+    /// Bounds of its actors; unlike the others, limit by limit.
+    pub limits: LimitOverrides,
 }
 
 impl HostSettings {
@@ -69,6 +75,13 @@ impl HostSettings {
         if limits.event_bytes > limits.frame_bytes {
             return Some("limits.event_bytes is over limits.frame_bytes; an event must fit into a frame".to_owned());
         }
+        if !GUEST_STACK_BYTES.contains(&limits.guest_stack_bytes) {
+            let (least, most) = (GUEST_STACK_BYTES.start(), GUEST_STACK_BYTES.end());
+            return Some(format!("limits.guest_stack_bytes must be between {least} and {most}"));
+        }
+        if let Some(problem) = self.limits_problem() {
+            return Some(problem);
+        }
         let snapshots =
             std::iter::once(&self.snapshots).chain(self.kinds.values().filter_map(|kind| kind.snapshots.as_ref()));
         if snapshots.clone().any(|s| s.recovery_budget_ms.is_nan() || s.recovery_budget_ms < 0.0) {
@@ -84,6 +97,49 @@ impl HostSettings {
             let keeps_none = kind.retention.as_ref().is_some_and(|retention| retention.keep_snapshots == 0);
             keeps_none.then(|| format!("kinds.{name}.retention.keep_snapshots is 0; the smallest value is 1"))
         })
+    }
+
+    /// What is wrong with the ceilings or with the limits of a kind.
+    fn limits_problem(&self) -> Option<String> {
+        for (limit, value) in &self.ceilings {
+            if !limit.can_differ() {
+                return Some(format!("ceilings.{limit}: it is a limit of the host as a whole and cannot differ"));
+            }
+            let least = self.limits.get(*limit);
+            if *value < least {
+                return Some(format!("ceilings.{limit} is {value}, below limits.{limit}, which is {least}"));
+            }
+        }
+        let ceiling = self.ceiling();
+        self.kinds.iter().find_map(|(name, kind)| {
+            let problem = override_problem(&kind.limits, &ceiling)?;
+            Some(format!("kinds.{name}.limits: {problem}"))
+        })
+    }
+
+    /// The highest value of every limit that anybody can get.
+    #[must_use]
+    pub fn ceiling(&self) -> Limits {
+        limit_ceiling(&self.limits, &self.ceilings)
+    }
+
+    /// What the sandbox is built for: it must hold the largest instance that anybody can get.
+    pub(crate) fn sandbox_limits(&self) -> Limits {
+        let ceiling = self.ceiling();
+        let mut limits = self.limits.clone();
+        for largest in [Limit::GuestMemoryBytes, Limit::GuestTableElements] {
+            limits.set(largest, ceiling.get(largest));
+        }
+        limits
+    }
+
+    /// The bounds of the actors of a kind: the host's, then what `kinds.KIND`, the tenant's record and
+    /// `kinds."TENANT/KIND"` say; the last one wins.
+    pub(crate) fn limits_of(&self, tenant: &Tenant, kind: &Kind, of_tenant: &LimitOverrides) -> Limits {
+        let none = LimitOverrides::new();
+        let named = |name: &str| self.kinds.get(name).map_or(&none, |kind| &kind.limits);
+        let layers = [named(kind.as_str()), of_tenant, named(&format!("{tenant}/{kind}"))];
+        effective_limits(&self.limits, &self.ceiling(), &layers)
     }
 
     /// What the host does with actors of a kind.

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::MemoryAccount;
 use crate::frame::{Column, EventColumns};
-use crate::vocab::{Address, Sequence, Timestamp};
+use crate::vocab::{Address, Limits, Sequence, Timestamp};
 
 /// How an instance is made.
 #[derive(Debug, Clone)]
@@ -12,6 +13,18 @@ pub struct InstanceOptions {
     pub address: Arc<Address>,
     /// Its log lines are dropped: for replays that only look (state at an earlier sequence, rehearsal).
     pub silent: bool,
+    /// The bounds that hold for it; `None`: the engine's own. Never more memory and tables than the engine's.
+    pub limits: Option<Arc<Limits>>,
+    /// What its memory counts towards, beside its own limit; `None`: nothing.
+    pub memory: Option<Arc<MemoryAccount>>,
+}
+
+impl InstanceOptions {
+    /// An instance of this actor that is heard, under the engine's own bounds.
+    #[must_use]
+    pub const fn of(address: Arc<Address>) -> Self {
+        Self { address, silent: false, limits: None, memory: None }
+    }
 }
 
 /// What the guest may know of when it runs: WASI clocks show `time`, WASI random is seeded by actor and `sequence`.

@@ -7,8 +7,6 @@ use wasmtime::{
 
 use crate::vocab::Limits;
 
-/// Stack of guest code, inside the thread's own stack of 2 MiB: deep recursion.
-const GUEST_STACK_BYTES: usize = /* 256 KiB */ 256 * 1_024;
 /// Core instances of one component: CPython components have tens, Rust ones three or four.
 pub(super) const CORE_INSTANCES_MAX: u32 = 64;
 /// Tables of one component: Rust ones have two.
@@ -30,7 +28,7 @@ pub(super) fn config(limits: &Limits, instances: u32) -> wasmtime::Result<Config
     language(&mut config);
     config
         .epoch_interruption(true)
-        .max_wasm_stack(GUEST_STACK_BYTES)
+        .max_wasm_stack(usize::try_from(limits.guest_stack_bytes)?)
         .native_unwind_info(false)
         .debug_symbols(false)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)

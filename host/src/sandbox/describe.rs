@@ -9,7 +9,7 @@ use super::{CommandType, DeployError, EventType, InstanceOptions, Manifest, dead
 use crate::vocab::Address;
 
 /// The manifest, checked; also the first time that this component's code runs.
-pub(super) fn describe(shared: &Arc<Shared>, linked: &Linked) -> Result<Manifest, DeployError> {
+pub(super) fn describe(shared: &Shared, linked: &Linked) -> Result<Manifest, DeployError> {
     let mut store = store::open(shared, nobody()?);
     let instance = store::instantiate(&mut store, &linked.instance).map_err(DeployError::Describe)?;
     let actor = linked.exports.load(&mut store, &instance).map_err(|error| wrong_export(&error))?;
@@ -38,5 +38,5 @@ pub(super) fn describe(shared: &Arc<Shared>, linked: &Linked) -> Result<Manifest
 fn nobody() -> Result<InstanceOptions, DeployError> {
     let address = Address::new("default", "describe", "describe")
         .map_err(|error| DeployError::InvalidManifest { reason: error.to_string() })?;
-    Ok(InstanceOptions { address: Arc::new(address), silent: true })
+    Ok(InstanceOptions { silent: true, ..InstanceOptions::of(Arc::new(address)) })
 }

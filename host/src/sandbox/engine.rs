@@ -59,7 +59,7 @@ impl Engine {
         let cache = cache_dir.map(|directory| Cache::open(&directory)).transpose()?;
         ticker::start(&engine)?;
         Ok(Arc::new(Self {
-            shared: Arc::new(Shared { engine, limits }),
+            shared: Arc::new(Shared { engine, limits: Arc::new(limits) }),
             linker,
             compiler: Compiler::new(cache),
             components: Remembered::new(COMPONENTS_MAX),

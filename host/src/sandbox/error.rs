@@ -1,6 +1,6 @@
 //! Why a component is refused, and how guest code fails. Neither is ever the host's fault.
 
-use crate::vocab::{Code, Digest, Sequence};
+use crate::vocab::{Code, Digest, Limit, Quota, Sequence};
 
 /// Why a component may not be deployed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -92,11 +92,21 @@ pub enum GuestFailure {
     /// It passed a bound on what it may return or ask for.
     #[error("the actor's code returned {found} {what}, the limit is {limit}")]
     Limit {
+        /// Which limit.
+        name: Limit,
         /// What was too much.
         what: &'static str,
         /// How much there was.
         found: u64,
         /// The bound.
+        limit: u64,
+    },
+    /// It would take its tenant past a quota: it is not its own fault alone, and may succeed later.
+    #[error("the actor's tenant may have {limit} as its quota {quota}; this would be more")]
+    Quota {
+        /// Which quota.
+        quota: Quota,
+        /// Its value.
         limit: u64,
     },
     /// `start` or `capture` returned an error.
@@ -122,6 +132,7 @@ impl GuestFailure {
             Self::OutOfMemory { .. } => Code::GuestOutOfMemory,
             Self::InvalidOutcome { .. } => Code::InvalidOutcome,
             Self::Limit { .. } => Code::GuestLimit,
+            Self::Quota { quota, .. } => quota.code(),
             Self::Refused { call, .. } if matches!(call.as_bytes(), b"capture") => Code::SnapshotFailed,
             Self::Refused { .. } => Code::StartFailed,
             Self::NoRoom => Code::MailboxFull,

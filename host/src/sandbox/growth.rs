@@ -1,66 +1,128 @@
 //! How far one instance may grow, and whether it was told no.
 
+use std::sync::Arc;
+
 use wasmtime::ResourceLimiter;
 
+use super::MemoryAccount;
 use super::config::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLES_MAX};
-use crate::vocab::Limits;
+use crate::vocab::{Limit, Limits};
 
-/// Bounds the memory and the tables of one store, all of them together.
+/// What said no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Denied {
+    /// The instance's own bound of memory.
+    Memory,
+    /// The instance's bound of table elements.
+    Table,
+    /// The memory of all instances of its tenant together; its bound.
+    TenantMemory(u64),
+}
+
+impl Denied {
+    /// The limit of the instance that it is, if it is one.
+    pub(super) const fn limit(self) -> Option<Limit> {
+        match self {
+            Self::Memory => Some(Limit::GuestMemoryBytes),
+            Self::Table => Some(Limit::GuestTableElements),
+            Self::TenantMemory(_) => None,
+        }
+    }
+}
+
+/// Bounds the memory and the tables of one store, all of them together, and counts its memory towards its tenant's.
 ///
 /// Growth over the bound is answered with "no", as a full machine would; only what the guest does then is a failure.
 #[derive(Debug)]
 pub(super) struct Growth {
     memory_bytes_max: u64,
     memory_bytes: u64,
+    /// What the last growth took, until it is known that the machine had it.
+    memory_granted: u64,
+    account: Option<Arc<MemoryAccount>>,
     table_elements_max: u64,
     table_elements: u64,
-    denied: bool,
+    denied: Option<Denied>,
 }
 
 impl Growth {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(super) fn new(limits: &Limits, account: Option<Arc<MemoryAccount>>) -> Self {
         Self {
             memory_bytes_max: limits.guest_memory_bytes,
             memory_bytes: 0,
+            memory_granted: 0,
+            account,
             table_elements_max: u64::from(limits.guest_table_elements),
             table_elements: 0,
-            denied: false,
+            denied: None,
         }
     }
 
     /// Forgets earlier denials: the guest lived on after them.
     pub(super) const fn enter(&mut self) {
-        self.denied = false;
+        self.denied = None;
     }
 
-    pub(super) const fn denied(&self) -> bool {
+    pub(super) const fn denied(&self) -> Option<Denied> {
         self.denied
     }
 
     pub(super) const fn memory_bytes_max(&self) -> u64 {
         self.memory_bytes_max
     }
+
+    fn grow_memory(&mut self, bytes: u64) -> Result<(), Denied> {
+        let total = self.memory_bytes.checked_add(bytes).filter(|total| *total <= self.memory_bytes_max);
+        let total = total.ok_or(Denied::Memory)?;
+        if let Some(account) = &self.account
+            && !account.take(bytes)
+        {
+            return Err(Denied::TenantMemory(account.bytes_max().unwrap_or(u64::MAX)));
+        }
+        self.memory_bytes = total;
+        Ok(())
+    }
 }
 
-/// Adds `desired - current` to `total` if the sum stays within `max`.
-fn grow(total: &mut u64, max: u64, current: usize, desired: usize) -> bool {
-    let wanted = u64::try_from(desired.saturating_sub(current)).unwrap_or(u64::MAX).saturating_add(*total);
-    if wanted <= max {
-        *total = wanted;
+impl Drop for Growth {
+    fn drop(&mut self) {
+        if let Some(account) = &self.account {
+            account.give(self.memory_bytes);
+        }
     }
-    wanted <= max
+}
+
+fn difference(current: usize, desired: usize) -> u64 {
+    u64::try_from(desired.saturating_sub(current)).unwrap_or(u64::MAX)
 }
 
 impl ResourceLimiter for Growth {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        let granted = grow(&mut self.memory_bytes, self.memory_bytes_max, current, desired);
-        self.denied |= !granted;
-        Ok(granted)
+        let bytes = difference(current, desired);
+        let grown = self.grow_memory(bytes);
+        self.memory_granted = if grown.is_ok() { bytes } else { 0 };
+        self.denied = grown.err().or(self.denied);
+        Ok(grown.is_ok())
+    }
+
+    /// The machine did not have what was granted: it is not used.
+    fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        let granted = std::mem::take(&mut self.memory_granted);
+        self.memory_bytes = self.memory_bytes.saturating_sub(granted);
+        if let Some(account) = &self.account {
+            account.give(granted);
+        }
+        Ok(())
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        let granted = grow(&mut self.table_elements, self.table_elements_max, current, desired);
-        self.denied |= !granted;
+        let total = self.table_elements.saturating_add(difference(current, desired));
+        let granted = total <= self.table_elements_max;
+        if granted {
+            self.table_elements = total;
+        } else {
+            self.denied = Some(Denied::Table);
+        }
         Ok(granted)
     }
 
@@ -83,7 +145,7 @@ mod tests {
 
     fn growth() -> Growth {
         let limits = Limits { guest_memory_bytes: 100, guest_table_elements: 10, ..Limits::default() };
-        Growth::new(&limits)
+        Growth::new(&limits, None)
     }
 
     #[test]
@@ -92,7 +154,7 @@ mod tests {
         assert!(growth.memory_growing(0, 60, None).unwrap());
         assert!(!growth.memory_growing(0, 60, None).unwrap());
         assert!(growth.memory_growing(60, 100, None).unwrap());
-        assert!(growth.denied());
+        assert_eq!(growth.denied(), Some(Denied::Memory));
     }
 
     #[test]
@@ -100,8 +162,29 @@ mod tests {
         let mut growth = growth();
         assert!(growth.table_growing(0, 10, None).unwrap());
         assert!(!growth.table_growing(10, 11, None).unwrap());
-        assert!(growth.denied());
+        assert_eq!(growth.denied(), Some(Denied::Table));
         growth.enter();
-        assert!(!growth.denied(), "a denial that the guest survived is forgotten");
+        assert_eq!(growth.denied(), None, "a denial that the guest survived is forgotten");
+    }
+
+    #[test]
+    fn the_memory_of_several_instances_is_bounded_together_and_given_back() {
+        let account = Arc::new(MemoryAccount::default());
+        account.set_max(Some(150));
+        let limits = Limits { guest_memory_bytes: 100, ..Limits::default() };
+        let mut one = Growth::new(&limits, Some(Arc::clone(&account)));
+        let mut other = Growth::new(&limits, Some(Arc::clone(&account)));
+        assert!(one.memory_growing(0, 100, None).unwrap());
+        assert!(other.memory_growing(0, 50, None).unwrap());
+        assert!(!other.memory_growing(50, 51, None).unwrap());
+        assert_eq!(other.denied(), Some(Denied::TenantMemory(150)));
+        assert!(!one.memory_growing(100, 101, None).unwrap());
+        assert_eq!((one.denied(), account.used_bytes()), (Some(Denied::Memory), 150));
+        drop(one);
+        assert!(other.memory_growing(50, 100, None).unwrap());
+        other.memory_grow_failed(wasmtime::format_err!("the machine has no more")).unwrap();
+        assert_eq!(account.used_bytes(), 50, "what the machine did not have is not used");
+        drop(other);
+        assert_eq!(account.used_bytes(), 0);
     }
 }

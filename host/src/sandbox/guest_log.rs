@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::vocab::{Address, Limits};
+use super::limit_hit;
+use crate::vocab::{Address, Limit, Limits};
 
 /// How loud a line is; as in the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,9 @@ pub(super) struct GuestLog {
     /// The second that is being counted, and what was logged in it.
     window: Option<(Instant, u64)>,
     dropped_bytes: u64,
+    /// Whether a message of this call was cut, and whether lines were dropped for their rate.
+    was_cut: bool,
+    was_flooded: bool,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
     /// What was said at error level, or printed to stderr, in this call: the reason of a trap that may follow.
@@ -48,6 +52,8 @@ impl GuestLog {
             bytes_per_second: limits.guest_log_bytes_per_second,
             window: None,
             dropped_bytes: 0,
+            was_cut: false,
+            was_flooded: false,
             stdout: Vec::new(),
             stderr: Vec::new(),
             last_error: String::new(),
@@ -70,6 +76,11 @@ impl GuestLog {
     pub(super) fn leave(&mut self) {
         self.end_line(Printed::Stdout);
         self.end_line(Printed::Stderr);
+        let cut = (std::mem::take(&mut self.was_cut), Limit::GuestLogMessageBytes);
+        let flooded = (std::mem::take(&mut self.was_flooded), Limit::GuestLogBytesPerSecond);
+        for (_, limit) in [cut, flooded].into_iter().filter(|(was_hit, _)| *was_hit) {
+            limit_hit(&self.address.tenant, limit);
+        }
         let dropped = std::mem::take(&mut self.dropped_bytes);
         if dropped > 0 {
             let (tenant, kind) = (self.address.tenant.to_string(), self.address.kind.to_string());
@@ -85,7 +96,7 @@ impl GuestLog {
 
     pub(super) fn write(&mut self, level: Level, message: &str) {
         let kept = message.get(..message.floor_char_boundary(self.message_bytes_max)).unwrap_or_default();
-        self.drop_bytes(message.len().saturating_sub(kept.len()));
+        self.cut_bytes(message.len().saturating_sub(kept.len()));
         if level == Level::Error {
             self.last_error = plain(kept);
         }
@@ -97,7 +108,7 @@ impl GuestLog {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let room = self.message_bytes_max.saturating_sub(self.line(to).len());
             let kept = piece.get(..piece.len().min(room)).unwrap_or_default();
-            self.drop_bytes(piece.len().saturating_sub(kept.len()));
+            self.cut_bytes(piece.len().saturating_sub(kept.len()));
             self.line(to).extend_from_slice(kept);
             if piece.ends_with(b"\n") {
                 self.end_line(to);
@@ -134,6 +145,7 @@ impl GuestLog {
             return;
         }
         if !self.admits(count(message.len())) {
+            self.was_flooded = true;
             self.drop_bytes(message.len());
             return;
         }
@@ -151,6 +163,11 @@ impl GuestLog {
             Level::Warn => event!(WARN),
             Level::Error => event!(ERROR),
         }
+    }
+
+    fn cut_bytes(&mut self, bytes: usize) {
+        self.was_cut |= bytes > 0;
+        self.drop_bytes(bytes);
     }
 
     fn drop_bytes(&mut self, bytes: usize) {

@@ -1,7 +1,6 @@
 //! One per activation: the calls of the contract, as plain data. All calls are synchronous and bounded in time.
 
 use std::fmt;
-use std::sync::Arc;
 
 use wasmtime::Store;
 
@@ -16,7 +15,7 @@ use super::{
     ReplayFailure, Started, deadline, outcome, store, v1,
 };
 use crate::frame::EventColumns;
-use crate::vocab::Limits;
+use crate::vocab::{Limit, Limits};
 
 /// A live instance. After any failure it must be dropped.
 ///
@@ -31,7 +30,7 @@ pub struct Instance {
 
 impl Instance {
     pub(super) fn new(
-        shared: &Arc<Shared>,
+        shared: &Shared,
         linked: &Linked,
         options: InstanceOptions,
         component: Component,
@@ -51,8 +50,8 @@ impl Instance {
         let address = self.store.data().log.address();
         let base = base.map(|base| v1::SnapshotParam { state_version: base.state_version, state: &base.state });
         let limits = self.limits();
-        let (limit_ms, bytes) = (limits.guest_call_ms, limits.guest_hostcall_bytes);
-        let started = self.call(moment, limit_ms, bytes, |actor, store| {
+        let bytes = limits.guest_hostcall_bytes;
+        let started = self.call(moment, Limit::GuestCallMs, bytes, |actor, store| {
             let (tenant, kind, key) = (address.tenant.as_str(), address.kind.as_str(), address.key.as_str());
             actor.greenroom_actor_behavior().call_start(store, v1::AddressParam { tenant, kind, key }, base)
         })?;
@@ -76,10 +75,12 @@ impl Instance {
         };
         self.store.data_mut().draws = Draws::None;
         let limits = self.limits();
-        let (limit_ms, bytes) = (limits.guest_replay_ms, limits.guest_hostcall_bytes);
+        let bytes = limits.guest_hostcall_bytes;
         let guest = |failure| ReplayFailure::Guest { first, last, failure };
         let replayed = self
-            .call(moment, limit_ms, bytes, |actor, store| actor.greenroom_actor_behavior().call_replay(store, batch))
+            .call(moment, Limit::GuestReplayMs, bytes, |actor, store| {
+                actor.greenroom_actor_behavior().call_replay(store, batch)
+            })
             .map_err(guest)?;
         match replayed {
             Ok(()) => Ok(()),
@@ -99,8 +100,10 @@ impl Instance {
     /// How the guest failed.
     pub fn recovered(&mut self, moment: Moment) -> Result<(), GuestFailure> {
         let limits = self.limits();
-        let (limit_ms, bytes) = (limits.guest_call_ms, limits.guest_hostcall_bytes);
-        self.call(moment, limit_ms, bytes, |actor, store| actor.greenroom_actor_behavior().call_recovered(store))
+        let bytes = limits.guest_hostcall_bytes;
+        self.call(moment, Limit::GuestCallMs, bytes, |actor, store| {
+            actor.greenroom_actor_behavior().call_recovered(store)
+        })
     }
 
     /// Handles a batch of commands: one turn. `contexts` has one entry per command.
@@ -119,14 +122,18 @@ impl Instance {
             now: moment.time.0,
         };
         let limits = self.limits();
-        let (limit_ms, bytes) = (limits.guest_call_ms, turn_bytes(limits, commands.names.len()));
+        let bytes = turn_bytes(limits, commands.names.len());
         self.store.data_mut().turn = Some(Turn::new(contexts));
         self.store.data_mut().draws = Draws::OfTheTurn;
-        let batch = self
-            .call(moment, limit_ms, bytes, |actor, store| actor.greenroom_actor_behavior().call_handle(store, batch));
+        let batch = self.call(moment, Limit::GuestCallMs, bytes, |actor, store| {
+            actor.greenroom_actor_behavior().call_handle(store, batch)
+        });
         let turn = self.store.data_mut().turn.take().unwrap_or_default();
-        let limits = &self.store.data().shared.limits;
-        outcome::check(batch?, turn, commands, self.component.manifest(), limits).map_err(|Refusal(failure)| failure)
+        let state = self.store.data();
+        outcome::check(batch?, turn, commands, self.component.manifest(), &state.limits).map_err(|Refusal(failure)| {
+            failure::note(state, &failure);
+            failure
+        })
     }
 
     /// Captures the state.
@@ -135,15 +142,22 @@ impl Instance {
     /// How the guest failed; a `Refused` capture or one over the limit leaves the instance usable.
     pub fn capture(&mut self, moment: Moment) -> Result<GuestSnapshot, GuestFailure> {
         let limits = self.limits();
-        let (limit_ms, limit) = (limits.guest_call_ms, u64::from(limits.snapshot_bytes));
+        let limit = u64::from(limits.snapshot_bytes);
         // A guest cannot return more than its memory holds: so one over the limit is seen, not cut off with a trap.
         let bytes = limits.guest_memory_bytes.max(limits.guest_hostcall_bytes);
-        let captured =
-            self.call(moment, limit_ms, bytes, |actor, store| actor.greenroom_actor_behavior().call_capture(store))?;
+        let captured = self.call(moment, Limit::GuestCallMs, bytes, |actor, store| {
+            actor.greenroom_actor_behavior().call_capture(store)
+        })?;
         let snapshot = captured.map_err(|reason| GuestFailure::Refused { call: "capture", reason })?;
         let found = u64::try_from(snapshot.state.len()).unwrap_or(u64::MAX);
         if found > limit {
-            return Err(GuestFailure::Limit { what: "bytes in one snapshot", found, limit });
+            self.store.data().hit(Limit::SnapshotBytes);
+            return Err(GuestFailure::Limit {
+                name: Limit::SnapshotBytes,
+                what: "bytes in one snapshot",
+                found,
+                limit,
+            });
         }
         Ok(GuestSnapshot { state_version: snapshot.state_version, state: snapshot.state })
     }
@@ -153,9 +167,11 @@ impl Instance {
     /// # Errors
     /// How the guest failed.
     pub fn state_as_json(&mut self) -> Result<String, GuestFailure> {
-        let (limit_ms, bytes) = self.inspection();
+        let bytes = self.inspection();
         let moment = self.store.data().moment;
-        self.call(moment, limit_ms, bytes, |actor, store| actor.greenroom_actor_inspect().call_state_as_json(store))
+        self.call(moment, Limit::GuestCallMs, bytes, |actor, store| {
+            actor.greenroom_actor_inspect().call_state_as_json(store)
+        })
     }
 
     /// One event as JSON text, for people; the inner error is the guest's own reason.
@@ -163,31 +179,33 @@ impl Instance {
     /// # Errors
     /// How the guest failed.
     pub fn event_as_json(&mut self, event_type: u16, payload: &[u8]) -> Result<Result<String, String>, GuestFailure> {
-        let (limit_ms, bytes) = self.inspection();
+        let bytes = self.inspection();
         let moment = self.store.data().moment;
-        self.call(moment, limit_ms, bytes, |actor, store| {
+        self.call(moment, Limit::GuestCallMs, bytes, |actor, store| {
             actor.greenroom_actor_inspect().call_event_as_json(store, event_type, payload)
         })
     }
 
     fn limits(&self) -> &Limits {
-        &self.store.data().shared.limits
+        &self.store.data().limits
     }
 
-    /// Time and bytes for a text that people read; JSON is several times longer than what it shows.
-    fn inspection(&self) -> (u64, u64) {
+    /// Bytes for a text that people read; JSON is several times longer than what it shows.
+    fn inspection(&self) -> u64 {
         let limits = self.limits();
-        (limits.guest_call_ms, limits.guest_memory_bytes.max(limits.guest_hostcall_bytes))
+        limits.guest_memory_bytes.max(limits.guest_hostcall_bytes)
     }
 
     /// Makes one call, with its bounds on time and on the bytes that a result or a host call may bring.
     fn call<R>(
         &mut self,
         moment: Moment,
-        limit_ms: u64,
+        timer: Limit,
         bytes: u64,
         call: impl FnOnce(&v1::Actor, &mut Store<State>) -> wasmtime::Result<R>,
     ) -> Result<R, GuestFailure> {
+        let limit_ms = self.limits().get(timer);
+        self.store.data_mut().timer = timer;
         self.store.data_mut().enter(moment);
         store::bound_hostcalls(&mut self.store, bytes);
         deadline::arm(&mut self.store, limit_ms);

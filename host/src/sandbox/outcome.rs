@@ -5,7 +5,7 @@ use super::turn::{Turn, bound, invalid};
 use super::v1::{ColumnResult, OutcomeBatch};
 use super::{CommandColumns, Effect, Manifest, Outcome, Verdict};
 use crate::frame::{Column, EventColumns};
-use crate::vocab::Limits;
+use crate::vocab::{Limit, Limits};
 
 /// Bytes of one event in a frame beside its payload: its type and its end.
 const EVENT_OVERHEAD_BYTES: usize = 6;
@@ -70,20 +70,20 @@ fn check_events(
     manifest: &Manifest,
     limits: &Limits,
 ) -> Result<(), Refusal> {
-    bound("events in one turn", events.len(), limits.turn_events)?;
+    bound("events in one turn", events.len(), Limit::TurnEvents, limits)?;
     events.check().map_err(|error| invalid(format!("its events are unsound: {error}")))?;
     if let Some(unknown) = events.types.iter().find(|index| usize::from(**index) >= manifest.events.len()) {
         return Err(invalid(format!("event type {unknown} is not in its manifest")));
     }
-    bound("bytes in one event", longest(&events.payloads), limits.event_bytes)?;
+    bound("bytes in one event", longest(&events.payloads), Limit::EventBytes, limits)?;
     let overhead = events.len().saturating_mul(EVENT_OVERHEAD_BYTES);
     let frame = events.payloads.data.len().saturating_add(overhead).saturating_add(effect_bytes);
-    bound("bytes of events and effects in one turn", frame, limits.frame_bytes)
+    bound("bytes of events and effects in one turn", frame, Limit::FrameBytes, limits)
 }
 
 fn check_replies(replies: &Column, limits: &Limits) -> Result<(), Refusal> {
     replies.check().map_err(|error| invalid(format!("its replies are unsound: {error}")))?;
-    bound("bytes in one reply", longest(replies), limits.reply_bytes)
+    bound("bytes in one reply", longest(replies), Limit::ReplyBytes, limits)
 }
 
 fn longest(column: &Column) -> usize {

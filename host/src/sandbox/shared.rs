@@ -1,6 +1,7 @@
 //! What the engine, its components and its instances have in common.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::vocab::Limits;
 
@@ -8,8 +9,8 @@ use crate::vocab::Limits;
 pub(super) struct Shared {
     /// wasmtime's engine; the epoch ticker runs while it lives.
     pub(super) engine: wasmtime::Engine,
-    /// Every bound.
-    pub(super) limits: Limits,
+    /// The bounds of instances that have none of their own; the pool holds as much memory as they say.
+    pub(super) limits: Arc<Limits>,
 }
 
 impl fmt::Debug for Shared {

@@ -3,22 +3,25 @@
 use std::sync::Arc;
 
 use super::deadline::Deadline;
-use super::growth::Growth;
+use super::growth::{Denied, Growth};
 use super::guest_log::GuestLog;
 use super::randomness::{Draws, Randomness};
 use super::shared::Shared;
 use super::turn::Turn;
-use super::{InstanceOptions, Moment};
+use super::{InstanceOptions, Moment, limit_hit};
+use crate::vocab::{Limit, Limits};
 
 /// The data of a store; host functions see nothing else.
 #[derive(Debug)]
 pub(super) struct State {
-    /// The engine's settings.
-    pub(super) shared: Arc<Shared>,
+    /// The bounds of this instance.
+    pub(super) limits: Arc<Limits>,
     /// What clocks show.
     pub(super) moment: Moment,
     /// Bounds memory and tables.
     pub(super) growth: Growth,
+    /// Which limit bounds the time of the call that runs.
+    pub(super) timer: Limit,
     /// Bounds time.
     pub(super) deadline: Deadline,
     /// Bounds the bytes that a result or a host call may bring at once.
@@ -34,19 +37,21 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(shared: Arc<Shared>, options: InstanceOptions) -> Self {
-        let InstanceOptions { address, silent } = options;
+    pub(super) fn new(shared: &Shared, options: InstanceOptions) -> Self {
+        let InstanceOptions { address, silent, limits, memory } = options;
+        let limits = limits.unwrap_or_else(|| Arc::clone(&shared.limits));
         let randomness = Randomness::new(address.id());
         Self {
             moment: Moment::default(),
-            growth: Growth::new(&shared.limits),
+            growth: Growth::new(&limits, memory),
+            timer: Limit::GuestCallMs,
             deadline: Deadline::default(),
-            hostcall_bytes: shared.limits.guest_hostcall_bytes,
-            log: GuestLog::new(address, silent, &shared.limits),
+            hostcall_bytes: limits.guest_hostcall_bytes,
+            log: GuestLog::new(address, silent, &limits),
             randomness,
             turn: None,
             draws: Draws::default(),
-            shared,
+            limits,
         }
     }
 
@@ -58,9 +63,17 @@ impl State {
         self.randomness.enter(moment, self.draws);
     }
 
+    /// Counts that this instance hit a limit.
+    pub(super) fn hit(&self, limit: Limit) {
+        limit_hit(&self.log.address().tenant, limit);
+    }
+
     /// Cleans up after a call into the guest.
     pub(super) fn leave(&mut self) {
         self.log.leave();
+        if let Some(limit) = self.growth.denied().and_then(Denied::limit) {
+            self.hit(limit);
+        }
         self.draws = Draws::default();
     }
 }

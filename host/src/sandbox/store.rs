@@ -10,9 +10,9 @@ use super::state::State;
 use super::{GuestFailure, InstanceOptions, deadline, failure};
 
 /// An empty store, with every bound set.
-pub(super) fn open(shared: &Arc<Shared>, options: InstanceOptions) -> Store<State> {
-    let limits = &shared.limits;
-    let mut store = Store::new(&shared.engine, State::new(Arc::clone(shared), options));
+pub(super) fn open(shared: &Shared, options: InstanceOptions) -> Store<State> {
+    let mut store = Store::new(&shared.engine, State::new(shared, options));
+    let limits = Arc::clone(&store.data().limits);
     store.limiter(|state| &mut state.growth);
     store.epoch_deadline_callback(deadline::slice_ended);
     store.set_max_component_handles(usize::try_from(limits.guest_handles).unwrap_or(usize::MAX));
@@ -31,7 +31,7 @@ pub(super) fn instantiate(
     store: &mut Store<State>,
     linked: &wasmtime::component::InstancePre<State>,
 ) -> Result<Instance, GuestFailure> {
-    let limit_ms = store.data().shared.limits.guest_call_ms;
+    let limit_ms = store.data().limits.guest_call_ms;
     deadline::arm(store, limit_ms);
     let instance = linked.instantiate(&mut *store);
     store.data_mut().leave();

@@ -2,7 +2,7 @@
 
 use super::failure::Refusal;
 use super::{CommandContext, Effect, GuestFailure};
-use crate::vocab::Limits;
+use crate::vocab::{Limit, Limits};
 
 /// Bytes of a timer's name.
 const TIMER_NAME_BYTES_MAX: usize = 256;
@@ -40,14 +40,14 @@ impl Turn {
     pub(super) fn ask(&mut self, effect: Effect, limits: &Limits) -> Result<(), Refusal> {
         let (command, timer, name, payload) = parts(&effect);
         self.context(command)?;
-        bound("effects in one turn", self.effects.len().saturating_add(1), limits.turn_effects)?;
-        bound("bytes in a command's payload", payload.len(), limits.command_bytes)?;
+        bound("effects in one turn", self.effects.len().saturating_add(1), Limit::TurnEffects, limits)?;
+        bound("bytes in a command's payload", payload.len(), Limit::CommandBytes, limits)?;
         if timer.len() > TIMER_NAME_BYTES_MAX || name.len() > COMMAND_NAME_BYTES_MAX {
             return Err(invalid("the name of a timer or a command is too long".to_owned()));
         }
         let bytes = timer.len().saturating_add(name.len()).saturating_add(payload.len());
         self.effect_bytes = self.effect_bytes.saturating_add(bytes);
-        bound("bytes of effects in one turn", self.effect_bytes, limits.frame_bytes)?;
+        bound("bytes of effects in one turn", self.effect_bytes, Limit::FrameBytes, limits)?;
         self.effects.push(effect);
         Ok(())
     }
@@ -68,10 +68,11 @@ pub(super) fn invalid(reason: String) -> Refusal {
 }
 
 /// Refuses what is over a bound.
-pub(super) fn bound(what: &'static str, found: usize, limit: u32) -> Result<(), Refusal> {
+pub(super) fn bound(what: &'static str, found: usize, name: Limit, limits: &Limits) -> Result<(), Refusal> {
     let found = u64::try_from(found).unwrap_or(u64::MAX);
-    if found > u64::from(limit) {
-        return Err(Refusal(GuestFailure::Limit { what, found, limit: u64::from(limit) }));
+    let limit = limits.get(name);
+    if found > limit {
+        return Err(Refusal(GuestFailure::Limit { name, what, found, limit }));
     }
     Ok(())
 }

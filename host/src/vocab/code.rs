@@ -105,6 +105,9 @@ codes! {
     0047 SnapshotFailed Guest "the snapshot could not be taken or saved; the actor goes on from its events",
     0048 UnknownEventType Operator "the journal holds an event type that the running revision does not know",
     0051 RecoveryOutOfTime Unavailable "the recovery of the actor took longer than its limit",
+    0052 JournalGrowthQuota Overloaded "the tenant stores more bytes per hour than its quota allows",
+    0053 SnapshotQuota Quota "the tenant has as many snapshots as its quota allows",
+    0054 LimitAboveCeiling Request "the limit is above the ceiling that this host allows",
     0060 WriteConflict Retry "another writer appended to this journal first; nothing was stored",
     0061 OutcomeUnknown Unknown "the store did not confirm the write; it may or may not be stored",
     0062 StoreFailed Operator "the store failed to read or write",
@@ -133,6 +136,9 @@ codes! {
     0111 KindQuota Quota "the tenant has as many kinds as its quota allows",
     0112 ComponentQuota Quota "the tenant's components would have more bytes than its quota allows",
     0113 ActorQuota Quota "the tenant has as many actors as its quota allows",
+    0114 LiveActorQuota Overloaded "the tenant has as many live actors as its quota allows, and none could leave in time",
+    0115 MemoryQuota Overloaded "the tenant's actors would use more memory together than its quota allows",
+    0116 JournalQuota Quota "the tenant stores as many bytes as its quota allows",
 }
 
 impl Code {

@@ -1,104 +1,257 @@
-//! Every bound of the host in one table. Each field's doc names the attack or cost that it bounds.
+//! Every bound of the host in one table: what it bounds, its default, whom it bounds, and how that is told.
+//!
+//! [`Limits`] holds the values; [`Limit`] names one of them, so that it can be changed for one kind or tenant, counted
+//! and documented. Both come from the same table, and so does `docs/limits.md`, line by line (a test compares them).
+
+use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The bounds of a host; every one can be set in the configuration.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[non_exhaustive]
-pub struct Limits {
-    /// Linear memory of one instance, bytes: a guest that allocates without end.
-    pub guest_memory_bytes: u64,
-    /// Elements of one instance's tables: a guest that grows tables without end.
-    pub guest_table_elements: u32,
-    /// Wall time of one call into a guest, milliseconds: an endless loop.
-    pub guest_call_ms: u64,
-    /// Wall time of one `replay` call, milliseconds; separate so that recovery may take longer than a turn.
-    pub guest_replay_ms: u64,
-    /// Bytes that one host call may make the host allocate: a guest that passes huge lists.
-    pub guest_hostcall_bytes: u64,
-    /// Live component handles and resources of one instance: a handle leak.
-    pub guest_handles: u32,
-    /// Bytes that one instance may log per second; more is dropped and counted: a log flood.
-    pub guest_log_bytes_per_second: u64,
-    /// Bytes of one log message; longer ones are cut.
-    pub guest_log_message_bytes: u32,
-    /// Bytes of one command payload.
-    pub command_bytes: u32,
-    /// Bytes of one reply or rejection.
-    pub reply_bytes: u32,
-    /// Bytes of one event payload.
-    pub event_bytes: u32,
-    /// Events of one turn: a command that appends without end.
-    pub turn_events: u32,
-    /// Commands of one turn; also bounds what a trap makes the host run again.
-    pub turn_commands: u32,
-    /// Payload bytes that one turn takes from the mailbox.
-    pub turn_bytes: u32,
-    /// Bytes of one journal frame.
-    pub frame_bytes: u32,
-    /// Tells, timers and cancellations of one turn: an effect flood.
-    pub turn_effects: u32,
-    /// Bytes of one snapshot.
-    pub snapshot_bytes: u32,
-    /// Commands that wait in one actor's mailbox.
-    pub mailbox_commands: u32,
-    /// Turns of one actor that wait for the store at the same time.
-    pub pipelined_turns: u32,
-    /// Live instances of the host; the least recently used are passivated beyond it.
-    pub live_actors: u32,
-    /// Actors that recover at the same time; the others queue in order.
-    pub concurrent_recoveries: u32,
-    /// Bytes of events in one `replay` call and one read from the store.
-    pub replay_batch_bytes: u32,
-    /// Events in one `replay` call.
-    pub replay_batch_events: u32,
-    /// Bytes of one uploaded component.
-    pub component_bytes: u32,
-    /// Bytes of one idempotency key.
-    pub idempotency_key_bytes: u32,
-    /// Idempotency keys that one actor remembers; the oldest is forgotten first.
-    pub idempotency_keys: u32,
-    /// Bytes of replies that one actor remembers for its idempotency keys.
-    pub idempotency_bytes: u32,
-    /// Timers and undelivered tells that one actor may have pending.
-    pub pending_effects: u32,
-    /// Bytes of the timers and undelivered tells that one actor may have pending: the host holds them in memory.
-    pub pending_effect_bytes: u32,
+use super::Code;
+
+/// Whose a limit is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitScope {
+    /// The host has one value.
+    Host,
+    /// It holds for each actor, and can differ for a kind or a tenant.
+    Actor,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            guest_memory_bytes: /* 64 MiB */ 64 * 1_024 * 1_024,
-            guest_table_elements: 20_000,
-            guest_call_ms: 1_000,
-            guest_replay_ms: 10_000,
-            guest_hostcall_bytes: /* 4 MiB */ 4 * 1_024 * 1_024,
-            guest_handles: 1_000,
-            guest_log_bytes_per_second: /* 64 KiB */ 64 * 1_024,
-            guest_log_message_bytes: /* 4 KiB */ 4 * 1_024,
-            command_bytes: /* 1 MiB */ 1_024 * 1_024,
-            reply_bytes: /* 1 MiB */ 1_024 * 1_024,
-            event_bytes: /* 1 MiB */ 1_024 * 1_024,
-            turn_events: 100_000,
-            turn_commands: 256,
-            turn_bytes: /* 2 MiB */ 2 * 1_024 * 1_024,
-            frame_bytes: /* 8 MiB */ 8 * 1_024 * 1_024,
-            turn_effects: 10_000,
-            snapshot_bytes: /* 16 MiB */ 16 * 1_024 * 1_024,
-            mailbox_commands: 4_096,
-            pipelined_turns: 16,
-            live_actors: 10_000,
-            concurrent_recoveries: 16,
-            replay_batch_bytes: /* 1 MiB */ 1_024 * 1_024,
-            replay_batch_events: 8_192,
-            component_bytes: /* 32 MiB */ 32 * 1_024 * 1_024,
-            idempotency_key_bytes: 256,
-            idempotency_keys: 1_024,
-            idempotency_bytes: /* 1 MiB */ 1_024 * 1_024,
-            pending_effects: 10_000,
-            pending_effect_bytes: /* 8 MiB */ 8 * 1_024 * 1_024,
+/// What happens at a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitForce {
+    /// What would pass it is refused or ends.
+    Hard,
+    /// What would pass it waits, is cut or is forgotten; nobody is refused.
+    Soft,
+}
+
+/// A limit as the table describes it.
+#[derive(Debug, Clone, Copy)]
+pub struct LimitInfo {
+    /// Its default.
+    pub default: u64,
+    /// The unit of its value.
+    pub unit: &'static str,
+    /// Whose it is.
+    pub scope: LimitScope,
+    /// What happens at it.
+    pub force: LimitForce,
+    /// The codes of what is refused at it; empty for soft ones.
+    pub codes: &'static [Code],
+    /// What it bounds: the attack or the cost.
+    pub about: &'static str,
+}
+
+macro_rules! limits {
+    ($(#[doc = $about:literal] $Name:ident $field:ident: $type:ident = $default:expr,
+       $unit:literal $scope:ident $force:ident [$($code:ident)*];)*) => {
+        /// The bounds of a host; every one can be set in the configuration.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        #[non_exhaustive]
+        pub struct Limits {
+            $(#[doc = $about] pub $field: $type,)*
         }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Self { $($field: $default,)* }
+            }
+        }
+
+        impl Limits {
+            /// The value of one.
+            #[must_use]
+            pub fn get(&self, limit: Limit) -> u64 {
+                match limit { $(Limit::$Name => u64::from(self.$field),)* }
+            }
+
+            /// Changes one; what its type cannot hold becomes the largest that it can.
+            pub fn set(&mut self, limit: Limit, value: u64) {
+                match limit { $(Limit::$Name => self.$field = $type::try_from(value).unwrap_or($type::MAX),)* }
+            }
+        }
+
+        /// The name of a limit.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        #[non_exhaustive]
+        pub enum Limit {
+            $(#[doc = $about] $Name,)*
+        }
+
+        impl Limit {
+            /// Every limit, in the order of the table.
+            pub const ALL: &[Self] = &[$(Self::$Name,)*];
+
+            /// As it is written in settings, and the label of its metric.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$Name => stringify!($field),)* }
+            }
+
+            /// What the table says of it.
+            #[must_use]
+            pub fn info(self) -> LimitInfo {
+                match self {
+                    $(Self::$Name => LimitInfo {
+                        default: u64::from({ let default: $type = $default; default }),
+                        unit: $unit,
+                        scope: LimitScope::$scope,
+                        force: LimitForce::$force,
+                        codes: &[$(Code::$code,)*],
+                        about: $about,
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+// A row: what it bounds; its names; type and default; unit, scope, force, and the codes of what is refused.
+limits! {
+    /// Linear memory of one instance, bytes: a guest that allocates without end.
+    GuestMemoryBytes guest_memory_bytes: u64 = /* 64 MiB */ 64 * 1_024 * 1_024, "bytes" Actor Hard [GuestOutOfMemory];
+    /// Elements of one instance's tables: a guest that grows tables without end.
+    GuestTableElements guest_table_elements: u32 = 20_000, "elements" Actor Hard [GuestOutOfMemory];
+    /// Stack of guest code, bytes: deep recursion. The engine has one, so it is the same for everybody.
+    GuestStackBytes guest_stack_bytes: u32 = /* 256 KiB */ 256 * 1_024, "bytes" Host Hard [GuestTrapped];
+    /// Wall time of one call into a guest, milliseconds: an endless loop.
+    GuestCallMs guest_call_ms: u64 = 1_000, "ms" Actor Hard [GuestOutOfTime];
+    /// Wall time of one `replay` call, milliseconds; separate so that recovery may take longer than a turn.
+    GuestReplayMs guest_replay_ms: u64 = 10_000, "ms" Actor Hard [ReplayFailed];
+    /// Bytes that one host call may make the host allocate: a guest that passes huge lists.
+    GuestHostcallBytes guest_hostcall_bytes: u64 = /* 4 MiB */ 4 * 1_024 * 1_024, "bytes" Actor Hard [GuestLimit];
+    /// Live component handles and resources of one instance: a handle leak.
+    GuestHandles guest_handles: u32 = 1_000, "handles" Actor Hard [GuestLimit];
+    /// Bytes that one instance may log per second; more is dropped and counted: a log flood.
+    GuestLogBytesPerSecond guest_log_bytes_per_second: u64 = /* 64 KiB */ 64 * 1_024, "bytes/s" Actor Soft [];
+    /// Bytes of one log message; longer ones are cut.
+    GuestLogMessageBytes guest_log_message_bytes: u32 = /* 4 KiB */ 4 * 1_024, "bytes" Actor Soft [];
+    /// Bytes of one command payload.
+    CommandBytes command_bytes: u32 = /* 1 MiB */ 1_024 * 1_024, "bytes" Actor Hard [PayloadTooLarge GuestLimit];
+    /// Bytes of one reply or rejection.
+    ReplyBytes reply_bytes: u32 = /* 1 MiB */ 1_024 * 1_024, "bytes" Actor Hard [GuestLimit];
+    /// Bytes of one event payload.
+    EventBytes event_bytes: u32 = /* 1 MiB */ 1_024 * 1_024, "bytes" Actor Hard [GuestLimit];
+    /// Events of one turn: a command that appends without end.
+    TurnEvents turn_events: u32 = 100_000, "events" Actor Hard [GuestLimit];
+    /// Commands of one turn; also bounds what a trap makes the host run again.
+    TurnCommands turn_commands: u32 = 256, "commands" Actor Soft [];
+    /// Payload bytes that one turn takes from the mailbox.
+    TurnBytes turn_bytes: u32 = /* 2 MiB */ 2 * 1_024 * 1_024, "bytes" Actor Soft [];
+    /// Bytes of one journal frame.
+    FrameBytes frame_bytes: u32 = /* 8 MiB */ 8 * 1_024 * 1_024, "bytes" Actor Hard [GuestLimit];
+    /// Tells, timers and cancellations of one turn: an effect flood.
+    TurnEffects turn_effects: u32 = 10_000, "effects" Actor Hard [GuestLimit];
+    /// Bytes of one snapshot.
+    SnapshotBytes snapshot_bytes: u32 = /* 16 MiB */ 16 * 1_024 * 1_024, "bytes" Actor Hard [SnapshotFailed];
+    /// Commands that wait in one actor's mailbox.
+    MailboxCommands mailbox_commands: u32 = 4_096, "commands" Actor Hard [MailboxFull];
+    /// Turns of one actor that wait for the store at the same time.
+    PipelinedTurns pipelined_turns: u32 = 16, "turns" Actor Soft [];
+    /// Live instances of the host; the least recently used are passivated beyond it.
+    LiveActors live_actors: u32 = 10_000, "actors" Host Soft [];
+    /// Actors that recover at the same time; the others queue in order.
+    ConcurrentRecoveries concurrent_recoveries: u32 = 16, "actors" Host Soft [];
+    /// Bytes of events in one `replay` call and one read from the store.
+    ReplayBatchBytes replay_batch_bytes: u32 = /* 1 MiB */ 1_024 * 1_024, "bytes" Host Soft [];
+    /// Events in one `replay` call.
+    ReplayBatchEvents replay_batch_events: u32 = 8_192, "events" Host Soft [];
+    /// Bytes of one uploaded component.
+    ComponentBytes component_bytes: u32 = /* 32 MiB */ 32 * 1_024 * 1_024, "bytes" Host Hard [ComponentTooLarge];
+    /// Bytes of one idempotency key.
+    IdempotencyKeyBytes idempotency_key_bytes: u32 = 256, "bytes" Actor Hard [InvalidIdempotencyKey];
+    /// Idempotency keys that one actor remembers; the oldest is forgotten first.
+    IdempotencyKeys idempotency_keys: u32 = 1_024, "keys" Actor Soft [];
+    /// Bytes of replies that one actor remembers for its idempotency keys.
+    IdempotencyBytes idempotency_bytes: u32 = /* 1 MiB */ 1_024 * 1_024, "bytes" Actor Soft [];
+    /// Timers and undelivered tells that one actor may have pending.
+    PendingEffects pending_effects: u32 = 10_000, "effects" Actor Hard [GuestLimit];
+    /// Bytes of the timers and undelivered tells that one actor may have pending: the host holds them in memory.
+    PendingEffectBytes pending_effect_bytes: u32 = /* 8 MiB */ 8 * 1_024 * 1_024, "bytes" Actor Hard [GuestLimit];
+}
+
+/// The smallest and the largest stack of guests: calls into them need a thread of 2 MiB with 1 MiB to spare.
+pub const GUEST_STACK_BYTES: std::ops::RangeInclusive<u32> =
+    /* 64 KiB */
+    64 * 1_024 ..= /* 1 MiB */ 1_024 * 1_024;
+
+impl Limit {
+    /// Whether it can differ for a kind or a tenant.
+    #[must_use]
+    pub fn can_differ(self) -> bool {
+        self.info().scope == LimitScope::Actor
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Limit {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let limit = Self::ALL.iter().copied().find(|limit| limit.as_str() == text);
+        limit.ok_or_else(|| format!("there is no limit {text:?}; docs/limits.md lists them"))
+    }
+}
+
+impl TryFrom<String> for Limit {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Limit> for String {
+    fn from(limit: Limit) -> Self {
+        limit.as_str().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_limit_is_found_by_its_name_and_changes_its_own_field_only() {
+        for limit in Limit::ALL {
+            assert_eq!(limit.as_str().parse(), Ok(*limit));
+            let mut limits = Limits::default();
+            assert_eq!(limits.get(*limit), limit.info().default);
+            limits.set(*limit, 7);
+            assert_eq!(limits.get(*limit), 7);
+            let others = Limit::ALL.iter().filter(|other| *other != limit);
+            assert!(others.into_iter().all(|other| limits.get(*other) == other.info().default), "{limit}");
+        }
+    }
+
+    #[test]
+    fn every_field_is_a_limit() {
+        let fields = serde_json::to_value(Limits::default()).expect("plain");
+        let fields: Vec<&String> = fields.as_object().expect("a struct").keys().collect();
+        assert_eq!(fields.len(), Limit::ALL.len());
+    }
+
+    #[test]
+    fn what_is_refused_has_a_code_and_what_is_not_has_none() {
+        for limit in Limit::ALL {
+            let info = limit.info();
+            assert_eq!(info.codes.is_empty(), info.force == LimitForce::Soft, "{limit}");
+            assert!(info.about.len() > 20 && info.default > 0, "{limit}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_too_large_for_its_type_becomes_the_largest() {
+        let mut limits = Limits::default();
+        limits.set(Limit::ReplyBytes, u64::MAX);
+        assert_eq!(limits.reply_bytes, u32::MAX);
     }
 }

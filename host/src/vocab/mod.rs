@@ -8,6 +8,8 @@ mod clock;
 mod code;
 mod digest;
 pub mod limits;
+#[cfg(test)]
+mod limits_page;
 mod sequence;
 mod tenancy;
 
@@ -15,6 +17,6 @@ pub use address::{ActorId, Address, AddressError, Key, Kind, Tenant};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use code::{Code, ErrorKind};
 pub use digest::Digest;
-pub use limits::Limits;
+pub use limits::{Limit, LimitForce, LimitInfo, LimitScope, Limits};
 pub use sequence::{RevisionId, Sequence};
 pub use tenancy::{Grant, Grants, Owner, Quota, Quotas, Scope, Scopes};

@@ -117,11 +117,31 @@ pub enum Quota {
     ComponentBytes,
     /// Actors that stored an event, or are live: a store that grows by new keys.
     Actors,
+    /// Live actors: instances that push out those of others.
+    LiveActors,
+    /// Bytes of linear memory of all its instances together: a host that runs out of memory.
+    MemoryBytes,
+    /// Bytes of stored events and of snapshots' states: a disk that fills.
+    JournalBytes,
+    /// Bytes of events stored per hour; as many may come at once: a disk that fills fast.
+    JournalBytesPerHour,
+    /// Stored snapshots.
+    Snapshots,
 }
 
 impl Quota {
     /// Every quota.
-    pub const ALL: [Self; 4] = [Self::CommandsPerSecond, Self::Kinds, Self::ComponentBytes, Self::Actors];
+    pub const ALL: &[Self] = &[
+        Self::CommandsPerSecond,
+        Self::Kinds,
+        Self::ComponentBytes,
+        Self::Actors,
+        Self::LiveActors,
+        Self::MemoryBytes,
+        Self::JournalBytes,
+        Self::JournalBytesPerHour,
+        Self::Snapshots,
+    ];
 
     /// As it is written, and the label of its metrics.
     #[must_use]
@@ -131,6 +151,11 @@ impl Quota {
             Self::Kinds => "kinds",
             Self::ComponentBytes => "component_bytes",
             Self::Actors => "actors",
+            Self::LiveActors => "live_actors",
+            Self::MemoryBytes => "memory_bytes",
+            Self::JournalBytes => "journal_bytes",
+            Self::JournalBytesPerHour => "journal_bytes_per_hour",
+            Self::Snapshots => "snapshots",
         }
     }
 
@@ -142,6 +167,24 @@ impl Quota {
             Self::Kinds => Code::KindQuota,
             Self::ComponentBytes => Code::ComponentQuota,
             Self::Actors => Code::ActorQuota,
+            Self::LiveActors => Code::LiveActorQuota,
+            Self::MemoryBytes => Code::MemoryQuota,
+            Self::JournalBytes => Code::JournalQuota,
+            Self::JournalBytesPerHour => Code::JournalGrowthQuota,
+            Self::Snapshots => Code::SnapshotQuota,
+        }
+    }
+
+    /// The unit of its value.
+    #[must_use]
+    pub const fn unit(self) -> &'static str {
+        match self {
+            Self::CommandsPerSecond => "commands/s",
+            Self::Kinds => "kinds",
+            Self::ComponentBytes | Self::MemoryBytes | Self::JournalBytes => "bytes",
+            Self::Actors | Self::LiveActors => "actors",
+            Self::JournalBytesPerHour => "bytes/h",
+            Self::Snapshots => "snapshots",
         }
     }
 }
@@ -155,9 +198,9 @@ impl fmt::Display for Quota {
 impl FromStr for Quota {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let quota = Self::ALL.into_iter().find(|quota| quota.as_str() == text);
+        let quota = Self::ALL.iter().copied().find(|quota| quota.as_str() == text);
         quota.ok_or_else(|| {
-            let names = Self::ALL.map(Self::as_str).join(", ");
+            let names = Self::ALL.iter().map(|quota| quota.as_str()).collect::<Vec<_>>().join(", ");
             format!("there is no quota {text:?}; there are {names}")
         })
     }
@@ -218,7 +261,7 @@ mod tests {
     #[test]
     fn names_are_read_as_they_are_written() {
         assert!(Scope::ALL.into_iter().all(|scope| scope.as_str().parse() == Ok(scope)));
-        assert!(Quota::ALL.into_iter().all(|quota| quota.as_str().parse() == Ok(quota)));
+        assert!(Quota::ALL.iter().all(|quota| quota.as_str().parse() == Ok(*quota)));
         assert!(Grant::ALL.into_iter().all(|grant| grant.as_str().parse() == Ok(grant)));
         assert_eq!(serde_json::to_string(&Quota::CommandsPerSecond).expect("a name"), "\"commands_per_second\"");
     }

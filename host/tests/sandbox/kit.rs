@@ -46,7 +46,7 @@ pub(crate) fn hostile() -> Component {
 }
 
 pub(crate) fn options(key: &str) -> InstanceOptions {
-    InstanceOptions { address: Arc::new(Address::new("default", "hostile", key).unwrap()), silent: false }
+    InstanceOptions::of(Arc::new(Address::new("default", "hostile", key).unwrap()))
 }
 
 pub(crate) fn moment(sequence: u64) -> Moment {

@@ -17,6 +17,8 @@ mod neighbours;
 #[cfg(test)]
 mod outcomes;
 #[cfg(test)]
+mod own_limits;
+#[cfg(test)]
 mod replay;
 #[cfg(test)]
 mod snapshots;

@@ -7,5 +7,7 @@ mod a_key_is_needed_from_the_first_one_on;
 mod a_public_address_needs_keys_and_tls;
 mod a_suspended_tenants_actors_leave_and_its_timers_wait;
 mod each_quota_holds_exactly;
+mod limits_differ_by_tenant_and_kind;
+mod limits_quotas_and_their_use_are_shown;
 mod tenants_and_keys_survive_a_crash;
 mod tenants_are_administered_by_the_command_line;

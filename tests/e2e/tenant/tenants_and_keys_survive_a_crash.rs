@@ -1,6 +1,6 @@
 use anyhow::Result;
 use greenroom_host::runtime::{KeyRequest, TenantChange};
-use greenroom_host::vocab::{Grant, Owner, Quota, Scope};
+use greenroom_host::vocab::{Grant, Limit, Owner, Quota, Scope};
 use greenroom_kit::{TestHost, settings};
 
 use super::scene::{add, deploy, tenant};
@@ -14,6 +14,7 @@ async fn tenants_and_keys_survive_a_crash() -> Result<()> {
         weight: Some(7),
         quotas: [(Quota::Kinds, Some(3))].into(),
         grants: Some([Grant::Deploy].into()),
+        limits: [(Limit::ReplyBytes, Some(5_000))].into(),
     };
     host.host.create_tenant(&acme, &change).await?;
     deploy(&host, "acme", "probe", "probe").await??;

@@ -7,8 +7,8 @@ use super::{Recovered, Recovery, RecoveryError};
 use crate::actor::ledger::{self, Ledger};
 use crate::actor::{EventTypeOf, Remap, Revision};
 use crate::frame::{EventColumns, Frame};
-use crate::sandbox::{Instance, Moment};
-use crate::vocab::{RevisionId, Sequence, Timestamp};
+use crate::sandbox::{Instance, Moment, limit_hit};
+use crate::vocab::{Limit, RevisionId, Sequence, Timestamp};
 
 /// A replay in progress.
 pub(super) struct Replay<'a> {
@@ -107,10 +107,17 @@ impl<'a> Replay<'a> {
     /// A guest that reads clocks sees each event's own time, so its batches end where the time changes.
     fn make_room(&mut self, time: Timestamp) -> Result<(), RecoveryError> {
         let limits = &self.recovery.stage.limits;
-        let full = self.batch.len() >= usize::try_from(limits.replay_batch_events).unwrap_or(usize::MAX)
-            || self.batch.payloads.data.len() >= usize::try_from(limits.replay_batch_bytes).unwrap_or(usize::MAX);
+        let over = |found: usize, limit: u32| found >= usize::try_from(limit).unwrap_or(usize::MAX);
+        let full = if over(self.batch.len(), limits.replay_batch_events) {
+            Some(Limit::ReplayBatchEvents)
+        } else {
+            over(self.batch.payloads.data.len(), limits.replay_batch_bytes).then_some(Limit::ReplayBatchBytes)
+        };
+        if let Some(limit) = full {
+            limit_hit(&self.recovery.address.tenant, limit);
+        }
         let other_time = self.revision.component.reads_clocks() && time != self.batch_time;
-        if full || other_time { self.hand_over() } else { Ok(()) }
+        if full.is_some() || other_time { self.hand_over() } else { Ok(()) }
     }
 
     /// How many events the batch may still take; at least one.
@@ -183,7 +190,7 @@ impl<'a> Replay<'a> {
         let unreadable = |reason| RecoveryError::Ledger { sequence: first, reason };
         if !frame.keys().is_empty() {
             let records = ledger::decode_keys(frame.keys()).map_err(unreadable)?;
-            self.ledger.apply_keys(records, &self.recovery.stage.limits);
+            self.ledger.apply_keys(records, self.recovery.limits);
         }
         if !frame.effects().is_empty() {
             let changes = ledger::decode_changes(frame.effects()).map_err(unreadable)?;

@@ -29,7 +29,8 @@ impl Unusable {
     /// The failure itself, if it says nothing of the snapshot.
     pub(super) fn of(failure: GuestFailure) -> Result<Self, RecoveryError> {
         match failure {
-            GuestFailure::NoRoom => Err(RecoveryError::Start(failure)),
+            // Neither is the snapshot's fault: with room, it can be used.
+            GuestFailure::NoRoom | GuestFailure::Quota { .. } => Err(RecoveryError::Start(failure)),
             GuestFailure::OutOfTime { .. } | GuestFailure::OutOfMemory { .. } | GuestFailure::Limit { .. } => {
                 Ok(Self::OverBound)
             }

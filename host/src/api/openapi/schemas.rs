@@ -1,6 +1,6 @@
 //! The shapes of the answers. A test serialises every view and compares its members with these.
 
-use crate::vocab::Quota;
+use crate::vocab::{Limit, Quota};
 use utoipa::openapi::schema::{ArrayBuilder, SchemaType};
 use utoipa::openapi::{Components, ComponentsBuilder, ObjectBuilder, Ref, RefOr, Schema, Type};
 
@@ -136,7 +136,15 @@ fn tenant() -> Schema {
         ("kinds", Always, number(None).into()),
         ("component_bytes", Always, number(None).into()),
         ("actors", Always, nullable_number("Counted only for tenants with a quota of them.")),
+        ("live_actors", Always, number(None).into()),
+        ("memory_bytes", Always, number(Some("Linear memory of all its instances.")).into()),
+        ("journal_bytes", Always, nullable_number("Counted only for tenants with a quota of them.")),
+        ("journal_bytes_per_hour", Always, nullable_number("Of an hour's worth; only with a quota of it.")),
+        ("snapshots", Always, nullable_number("Counted only for tenants with a quota of them.")),
     ]);
+    let differing = Limit::ALL.iter().filter(|limit| limit.can_differ());
+    let limits = object(differing.map(|limit| (limit.as_str(), Sometimes, number(None).into())).collect());
+    let effective = object(Limit::ALL.iter().map(|limit| (limit.as_str(), Always, number(None).into())).collect());
     object(vec![
         ("tenant", Always, text(None).into()),
         ("display_name", Always, text(None).into()),
@@ -145,6 +153,8 @@ fn tenant() -> Schema {
         ("created_at", Always, number(Some("Milliseconds since the Unix epoch.")).into()),
         ("quotas", Always, quotas.into()),
         ("grants", Always, list(text(Some("deploy or keys")).into())),
+        ("limits", Always, limits.into()),
+        ("effective_limits", Always, effective.into()),
         ("usage", Always, usage.into()),
     ])
 }

@@ -22,11 +22,11 @@ pub(in crate::api) static ROUTE: Route = Route {
     query: &[],
     body: Some(RequestPayload {
         content_type: "application/json",
-        about: "`display_name`, `weight` (1 to 1000, else 100), `quotas` (commands_per_second, kinds, component_bytes, actors), `grants` (deploy, keys; else both); all optional.",
+        about: "`display_name`, `weight` (1 to 1000, else 100), `quotas` and `limits` (docs/limits.md lists them), `grants` (deploy, keys; else both); all optional.",
         required: false,
     }),
     success: Success { content_type: "application/json", schema: Some("Tenant"), about: "The tenant.", headers: &[] },
-    errors: &[TENANT, READ, WRITE, &[Code::TenantExists, Code::PayloadTooLarge]],
+    errors: &[TENANT, READ, WRITE, &[Code::TenantExists, Code::LimitAboveCeiling, Code::PayloadTooLarge]],
 };
 
 pub(in crate::api) async fn answer(context: &Context, tenant: &Tenant, request: Request) -> Result<Response, Problem> {

@@ -31,6 +31,6 @@ fn row(tenant: &views::Tenant) -> [String; 5] {
         tenant.display_name.clone(),
         if tenant.suspended { "suspended" } else { "active" }.to_owned(),
         tenant.weight.to_string(),
-        tenant.usage.kinds.to_string(),
+        tenant.usage.get("kinds").copied().flatten().unwrap_or(0).to_string(),
     ]
 }

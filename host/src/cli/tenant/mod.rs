@@ -5,7 +5,10 @@ mod create;
 mod delete;
 mod list;
 mod resume;
+mod show;
 mod suspend;
+
+use std::str::FromStr;
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
@@ -13,9 +16,8 @@ use serde_json::{Map, Value, json};
 use super::client::Client;
 use super::failure::Failure;
 use super::output::Output;
-use super::time::utc;
-use super::views;
-use crate::vocab::{Grant, Quota, Tenant};
+use crate::vocab::{Grant, Limit, Quota, Tenant};
+use show::show;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -29,7 +31,9 @@ enum Verb {
     Create(create::Arguments),
     /// List the tenants, or show one
     List(list::Arguments),
-    /// Change a tenant's name for people, weight, quotas or grants
+    /// Show a tenant: its quotas and how much of them is used, the limits of its actors
+    Show(show::Arguments),
+    /// Change a tenant's name for people, weight, quotas, limits or grants
     Change(change::Arguments),
     /// Refuse a tenant's calls and deploys; its data stays and can be read
     Suspend(suspend::Arguments),
@@ -43,6 +47,7 @@ pub(super) fn run(arguments: &Arguments, client: &Client, output: &Output) -> Re
     match &arguments.verb {
         Verb::Create(arguments) => create::run(arguments, client, output),
         Verb::List(arguments) => list::run(arguments, client, output),
+        Verb::Show(arguments) => show::run(arguments, client, output),
         Verb::Change(arguments) => change::run(arguments, client, output),
         Verb::Suspend(arguments) => suspend::run(arguments, client, output),
         Verb::Resume(arguments) => resume::run(arguments, client, output),
@@ -59,9 +64,12 @@ struct Properties {
     /// The share beside other tenants, 1 to 1000; 100 is usual
     #[arg(long, value_name = "N")]
     weight: Option<u32>,
-    /// A quota: commands_per_second, kinds, component_bytes or actors; `none` takes it away
+    /// A quota (docs/limits.md lists them); `none` takes it away
     #[arg(long = "quota", value_name = "NAME=N", value_parser = quota)]
     quotas: Vec<(Quota, Option<u64>)>,
+    /// A limit of each of its actors (docs/limits.md lists them), up to the host's ceiling; `none`: the host's again
+    #[arg(long = "limit", value_name = "NAME=N", value_parser = limit)]
+    limits: Vec<(Limit, Option<u64>)>,
     /// What the tenant's own keys may do: deploy, keys, or both joined by a comma; `none` for nothing
     #[arg(long, value_name = "LIST", value_parser = grants)]
     grants: Option<GrantList>,
@@ -84,6 +92,10 @@ impl Properties {
             let quotas = self.quotas.iter().map(|(quota, value)| (quota.as_str().to_owned(), json!(value)));
             body.insert("quotas".to_owned(), Value::Object(quotas.collect()));
         }
+        if !self.limits.is_empty() {
+            let limits = self.limits.iter().map(|(limit, value)| (limit.as_str().to_owned(), json!(value)));
+            body.insert("limits".to_owned(), Value::Object(limits.collect()));
+        }
         if let Some(GrantList(grants)) = &self.grants {
             body.insert("grants".to_owned(), json!(grants));
         }
@@ -92,13 +104,25 @@ impl Properties {
 }
 
 fn quota(text: &str) -> Result<(Quota, Option<u64>), String> {
-    let (name, value) = text.split_once('=').ok_or("write it as NAME=N, like kinds=3")?;
-    let quota = name.parse()?;
+    named(text, "kinds=3")
+}
+
+fn limit(text: &str) -> Result<(Limit, Option<u64>), String> {
+    let (limit, value) = named::<Limit>(text, "reply_bytes=4096")?;
+    if !limit.can_differ() {
+        return Err(format!("{limit} is a limit of the host as a whole and cannot differ"));
+    }
+    Ok((limit, value))
+}
+
+fn named<T: FromStr<Err = String>>(text: &str, example: &str) -> Result<(T, Option<u64>), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("write it as NAME=N, like {example}"))?;
+    let name = name.parse()?;
     if value == "none" {
-        return Ok((quota, None));
+        return Ok((name, None));
     }
     let value = value.parse().map_err(|_| format!("{value} is neither a whole number nor none"))?;
-    Ok((quota, Some(value)))
+    Ok((name, Some(value)))
 }
 
 fn grants(text: &str) -> Result<GrantList, String> {
@@ -111,37 +135,12 @@ fn tenant(text: &str) -> Result<Tenant, crate::vocab::AddressError> {
     Tenant::new(text)
 }
 
-/// A tenant for people, or the server's own JSON.
-fn show(answer: &super::client::Answer<views::Tenant>, output: &Output) -> Result<(), Failure> {
-    if output.is_json() {
-        return output.line(&answer.raw);
-    }
-    let tenant = &answer.view;
-    let quotas: Vec<String> = tenant.quotas.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let actors = tenant.usage.actors.map_or_else(String::new, |actors| format!(", {actors} actors"));
-    let lines = [
-        format!("tenant   {}", tenant.tenant),
-        format!("name     {}", tenant.display_name),
-        format!("state    {}", if tenant.suspended { "suspended" } else { "active" }),
-        format!("weight   {}", tenant.weight),
-        format!("quotas   {}", joined(&quotas)),
-        format!("grants   {}", joined(&tenant.grants)),
-        format!("has      {} kinds, {}{actors}", tenant.usage.kinds, super::output::size(tenant.usage.component_bytes)),
-        format!("created  {}", utc(tenant.created_at)),
-    ];
-    output.line(&lines.join("\n"))
-}
-
-fn joined(names: &[String]) -> String {
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn quotas_and_grants_are_read_and_typing_errors_are_named() {
+    fn quotas_limits_and_grants_are_read_and_typing_errors_are_named() {
         assert_eq!(quota("kinds=3"), Ok((Quota::Kinds, Some(3))));
         assert_eq!(quota("actors=none"), Ok((Quota::Actors, None)));
         assert!(quota("kind=3").unwrap_err().contains("commands_per_second"));
@@ -149,5 +148,9 @@ mod tests {
         assert_eq!(grants("deploy, keys").unwrap().0, ["deploy", "keys"]);
         assert!(grants("none").unwrap().0.is_empty());
         assert!(grants("all").is_err());
+        assert_eq!(limit("reply_bytes=7"), Ok((Limit::ReplyBytes, Some(7))));
+        assert_eq!(limit("reply_bytes=none"), Ok((Limit::ReplyBytes, None)));
+        assert!(limit("live_actors=7").unwrap_err().contains("host"));
+        assert!(limit("reply_byte=7").is_err() && limit("reply_bytes=x").is_err());
     }
 }

@@ -46,7 +46,7 @@ pub(super) async fn delete(inner: &Inner, tenant: &Tenant, force: Force) -> Resu
         let reason = format!("tenant {tenant} has actors; force the deletion if their data is to be lost");
         return Err(TenancyError::refused(Code::TenantInUse, reason));
     }
-    let deleting = |record| Ok(TenantRecord { standing: Standing::Deleting, ..record });
+    let deleting = |record, _: &_| Ok(TenantRecord { standing: Standing::Deleting, ..record });
     inner.tenants.change(tenant, deleting).await?;
     finish(inner, tenant, Part::Whole).await
 }
@@ -66,6 +66,7 @@ pub(super) async fn finish(inner: &Inner, tenant: &Tenant, part: Part) -> Result
     inner.deployments.forget(tenant).await?;
     inner.audit.delete(tenant).await?;
     inner.census.forget(tenant);
+    inner.books.forget(tenant).await?;
     inner.tenants.gone(tenant, had_actors).await
 }
 

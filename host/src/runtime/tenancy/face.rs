@@ -1,5 +1,7 @@
 //! Tenants and keys, as the library offers them.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::audit::Begun;
@@ -14,6 +16,9 @@ use crate::runtime::Host;
 use crate::runtime::host::Inner;
 use crate::vocab::{Code, Grant, Owner, Quota, Scopes, Tenant};
 
+/// Actors that are listed at a time.
+const PAGE_ACTORS: usize = 500;
+
 /// What a tenant has of what its quotas bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Usage {
@@ -23,6 +28,16 @@ pub struct Usage {
     pub component_bytes: u64,
     /// Actors that stored an event; counted only for tenants with a quota of them.
     pub actors: Option<u64>,
+    /// Live actors.
+    pub live_actors: u64,
+    /// Bytes of linear memory of all its instances together.
+    pub memory_bytes: u64,
+    /// Bytes of events and of snapshots' states; counted only for tenants with a quota of them.
+    pub journal_bytes: Option<u64>,
+    /// How much of an hour's worth of stored bytes is used; only for tenants with a quota of it.
+    pub journal_bytes_per_hour: Option<u64>,
+    /// Stored snapshots; counted only for tenants with a quota of them.
+    pub snapshots: Option<u64>,
 }
 
 impl Host {
@@ -30,7 +45,7 @@ impl Host {
     #[must_use]
     pub fn tenants(&self) -> Vec<TenantView> {
         let inner = self.inner();
-        inner.tenants.list().into_iter().map(|(tenant, record)| record.view(usage(inner, &tenant))).collect()
+        inner.tenants.list().into_iter().map(|(tenant, record)| view(inner, &tenant, &record)).collect()
     }
 
     /// Whether there is such a tenant.
@@ -45,7 +60,7 @@ impl Host {
     /// When it is unknown.
     pub fn tenant(&self, tenant: &Tenant) -> Result<TenantView, TenancyError> {
         let record = self.inner().tenants.record(tenant).map_err(AskError::from)?;
-        Ok(record.view(usage(self.inner(), tenant)))
+        Ok(view(self.inner(), tenant, &record))
     }
 
     /// Creates a tenant. Durable when the result arrives.
@@ -54,7 +69,7 @@ impl Host {
     /// When the name is or was taken, or a value is not allowed.
     pub async fn create_tenant(&self, tenant: &Tenant, change: &TenantChange) -> Result<TenantView, TenancyError> {
         self.inner().tenants.create(tenant, change).await?;
-        follow_actors(self.inner(), tenant).await?;
+        follow(self.inner(), tenant).await?;
         self.tenant(tenant)
     }
 
@@ -63,8 +78,9 @@ impl Host {
     /// # Errors
     /// When it is unknown or a value is not allowed.
     pub async fn change_tenant(&self, tenant: &Tenant, change: &TenantChange) -> Result<TenantView, TenancyError> {
-        self.inner().tenants.change(tenant, |record| record.with(change)).await?;
-        follow_actors(self.inner(), tenant).await?;
+        self.inner().tenants.change(tenant, |record, ceiling| record.with(change, ceiling)).await?;
+        follow_limits(self.inner(), tenant).await;
+        follow(self.inner(), tenant).await?;
         self.tenant(tenant)
     }
 
@@ -89,7 +105,7 @@ impl Host {
     }
 
     async fn stand(&self, tenant: &Tenant, standing: Standing) -> Result<(), TenancyError> {
-        self.inner().tenants.change(tenant, |record| Ok(TenantRecord { standing, ..record })).await
+        self.inner().tenants.change(tenant, |record, _| Ok(TenantRecord { standing, ..record })).await
     }
 
     /// Deletes a tenant that has no actors, or with `forced` also one that has: then their events and snapshots are
@@ -200,9 +216,32 @@ impl Host {
     }
 }
 
+fn view(inner: &Inner, tenant: &Tenant, record: &TenantRecord) -> TenantView {
+    record.view(inner.deployments.limits_of_tenant(&record.limits), usage(inner, tenant))
+}
+
 fn usage(inner: &Inner, tenant: &Tenant) -> Usage {
     let (kinds, component_bytes) = inner.deployments.usage(tenant);
-    Usage { kinds, component_bytes, actors: inner.census.count(tenant) }
+    let account = inner.tenants.account(tenant);
+    let counts_snapshots = inner.tenants.quota(tenant, Quota::Snapshots).is_some();
+    Usage {
+        kinds,
+        component_bytes,
+        actors: inner.census.count(tenant),
+        live_actors: account.places.taken(),
+        memory_bytes: account.memory.used_bytes(),
+        journal_bytes: account.journal.bytes(),
+        journal_bytes_per_hour: account.journal.grown(inner.stage.clock.now()),
+        snapshots: counts_snapshots.then(|| account.journal.snapshots()),
+    }
+}
+
+/// Lets the bounds of a tenant's actors follow its record. Those on stage leave after the turns that are queued, and
+/// come back under the new ones.
+async fn follow_limits(inner: &Inner, tenant: &Tenant) {
+    if inner.deployments.follow_limits(tenant) {
+        inner.directory.send_off(|address| address.tenant == *tenant).await;
+    }
 }
 
 /// Orders every actor of a tenant to leave and waits until it has.
@@ -210,6 +249,55 @@ pub(super) async fn send_off(inner: &Inner, tenant: &Tenant) {
     for handle in inner.directory.send_off(|address| address.tenant == *tenant).await {
         handle.gone().await;
     }
+}
+
+/// Begins or ends to count what a tenant has, as its quotas ask.
+async fn follow(inner: &Inner, tenant: &Tenant) -> Result<(), TenancyError> {
+    follow_actors(inner, tenant).await?;
+    follow_snapshots(inner, tenant).await?;
+    follow_bytes(inner, tenant).await
+}
+
+/// Counts a tenant's snapshots, if it has a quota of them. One that is saved meanwhile may be counted twice, until the
+/// next start.
+async fn follow_snapshots(inner: &Inner, tenant: &Tenant) -> Result<(), TenancyError> {
+    let account = inner.tenants.account(tenant);
+    if inner.tenants.quota(tenant, Quota::Snapshots).is_none() || !account.journal.begin_snapshots() {
+        return Ok(());
+    }
+    let provider = &inner.stage.provider;
+    let mut count: u64 = 0;
+    for kind in inner.deployments.kinds_of(tenant) {
+        let mut after: Option<String> = None;
+        loop {
+            let page = provider.actors(tenant, &kind, after.as_deref(), PAGE_ACTORS).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.address.key.as_str().to_owned());
+            for actor in &page {
+                let listed = provider.list_snapshots(actor.address.id()).await?;
+                count = count.saturating_add(u64::try_from(listed.len()).unwrap_or(u64::MAX));
+            }
+        }
+    }
+    account.journal.count_snapshots(count);
+    Ok(())
+}
+
+/// Begins or ends to count a tenant's stored bytes. What takes long goes on beside the actors.
+async fn follow_bytes(inner: &Inner, tenant: &Tenant) -> Result<(), TenancyError> {
+    let Some(quota) = inner.tenants.quota(tenant, Quota::JournalBytes) else {
+        return Ok(inner.books.forget(tenant).await?);
+    };
+    if !inner.books.resume(tenant, quota).await? {
+        let (books, tenant) = (Arc::clone(&inner.books), tenant.clone());
+        let kinds = inner.deployments.kinds_of(&tenant);
+        inner.spawn(async move {
+            if let Err(error) = books.count(&tenant, &kinds).await {
+                tracing::error!(%tenant, %error, "what it stores could not be counted; its quota journal_bytes refuses nobody until the next start");
+            }
+        });
+    }
+    Ok(())
 }
 
 /// Begins or ends to count a tenant's actors, as its quota asks.
@@ -235,7 +323,7 @@ pub(crate) async fn resume(inner: &Inner) -> Result<(), TenancyError> {
         delete::finish(inner, &tenant, delete::Part::Rest).await?;
     }
     for (tenant, _) in inner.tenants.list() {
-        follow_actors(inner, &tenant).await?;
+        follow(inner, &tenant).await?;
     }
     Ok(())
 }

@@ -4,20 +4,13 @@ use metrics::{counter, describe_counter, describe_gauge, gauge};
 
 use crate::vocab::{Code, Quota, Tenant};
 
-const REFUSED: &str = "greenroom_quota_refusals_total";
 const USED: &str = "greenroom_tenant_usage";
 const DENIED: &str = "greenroom_access_refusals_total";
 
 /// Says what the metrics mean.
 pub(crate) fn describe() {
-    describe_counter!(REFUSED, "Requests refused by a tenant's quota, by tenant and quota");
     describe_gauge!(USED, "What a tenant has of what its quotas bound, by tenant and quota");
     describe_counter!(DENIED, "Requests refused for their key, by code");
-}
-
-/// A request would have passed a quota.
-pub(super) fn refused(tenant: &Tenant, quota: Quota) {
-    counter!(REFUSED, "tenant" => tenant.to_string(), "quota" => quota.as_str()).increment(1);
 }
 
 /// A tenant has this much now.

@@ -1,10 +1,12 @@
 //! Tenants, keys and the record of who administered what. Durable in the catalog, in memory while the host runs.
 //!
-//! - `tenants`, `tenant`: who there is, and whether their commands are let in; `census`: how many actors they have.
+//! - `tenants`, `tenant`: who there is, and whether their commands are let in; `census`: how many actors they have;
+//!   `books`: how many bytes they store.
 //! - `keys`, `key`: who may do what; only hashes are kept. `uses`: when a key was last used.
 //! - `audit`: what was done by whom. `delete`: what becomes of a tenant's data.
 
 mod audit;
+mod books;
 mod census;
 mod delete;
 mod error;
@@ -28,6 +30,7 @@ pub use offline::create_operator_key;
 pub use tenant::{TenantChange, TenantView};
 
 pub(super) use audit::AuditLog;
+pub(super) use books::{Books, keep_books};
 pub(super) use census::Census;
 pub(super) use keys::Keys;
 pub(super) use metric::{describe as describe_metrics, used};

@@ -1,12 +1,14 @@
 //! One tenant: what is stored of it, what is shown, what can be changed.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use super::face::Usage;
 use super::{TenancyError, key_record::text_problem};
-use crate::vocab::{Code, Grant, Grants, Quota, Quotas, Tenant, Timestamp};
+use crate::decide::{LimitOverrides, OverrideProblem, override_problem};
+use crate::vocab::{Code, Grant, Grants, Limit, Limits, Quota, Quotas, Tenant, Timestamp};
 
 /// A tenant's share beside others', when nobody says otherwise.
 const WEIGHT: u32 = 100;
@@ -16,12 +18,69 @@ const WEIGHT_MAX: u32 = 1_000;
 /// What the catalog keeps of a tenant. Append-only: a new layout is a new variant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum StoredTenant {
-    /// The first layout.
-    V1(TenantRecord),
+    /// The first layout: no limits.
+    V1(FirstRecord),
+    /// With limits; quotas by name.
+    V2(SecondRecord),
 }
 
-/// One tenant as it is stored.
+/// One tenant as the first layout had it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct FirstRecord {
+    tenant: String,
+    display_name: String,
+    weight: u32,
+    standing: Standing,
+    created_at: u64,
+    quotas: Quotas,
+    grants: Grants,
+}
+
+/// One tenant as the second layout has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SecondRecord {
+    tenant: String,
+    display_name: String,
+    weight: u32,
+    standing: Standing,
+    created_at: u64,
+    quotas: BTreeMap<String, u64>,
+    grants: Grants,
+    limits: BTreeMap<String, u64>,
+}
+
+impl StoredTenant {
+    pub(super) fn of(record: TenantRecord) -> Self {
+        let TenantRecord { tenant, display_name, weight, standing, created_at, quotas, grants, limits } = record;
+        let quotas = quotas.into_iter().map(|(quota, value)| (quota.to_string(), value)).collect();
+        let limits = limits.into_iter().map(|(limit, value)| (limit.to_string(), value)).collect();
+        Self::V2(SecondRecord { tenant, display_name, weight, standing, created_at, quotas, grants, limits })
+    }
+
+    /// The record, whatever its layout.
+    ///
+    /// # Errors
+    /// The quota or limit that this host does not know.
+    pub(super) fn read(self) -> Result<TenantRecord, String> {
+        Ok(match self {
+            Self::V1(FirstRecord { tenant, display_name, weight, standing, created_at, quotas, grants }) => {
+                let limits = LimitOverrides::new();
+                TenantRecord { tenant, display_name, weight, standing, created_at, quotas, grants, limits }
+            }
+            Self::V2(SecondRecord { tenant, display_name, weight, standing, created_at, quotas, grants, limits }) => {
+                let (quotas, limits) = (named(quotas)?, named(limits)?);
+                TenantRecord { tenant, display_name, weight, standing, created_at, quotas, grants, limits }
+            }
+        })
+    }
+}
+
+fn named<T: FromStr<Err = String> + Ord>(values: BTreeMap<String, u64>) -> Result<BTreeMap<T, u64>, String> {
+    values.into_iter().map(|(name, value)| Ok((name.parse()?, value))).collect()
+}
+
+/// One tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TenantRecord {
     pub(super) tenant: String,
     pub(super) display_name: String,
@@ -30,6 +89,8 @@ pub(super) struct TenantRecord {
     pub(super) created_at: u64,
     pub(super) quotas: Quotas,
     pub(super) grants: Grants,
+    /// Limits that differ from the host's.
+    pub(super) limits: LimitOverrides,
 }
 
 /// Where a tenant is in its life. Stored by position: new ones go to the end.
@@ -57,6 +118,8 @@ pub struct TenantChange {
     pub quotas: BTreeMap<Quota, Option<u64>>,
     /// What the tenant's own keys may do; replaces what was granted.
     pub grants: Option<Grants>,
+    /// Limits of the tenant's actors that differ from the host's, up to its ceilings; null: the host's again.
+    pub limits: BTreeMap<Limit, Option<u64>>,
 }
 
 /// A tenant as people see it.
@@ -76,6 +139,10 @@ pub struct TenantView {
     pub quotas: Quotas,
     /// What its own keys may do.
     pub grants: Grants,
+    /// Limits of its actors that differ from the host's.
+    pub limits: LimitOverrides,
+    /// What holds for each of its actors, unless the configuration says otherwise for its kind.
+    pub effective_limits: Limits,
     /// What it has.
     pub usage: Usage,
 }
@@ -91,6 +158,7 @@ impl TenantRecord {
             created_at: now.0,
             quotas: Quotas::new(),
             grants: Grant::ALL.into(),
+            limits: LimitOverrides::new(),
         }
     }
 
@@ -98,7 +166,7 @@ impl TenantRecord {
     ///
     /// # Errors
     /// The first value that is not allowed.
-    pub(super) fn with(mut self, change: &TenantChange) -> Result<Self, TenancyError> {
+    pub(super) fn with(mut self, change: &TenantChange, ceiling: &Limits) -> Result<Self, TenancyError> {
         if let Some(name) = &change.display_name {
             if let Some(problem) = text_problem(name) {
                 return Err(invalid(format!("display_name {problem}")));
@@ -111,8 +179,10 @@ impl TenantRecord {
             }
             self.weight = weight;
         }
-        if change.quotas.get(&Quota::CommandsPerSecond) == Some(&Some(0)) {
-            return Err(invalid("commands_per_second is 0; suspend the tenant to let no command in".to_owned()));
+        for stops_all in [Quota::CommandsPerSecond, Quota::LiveActors, Quota::MemoryBytes] {
+            if change.quotas.get(&stops_all) == Some(&Some(0)) {
+                return Err(invalid(format!("{stops_all} is 0; suspend the tenant to let no command in")));
+            }
         }
         for (quota, value) in &change.quotas {
             match value {
@@ -120,13 +190,24 @@ impl TenantRecord {
                 None => drop(self.quotas.remove(quota)),
             }
         }
+        for (limit, value) in &change.limits {
+            match value {
+                Some(value) => drop(self.limits.insert(*limit, *value)),
+                None => drop(self.limits.remove(limit)),
+            }
+        }
+        // Only what is named now: a ceiling that was lowered later must not stand in the way of another change.
+        let named = change.limits.iter().filter_map(|(limit, value)| Some((*limit, (*value)?))).collect();
+        if let Some(problem) = override_problem(&named, ceiling) {
+            return Err(TenancyError::refused(code_of(problem), format!("limits: {problem}")));
+        }
         if let Some(grants) = &change.grants {
             self.grants.clone_from(grants);
         }
         Ok(self)
     }
 
-    pub(super) fn view(&self, usage: Usage) -> TenantView {
+    pub(super) fn view(&self, effective_limits: Limits, usage: Usage) -> TenantView {
         TenantView {
             tenant: self.tenant.clone(),
             display_name: self.display_name.clone(),
@@ -135,8 +216,17 @@ impl TenantRecord {
             created_at: Timestamp(self.created_at),
             quotas: self.quotas.clone(),
             grants: self.grants.clone(),
+            limits: self.limits.clone(),
+            effective_limits,
             usage,
         }
+    }
+}
+
+const fn code_of(problem: OverrideProblem) -> Code {
+    match problem {
+        OverrideProblem::AboveCeiling { .. } => Code::LimitAboveCeiling,
+        OverrideProblem::HostOnly(_) | OverrideProblem::Zero(_) => Code::InvalidRequest,
     }
 }
 
@@ -155,10 +245,10 @@ mod tests {
     #[test]
     fn a_change_leaves_alone_what_it_does_not_name() {
         let change: TenantChange = serde_json::from_str(r#"{"weight": 5, "quotas": {"kinds": 3}}"#).unwrap();
-        let changed = record().with(&change).unwrap();
+        let changed = record().with(&change, &Limits::default()).unwrap();
         assert_eq!((changed.weight, changed.quotas.get(&Quota::Kinds)), (5, Some(&3)));
         let change: TenantChange = serde_json::from_str(r#"{"quotas": {"kinds": null}}"#).unwrap();
-        let changed = changed.with(&change).unwrap();
+        let changed = changed.with(&change, &Limits::default()).unwrap();
         assert_eq!((changed.weight, changed.quotas.len()), (5, 0));
     }
 
@@ -171,7 +261,7 @@ mod tests {
             (r#"{"display_name": "a\nb"}"#, "display_name"),
             (r#"{"quotas": {"commands_per_second": 0}}"#, "commands_per_second"),
         ] {
-            let error = record().with(&serde_json::from_str(text).unwrap()).unwrap_err();
+            let error = record().with(&serde_json::from_str(text).unwrap(), &Limits::default()).unwrap_err();
             assert_eq!(error.code(), Code::InvalidRequest);
             assert!(error.to_string().contains(name), "{text}: {error}");
         }
@@ -179,13 +269,42 @@ mod tests {
         assert!(serde_json::from_str::<TenantChange>(r#"{"wieght": 1}"#).is_err());
     }
 
+    #[test]
+    fn a_limit_is_set_up_to_the_ceiling_and_taken_away_again() {
+        let ceiling = Limits::default();
+        let with = |record: TenantRecord, text: &str| record.with(&serde_json::from_str(text).unwrap(), &ceiling);
+        let most = ceiling.get(Limit::ReplyBytes);
+        let changed = with(record(), &format!(r#"{{"limits": {{"reply_bytes": {most}}}}}"#)).unwrap();
+        assert_eq!(changed.limits, [(Limit::ReplyBytes, most)].into());
+        let error = with(record(), &format!(r#"{{"limits": {{"reply_bytes": {}}}}}"#, most + 1)).unwrap_err();
+        assert_eq!(error.code(), Code::LimitAboveCeiling);
+        assert!(error.to_string().contains(&format!("ceiling of {most}")), "{error}");
+        for text in [r#"{"limits": {"reply_bytes": 0}}"#, r#"{"limits": {"live_actors": 1}}"#] {
+            assert_eq!(with(record(), text).unwrap_err().code(), Code::InvalidRequest);
+        }
+        assert!(with(changed, r#"{"limits": {"reply_bytes": null}}"#).unwrap().limits.is_empty());
+        assert!(serde_json::from_str::<TenantChange>(r#"{"limits": {"reply_byte": 1}}"#).is_err());
+    }
+
+    #[test]
+    fn a_limit_above_a_ceiling_that_was_lowered_does_not_stand_in_the_way_of_another_change() {
+        let record = TenantRecord { limits: [(Limit::ReplyBytes, u64::MAX)].into(), ..record() };
+        let change: TenantChange = serde_json::from_str(r#"{"weight": 5}"#).unwrap();
+        assert_eq!(record.with(&change, &Limits::default()).unwrap().weight, 5);
+    }
+
     /// Bytes as they lie in stores. A change that fails here breaks them.
     #[test]
-    fn the_stored_layout_does_not_change() {
-        let change: TenantChange = serde_json::from_str(r#"{"quotas": {"kinds": 3}}"#).unwrap();
-        let stored = StoredTenant::V1(record().with(&change).unwrap());
-        let bytes = crate::frame::codec::encode(&stored).unwrap();
-        assert_eq!(bytes, b"\0\x04acme\x04acme\x64\0\x07\x01\x01\x03\x02\0\x01");
-        assert_eq!(crate::frame::codec::decode::<StoredTenant>(&bytes).unwrap(), stored);
+    fn the_stored_layouts_do_not_change() {
+        let change = r#"{"quotas": {"kinds": 3}, "limits": {"turn_events": 9, "reply_bytes": 7}}"#;
+        let new = record().with(&serde_json::from_str(change).unwrap(), &Limits::default()).unwrap();
+        let bytes = crate::frame::codec::encode(&StoredTenant::of(new.clone())).unwrap();
+        let expected =
+            b"\x01\x04acme\x04acme\x64\0\x07\x01\x05kinds\x03\x02\0\x01\x02\x0breply_bytes\x07\x0bturn_events\x09";
+        assert_eq!(bytes, expected);
+        let read = |bytes: &[u8]| crate::frame::codec::decode::<StoredTenant>(bytes).unwrap().read().unwrap();
+        assert_eq!(read(&bytes), new);
+        let old = b"\0\x04acme\x04acme\x64\0\x07\x01\x01\x03\x02\0\x01";
+        assert_eq!(read(old), TenantRecord { limits: LimitOverrides::new(), ..new });
     }
 }

@@ -1,17 +1,18 @@
 //! Who there is. Read on every command, written rarely.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
 
 use super::tenant::{Standing, StoredTenant, TenantRecord};
-use super::{TenancyError, TenantChange, metric};
-use crate::actor::RequestError;
-use crate::decide::TokenBucket;
+use super::{TenancyError, TenantChange};
+use crate::actor::{Account, OverQuota, RequestError};
+use crate::decide::{LimitOverrides, TokenBucket};
 use crate::frame::codec;
 use crate::provider::{SharedProvider, StoreError};
-use crate::vocab::{Clock, Code, Grant, Quota, Tenant};
+use crate::sandbox::quota_hit;
+use crate::vocab::{Clock, Code, Grant, Limits, Quota, Tenant, Timestamp};
 
 const PREFIX: &str = "tenant/";
 /// Names in the catalog: they are all held in memory, and are labels of metrics.
@@ -21,6 +22,8 @@ const TENANTS_MAX: usize = 10_000;
 pub(crate) struct Tenants {
     provider: SharedProvider,
     clock: Arc<dyn Clock>,
+    /// The highest limits that a tenant can get.
+    ceiling: Limits,
     all: RwLock<BTreeMap<Tenant, Arc<State>>>,
     /// Held while a record is being stored, so that changes do not overtake each other.
     writing: tokio::sync::Mutex<()>,
@@ -30,15 +33,27 @@ pub(crate) struct Tenants {
 struct State {
     record: RwLock<TenantRecord>,
     bucket: Mutex<Option<TokenBucket>>,
+    account: Arc<Account>,
 }
 
 impl State {
     fn new(record: TenantRecord) -> Arc<Self> {
-        Arc::new(Self { record: RwLock::new(record), bucket: Mutex::default() })
+        let state = Self { record: RwLock::new(record), bucket: Mutex::default(), account: Arc::default() };
+        state.bound_account();
+        Arc::new(state)
     }
 
     fn record(&self) -> TenantRecord {
         self.record.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lets the account follow the record's quotas.
+    fn bound_account(&self) {
+        let quota = |quota: Quota| self.quota(quota);
+        self.account.memory.set_max(quota(Quota::MemoryBytes));
+        self.account.places.set_max(quota(Quota::LiveActors));
+        let (bytes, per_hour) = (quota(Quota::JournalBytes), quota(Quota::JournalBytesPerHour));
+        self.account.journal.set_max(bytes, per_hour, quota(Quota::Snapshots));
     }
 
     fn standing(&self) -> Standing {
@@ -55,18 +70,23 @@ impl Tenants {
     ///
     /// # Errors
     /// When the store cannot be read or a record in it is not one.
-    pub(crate) async fn open(provider: SharedProvider, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+    pub(crate) async fn open(
+        provider: SharedProvider,
+        clock: Arc<dyn Clock>,
+        ceiling: Limits,
+    ) -> Result<Self, StoreError> {
         let default = Tenant::default_tenant();
         let first = State::new(TenantRecord { created_at: 0, ..TenantRecord::new(&default, clock.now()) });
         let mut all = BTreeMap::from([(default, first)]);
         for key in provider.record_keys(PREFIX).await? {
             let corrupt = |reason: String| StoreError::Corrupt { place: format!("catalog record {key}"), reason };
             let bytes = provider.record(&key).await?.ok_or_else(|| corrupt("it is missing".to_owned()))?;
-            let StoredTenant::V1(record) = codec::decode(&bytes).map_err(|error| corrupt(error.to_string()))?;
+            let stored: StoredTenant = codec::decode(&bytes).map_err(|error| corrupt(error.to_string()))?;
+            let record = stored.read().map_err(corrupt)?;
             let tenant = Tenant::new(record.tenant.clone()).map_err(|error| corrupt(error.to_string()))?;
             all.insert(tenant, State::new(record));
         }
-        Ok(Self { provider, clock, all: RwLock::new(all), writing: tokio::sync::Mutex::default() })
+        Ok(Self { provider, clock, ceiling, all: RwLock::new(all), writing: tokio::sync::Mutex::default() })
     }
 
     fn find(&self, tenant: &Tenant) -> Result<Arc<State>, RequestError> {
@@ -94,14 +114,19 @@ impl Tenants {
         }
     }
 
-    /// Lets one command of a client in.
+    /// Lets one command of a client in; `stores` tells whether it may store something.
     ///
     /// # Errors
-    /// When the tenant is unknown, suspended, or over its commands per second.
-    pub(crate) fn let_in(&self, tenant: &Tenant) -> Result<(), RequestError> {
+    /// When the tenant is unknown, suspended, over its commands per second, or may store nothing more.
+    pub(crate) fn let_in(&self, tenant: &Tenant, stores: impl FnOnce() -> bool) -> Result<(), RequestError> {
         let state = self.find(tenant)?;
         if state.standing() == Standing::Suspended {
             return Err(RequestError::TenantSuspended(tenant.to_string()));
+        }
+        if let Err(OverQuota { quota, limit }) = state.account.journal.is_open(self.clock.now())
+            && stores()
+        {
+            return Err(over(tenant, quota, limit));
         }
         let Some(per_second) = state.quota(Quota::CommandsPerSecond) else { return Ok(()) };
         let now = self.clock.now();
@@ -127,6 +152,29 @@ impl Tenants {
     /// A quota of a tenant, if it has one.
     pub(crate) fn quota(&self, tenant: &Tenant, quota: Quota) -> Option<u64> {
         self.find(tenant).ok()?.quota(quota)
+    }
+
+    /// What limits differ for a tenant.
+    pub(crate) fn limits(&self, tenant: &Tenant) -> LimitOverrides {
+        self.find(tenant).map_or_else(|_| LimitOverrides::new(), |state| state.record().limits)
+    }
+
+    /// The accounts of tenants that have somebody on stage, and of these others.
+    pub(super) fn on_stage(&self, others: &BTreeSet<Tenant>) -> Vec<(Tenant, Arc<Account>)> {
+        let all = self.all.read().unwrap_or_else(PoisonError::into_inner);
+        let used = all.iter().filter(|(tenant, state)| state.account.places.taken() > 0 || others.contains(*tenant));
+        used.map(|(tenant, state)| (tenant.clone(), Arc::clone(&state.account))).collect()
+    }
+
+    /// The time that quotas are counted by.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// What a tenant's actors use together; of one that is not there, what nobody uses.
+    pub(crate) fn account(&self, tenant: &Tenant) -> Arc<Account> {
+        let all = self.all.read().unwrap_or_else(PoisonError::into_inner);
+        all.get(tenant).map(|state| Arc::clone(&state.account)).unwrap_or_default()
     }
 
     /// Whether a tenant's own keys may do something.
@@ -183,7 +231,7 @@ impl Tenants {
             let reason = format!("there are {TENANTS_MAX} tenants, and more are not possible");
             return Err(TenancyError::refused(Code::InvalidRequest, reason));
         }
-        let record = TenantRecord::new(tenant, self.clock.now()).with(change)?;
+        let record = TenantRecord::new(tenant, self.clock.now()).with(change, &self.ceiling)?;
         self.store(tenant, record).await
     }
 
@@ -194,11 +242,11 @@ impl Tenants {
     pub(super) async fn change(
         &self,
         tenant: &Tenant,
-        change: impl FnOnce(TenantRecord) -> Result<TenantRecord, TenancyError>,
+        change: impl FnOnce(TenantRecord, &Limits) -> Result<TenantRecord, TenancyError>,
     ) -> Result<(), TenancyError> {
         let _turn = self.writing.lock().await;
         let record = self.find(tenant).map_err(crate::actor::AskError::from)?.record();
-        self.store(tenant, change(record)?).await
+        self.store(tenant, change(record, &self.ceiling)?).await
     }
 
     /// Ends a deletion: the name stays taken if actors of it are known to the store.
@@ -214,19 +262,20 @@ impl Tenants {
     }
 
     async fn store(&self, tenant: &Tenant, record: TenantRecord) -> Result<(), TenancyError> {
-        let bytes = codec::encode(&StoredTenant::V1(record.clone()))
+        let bytes = codec::encode(&StoredTenant::of(record.clone()))
             .map_err(|error| TenancyError::refused(Code::InvalidRequest, error.to_string()))?;
         self.provider.put_record(&format!("{PREFIX}{tenant}"), Bytes::from(bytes)).await?;
         let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
         let state = all.entry(tenant.clone()).or_insert_with(|| State::new(record.clone()));
         *state.record.write().unwrap_or_else(PoisonError::into_inner) = record;
         // A rate that changed begins with a full second of its own.
+        state.bound_account();
         *state.bucket.lock().unwrap_or_else(PoisonError::into_inner) = None;
         Ok(())
     }
 }
 
 fn over(tenant: &Tenant, quota: Quota, limit: u64) -> RequestError {
-    metric::refused(tenant, quota);
+    quota_hit(tenant, quota);
     RequestError::OverQuota { tenant: tenant.to_string(), quota, limit }
 }

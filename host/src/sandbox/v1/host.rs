@@ -78,11 +78,11 @@ impl effects::Host for State {
 }
 
 fn turn(state: &mut State) -> Result<(&mut Turn, &Limits), Refusal> {
-    let State { turn, shared, .. } = state;
+    let State { turn, limits, .. } = state;
     let turn = turn
         .as_mut()
         .ok_or_else(|| invalid("it asked for an effect or a command's context outside `handle`".to_owned()))?;
-    Ok((turn, &shared.limits))
+    Ok((turn, limits))
 }
 
 fn to_guest(address: &Address) -> GuestAddress {

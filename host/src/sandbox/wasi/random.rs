@@ -1,9 +1,12 @@
 //! `wasi:random`: the actor's own numbers, see `Randomness`.
 
+use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, LinkerInstance};
-use wasmtime::{StoreContextMut, bail};
 
+use crate::sandbox::GuestFailure;
+use crate::sandbox::failure::Refusal;
 use crate::sandbox::state::State;
+use crate::vocab::Limit;
 
 pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     let mut random = linker.instance("wasi:random/random@0.2.0")?;
@@ -21,8 +24,10 @@ fn add_numbers(random: &mut LinkerInstance<'_, State>, bytes: &str, number: &str
 
 fn random_bytes(mut store: StoreContextMut<'_, State>, (length,): (u64,)) -> wasmtime::Result<(Vec<u8>,)> {
     let state = store.data_mut();
-    if length > state.shared.limits.guest_hostcall_bytes {
-        bail!("the actor's code asked for {length} random bytes at once");
+    let limit = state.limits.guest_hostcall_bytes;
+    if length > limit {
+        let name = Limit::GuestHostcallBytes;
+        return Err(Refusal(GuestFailure::Limit { name, what: "random bytes at once", found: length, limit }).into());
     }
     let mut bytes = vec![0; usize::try_from(length)?];
     state.randomness.fill(&mut bytes)?;
