@@ -141,6 +141,9 @@ pub enum RequestError {
         /// Its value.
         limit: u64,
     },
+    /// As many of the tenant's commands wait as may.
+    #[error("too many commands of tenant {0} wait; send fewer at a time, or wait and repeat")]
+    TenantBusy(String),
     /// No such kind.
     #[error("tenant {tenant} has no kind {kind}; deploy it first")]
     UnknownKind {
@@ -203,6 +206,7 @@ impl RequestError {
             Self::UnknownTenant(_) => Code::UnknownTenant,
             Self::TenantSuspended(_) => Code::TenantSuspended,
             Self::OverQuota { quota, .. } => quota.code(),
+            Self::TenantBusy(_) => Code::TenantBusy,
             Self::UnknownKind { .. } => Code::UnknownKind,
             Self::UnknownCommand { .. } => Code::UnknownCommand,
             Self::PayloadTooLarge { .. } => Code::PayloadTooLarge,

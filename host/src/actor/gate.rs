@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 
 use super::ask::{AskError, Reply};
 use super::ledger::{Tell, TellId};
+use super::load::Taken;
 use crate::provider::{AppendError, Appending};
 use crate::vocab::Sequence;
 
@@ -24,6 +25,8 @@ use crate::vocab::Sequence;
 pub(super) struct Answer {
     pub(super) to: oneshot::Sender<Result<Reply, AskError>>,
     pub(super) what: Result<Reply, AskError>,
+    /// Given back when the answer leaves.
+    pub(super) taken: Option<Taken>,
 }
 
 /// What one turn lets out once it is durable.
@@ -36,6 +39,8 @@ pub(super) struct Output {
 struct Waiting {
     /// `None`: the turn stored nothing and waits only for those before it.
     append: Option<(Appending, Instant)>,
+    /// Its part of what its tenant may have on its way to the store.
+    taken: Option<Taken>,
     output: Output,
 }
 
@@ -80,10 +85,10 @@ impl Gate {
     }
 
     /// Lets a turn that stored something out when it is durable.
-    pub(super) fn hold(&mut self, append: Appending, output: Output) {
+    pub(super) fn hold(&mut self, append: Appending, taken: Taken, output: Output) {
         self.answers = self.answers.saturating_add(output.answers.len());
         self.appends = self.appends.saturating_add(1);
-        self.waiting.push_back(Waiting { append: Some((append, Instant::now())), output });
+        self.waiting.push_back(Waiting { append: Some((append, Instant::now())), taken: Some(taken), output });
     }
 
     /// Lets a turn that stored nothing out: at once if nothing is being stored, else after it.
@@ -97,7 +102,7 @@ impl Gate {
         {
             last.output.answers.extend(output.answers);
         } else {
-            self.waiting.push_back(Waiting { append: None, output });
+            self.waiting.push_back(Waiting { append: None, taken: None, output });
         }
     }
 
@@ -115,7 +120,8 @@ impl Gate {
                 Poll::Ready(result) => (result.map(Some), since.elapsed().as_secs_f64()),
             },
         };
-        let Some(settled) = self.waiting.pop_front() else { return Poll::Pending };
+        let Some(mut settled) = self.waiting.pop_front() else { return Poll::Pending };
+        drop(settled.taken.take());
         self.appends = self.appends.saturating_sub(usize::from(settled.append.is_some()));
         self.answers = self.answers.saturating_sub(settled.output.answers.len());
         Poll::Ready(match result {
@@ -150,8 +156,9 @@ impl Gate {
 }
 
 fn send(answers: Vec<Answer>) {
-    for answer in answers {
-        let _left = answer.to.send(answer.what);
+    for Answer { to, what, taken } in answers {
+        let _left = to.send(what);
+        drop(taken);
     }
 }
 

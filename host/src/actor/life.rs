@@ -1,12 +1,11 @@
 //! The life of one activation: recover, handle turns until there is a reason to leave, leave nothing behind.
 //!
 //! One task runs it, so at most one turn, one recovery or one capture of an actor happens at a time. Guest calls
-//! run on the task's own thread; the sandbox bounds them. Everything else waits here, in one place: `perform`.
+//! run on the task's own thread, once the tenant's share of the CPU allows it; the sandbox bounds them. Everything else waits here, in one place: `perform`.
 
 use std::future::ready;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -18,12 +17,12 @@ use super::backlog::Backlog;
 use super::ledger::Change;
 use super::live::{Exit, Live};
 use super::mail::{Envelope, Order};
-use super::recovery::{Recovery, RecoveryError};
+use super::recovery::{Admission, Recovery, RecoveryError};
 use super::turn::{FailedTurn, Wishes, fired};
-use super::{Code, Phase, Progress, Stage};
+use super::{Code, Pass, Phase, Progress, Stage};
 use crate::decide::{SinceSnapshot, SnapshotReason, snapshot_due_on_passivation};
 use crate::provider::AppendError;
-use crate::sandbox::{GuestFailure, Moment, limit_hit, quota_hit};
+use crate::sandbox::{GuestFailure, Moment, Permit, Waiting, limit_hit, quota_hit};
 use crate::vocab::{Address, Code as ErrorCode, Limit, Limits, Quota, Sequence, Timestamp};
 
 /// An actor that cannot be recovered refuses for this long before the next command may try again, so that a
@@ -58,7 +57,7 @@ impl Actor {
             Ok(place) => place,
             Err(error) => return self.refuse_all(Backlog::new(self.limits.turn_commands), &error).await,
         };
-        let Some(_place) = self.take_place().await else { return };
+        let _place = self.take_place().await;
         self.code.metrics().activations.increment(1);
         let mut backlog = Backlog::new(self.limits.turn_commands);
         loop {
@@ -106,29 +105,26 @@ impl Actor {
         self.stage.crew.make_room_among(&self.address, taken.saturating_sub(1));
     }
 
-    async fn take_place(&self) -> Option<tokio::sync::OwnedSemaphorePermit> {
-        let places = Arc::clone(&self.stage.places);
-        if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-            return Some(place);
+    async fn take_place(&self) -> Pass {
+        if let Some(place) = self.stage.places.try_enter(&self.address.tenant) {
+            return place;
         }
         limit_hit(&self.address.tenant, Limit::LiveActors);
         self.stage.crew.make_room();
-        places.acquire_owned().await.ok()
+        self.stage.places.enter(&self.address.tenant).await
     }
 
     /// Brings the actor back, in the order: permit, snapshot, events, `recovered`.
     async fn recover(&mut self) -> Result<Live, RecoveryError> {
         let waited = Instant::now();
-        let stage = Arc::clone(&self.stage);
-        let mut place = pin!(stage.recoveries.acquire());
+        let mut queueing = self.stage.recoveries.enter(&self.address.tenant);
         // Who sees that it waits may rely on its place in the queue.
-        let first = futures_util::poll!(place.as_mut());
         self.progress.enter(Phase::WaitingForPermit);
-        let permit = match first {
-            Poll::Ready(permit) => permit,
-            Poll::Pending => {
+        let permit = match queueing.now() {
+            Some(permit) => permit,
+            None => {
                 limit_hit(&self.address.tenant, Limit::ConcurrentRecoveries);
-                place.await
+                queueing.await
             }
         };
         let metrics = self.code.metrics();
@@ -155,11 +151,13 @@ impl Actor {
             progress: Some(&self.progress),
             through: Sequence::MAX,
             silent: false,
+            admission: Admission::default(),
         };
         let mut recovered = Box::pin(recovery.run()).await?;
         let now = self.stage.clock.now();
         let moment = Moment { time: now, sequence: recovered.sequence };
-        recovered.instance.recovered(moment).map_err(RecoveryError::Start)?;
+        let permit = recovered.instance.share().enter().await;
+        recovered.instance.with(Some(permit)).recovered(moment).map_err(RecoveryError::Start)?;
         recovery.discard(&recovered.unusable).await;
         self.progress.runs(recovered.revision.number);
         self.progress.recovery_ends(recovered.sequence);
@@ -177,11 +175,11 @@ impl Actor {
             self.stage.crew.deliver(&self.address, id, tell.clone());
         }
         while let Some(asker) = backlog.askers.pop() {
-            if live.snapshot_for(asker).is_err() {
+            if live.snapshot_for(asker).await.is_err() {
                 return live.end(Exit::Recover, backlog).await;
             }
         }
-        if live.consider_snapshot(self.stage.clock.now()).is_err() {
+        if live.consider_snapshot(self.stage.clock.now()).await.is_err() {
             return live.end(Exit::Recover, backlog).await;
         }
         let turns_max = usize::try_from(self.limits.pipelined_turns).unwrap_or(1).max(1);
@@ -190,7 +188,10 @@ impl Actor {
         let mut inbox = Vec::new();
         loop {
             // Answers are bounded too: reads append nothing, and a store that hangs must not make them pile up.
-            let room = live.gate.appends() < turns_max && live.gate.answers() < answers_max;
+            let stores = live.load.appends.has_room();
+            let room = live.gate.appends() < turns_max && live.gate.answers() < answers_max && stores;
+            // While a turn waits for CPU nothing else is begun, but what is on its way to the store still settles.
+            let begins = room && live.admission.is_none();
             let take = backlog.turn_size.commands();
             let step = tokio::select! {
                 biased;
@@ -203,21 +204,29 @@ impl Actor {
                 },
                 Some(saved) = live.snapshots.saved(), if live.snapshots.is_saving() => {
                     live.note_saved(saved);
-                    live.snapshot_after_saving(self.stage.clock.now()).map_or(Step::Recover, |()| Step::Go)
+                    live.snapshot_after_saving(self.stage.clock.now()).await.map_or(Step::Recover, |()| Step::Go)
                 }
-                Some(order) = self.orders.recv() => self.obey(order, &mut live, backlog, alarm.as_mut()),
-                () = ready(()), if room && !backlog.mail.is_empty() => Step::Turn,
-                count = self.mailbox.recv_many(&mut inbox, take), if room && backlog.mail.is_empty() => {
+                Some(order) = self.orders.recv() => self.obey(order, &mut live, backlog, alarm.as_mut()).await,
+                permit = admitted(&mut live.admission), if live.admission.is_some() => Step::Admitted(permit),
+                () = live.load.appends.room(), if !stores => Step::Go,
+                () = ready(()), if begins && !backlog.mail.is_empty() => Step::Turn,
+                count = self.mailbox.recv_many(&mut inbox, take), if begins && backlog.mail.is_empty() => {
                     live.code.metrics().mailbox_depth.record(depth(count.saturating_add(self.mailbox.len())));
                     backlog.mail.extend(inbox.drain(..));
                     if count == 0 { Step::Leave } else { Step::Turn }
                 }
-                () = alarm.as_mut(), if room => self.alarm_rings(&mut live, backlog, alarm.as_mut()),
+                () = alarm.as_mut(), if begins => self.alarm_rings(&mut live, backlog, alarm.as_mut()).await,
             };
             match step {
                 Step::Go => {}
-                Step::Turn => {
-                    if self.take_turn(&mut live, backlog, alarm.as_mut()).is_err() {
+                Step::Turn | Step::Admitted(_) => {
+                    live.admission = None;
+                    live.permit = if let Step::Admitted(permit) = step { Some(permit) } else { live.share.try_enter() };
+                    if live.permit.is_none() {
+                        live.admission = Some(live.share.wait());
+                        continue;
+                    }
+                    if self.take_turn(&mut live, backlog, alarm.as_mut()).await.is_err() {
                         return live.end(Exit::Recover, backlog).await;
                     }
                     if live.gate.appends() == turns_max {
@@ -227,6 +236,7 @@ impl Actor {
                 }
                 Step::Recover => return live.end(Exit::Recover, backlog).await,
                 Step::Lost(lost) => {
+                    live.admission = None;
                     live.gate.abandon(lost).await;
                     return live.end(backlog.lost(), backlog).await;
                 }
@@ -235,22 +245,25 @@ impl Actor {
         }
     }
 
-    /// One turn and what follows from it.
-    fn take_turn(&mut self, live: &mut Live, backlog: &mut Backlog, alarm: Pin<&mut Sleep>) -> Result<(), Exit> {
+    /// One turn and what follows from it, under the permit that is held.
+    async fn take_turn(&mut self, live: &mut Live, backlog: &mut Backlog, alarm: Pin<&mut Sleep>) -> Result<(), Exit> {
         live.last_active = Instant::now();
-        match live.turn(backlog) {
-            Ok(wishes) => self.grant(wishes, live, alarm),
+        let handled = live.turn(backlog);
+        let done = match handled {
+            Ok(wishes) => self.grant(wishes, live, alarm).await,
             Err(failed) => {
                 self.note_failed(failed, backlog);
                 Err(Exit::Recover)
             }
-        }
+        };
+        live.permit = None;
+        done
     }
 
-    fn grant(&mut self, wishes: Wishes, live: &mut Live, alarm: Pin<&mut Sleep>) -> Result<(), Exit> {
+    async fn grant(&mut self, wishes: Wishes, live: &mut Live, alarm: Pin<&mut Sleep>) -> Result<(), Exit> {
         live.since.requested |= wishes.snapshot && live.snapshots.newest.unwrap_or_default() < live.head;
         let now = self.stage.clock.now();
-        live.consider_snapshot(now).map_err(|_| Exit::Recover)?;
+        live.consider_snapshot(now).await.map_err(|_| Exit::Recover)?;
         if wishes.passivation {
             self.close();
         }
@@ -284,13 +297,13 @@ impl Actor {
         }
     }
 
-    fn obey(&mut self, order: Order, live: &mut Live, backlog: &mut Backlog, alarm: Pin<&mut Sleep>) -> Step {
+    async fn obey(&mut self, order: Order, live: &mut Live, backlog: &mut Backlog, alarm: Pin<&mut Sleep>) -> Step {
         match order {
             Order::Passivate => {
                 self.close();
                 Step::Go
             }
-            Order::Snapshot(asker) => match live.snapshot_for(asker) {
+            Order::Snapshot(asker) => match live.snapshot_for(asker).await {
                 Ok(()) => Step::Go,
                 Err(_) => Step::Recover,
             },
@@ -316,14 +329,14 @@ impl Actor {
     }
 
     /// Something is due: a timer, a snapshot, or the end of an idle activation.
-    fn alarm_rings(&mut self, live: &mut Live, backlog: &mut Backlog, alarm: Pin<&mut Sleep>) -> Step {
+    async fn alarm_rings(&mut self, live: &mut Live, backlog: &mut Backlog, mut alarm: Pin<&mut Sleep>) -> Step {
         let now = self.stage.clock.now();
         live.store_changes(backlog);
-        alarm.reset(Instant::now() + live.alarm_in(now));
+        alarm.as_mut().reset(Instant::now() + live.alarm_in(now));
         if live.ledger.next_timer_at().is_some_and(|at| at <= now) {
             return Step::Turn;
         }
-        if live.consider_snapshot(now).is_err() {
+        if live.consider_snapshot(now).await.is_err() {
             return Step::Recover;
         }
         if live.is_idle() && self.mailbox.is_empty() && backlog.mail.is_empty() {
@@ -346,7 +359,7 @@ impl Actor {
             self.stage.crew.wake_later(&self.address, at);
         }
         if snapshot_due_on_passivation(&self.code.policy().snapshots, &since)
-            && live.capture(SnapshotReason::Passivation, now).is_err()
+            && live.capture(SnapshotReason::Passivation, now).await.is_err()
         {
             tracing::warn!(actor = %self.address, "the actor leaves without a snapshot");
         }
@@ -385,10 +398,21 @@ impl Actor {
     }
 }
 
+/// The permit that is waited for. Cancel-safe: the place in the queue is kept.
+async fn admitted(admission: &mut Option<Waiting>) -> Permit {
+    match admission {
+        Some(waiting) => waiting.await,
+        None => std::future::pending().await,
+    }
+}
+
 /// What the loop does next.
 enum Step {
     Go,
+    /// A turn is to be taken, as soon as there is CPU for it.
     Turn,
+    /// There is CPU for the turn that waited for it.
+    Admitted(Permit),
     Recover,
     /// The oldest turn was not stored.
     Lost(AppendError),

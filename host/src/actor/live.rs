@@ -10,12 +10,13 @@ use super::backlog::Backlog;
 use super::gate::{Gate, Settled};
 use super::ledger::Ledger;
 use super::life::Actor;
+use super::load::Load;
 use super::recovery::Recovered;
 use super::snapshotting::Snapshotting;
 use super::{Code, Progress, Revision, Stage};
 use crate::decide::SinceSnapshot;
 use crate::provider::AppendError;
-use crate::sandbox::Instance;
+use crate::sandbox::{Instance, Permit, Share, Waiting};
 use crate::vocab::{ActorId, Address, Limits, Sequence, Timestamp};
 
 /// After this much guest time without a pause, other actors of the same thread get their turn, nanoseconds.
@@ -37,6 +38,15 @@ pub(super) struct Live {
     pub(super) progress: Arc<Progress>,
     pub(super) revision: Arc<Revision>,
     pub(super) instance: Instance,
+    /// The tenant's part of the CPU.
+    pub(super) share: Share,
+    /// What of the tenant is on its way.
+    pub(super) load: Arc<Load>,
+    /// The right to run, during a turn and what follows from it; never held while something is waited for.
+    pub(super) permit: Option<Permit>,
+    /// The place in the queue for CPU of a turn that is to begin. It may have come to a permit that nobody looked at yet, so
+    /// nothing else is waited for without giving it up or using it.
+    pub(super) admission: Option<Waiting>,
     pub(super) ledger: Ledger,
     /// The last event in the instance's state, durable or on its way.
     pub(super) head: Sequence,
@@ -75,6 +85,10 @@ impl Live {
             limits: Arc::clone(&actor.limits),
             progress: Arc::clone(&actor.progress),
             revision,
+            share: instance.share().clone(),
+            load: actor.stage.loads.of(&actor.address.tenant),
+            permit: None,
+            admission: None,
             instance,
             ledger,
             head: sequence,
@@ -115,6 +129,7 @@ impl Live {
 
     /// Ends this instance: what is on its way to the store is waited for and answered, never dropped.
     pub(super) async fn end(mut self, exit: Exit, backlog: &mut Backlog) -> Exit {
+        (self.permit, self.admission) = (None, None);
         let sound = self.settle_all().await;
         let exit = if sound { exit } else { backlog.lost() };
         backlog.no_snapshot_before = self.snapshots.not_before;
@@ -140,6 +155,17 @@ impl Live {
             self.note_saved(saved);
         }
         sound
+    }
+
+    /// A permit for a guest call: the one that is held, or the one that is waited for already, or another one.
+    pub(super) async fn enter(&mut self) -> Permit {
+        if let Some(permit) = self.permit.take() {
+            return permit;
+        }
+        match self.admission.take() {
+            Some(waiting) => waiting.await,
+            None => self.share.enter().await,
+        }
     }
 
     pub(super) fn is_idle(&self) -> bool {

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::ask::{AskError, Reply};
 use super::ledger::TellId;
+use super::load::Taken;
 use crate::sandbox::CommandContext;
 use crate::vocab::Sequence;
 
@@ -28,6 +29,8 @@ pub(crate) struct Envelope {
     pub(crate) reply_to: ReplyTo,
     /// Since when it waits.
     pub(crate) since: Instant,
+    /// Its part of what its tenant may have waiting; `None` for what the host itself sends.
+    pub(crate) taken: Option<Taken>,
 }
 
 impl Envelope {

@@ -11,13 +11,15 @@ use super::{Code, Phase, Progress, Revision, Stage};
 use crate::frame::codec::CodecError;
 use crate::provider::{Head, ReadRange, Snapshot, StoreError};
 use crate::sandbox::{
-    DeployError, GuestFailure, GuestSnapshot, Instance, InstanceOptions, Moment, ReplayFailure, Started,
+    DeployError, GuestFailure, GuestSnapshot, Instance, InstanceOptions, Moment, Permit, ReplayFailure, Started,
 };
 use crate::vocab::{Address, Code as ErrorCode, Limits, Sequence, Timestamp};
 
+mod admission;
 mod replay;
 mod unusable;
 
+pub(crate) use admission::Admission;
 use replay::Replay;
 pub(crate) use unusable::Unusable;
 
@@ -88,6 +90,8 @@ pub(crate) struct Recovery<'a> {
     pub(crate) through: Sequence,
     /// Log lines of the guest are dropped: the walk only looks.
     pub(crate) silent: bool,
+    /// How long it waited for CPU, which is no time of its own.
+    pub(crate) admission: Admission,
 }
 
 /// An actor brought back.
@@ -131,13 +135,11 @@ impl Recovery<'_> {
     /// Gives something up when it takes longer than a recovery may.
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, RecoveryError>>) -> Result<T, RecoveryError> {
         let limit_ms = self.code.policy().recovery.time_limit_ms;
-        match tokio::time::timeout(Duration::from_millis(limit_ms), work).await {
-            Ok(result) => result,
-            Err(_) => {
-                let (done, total) = self.progress.map_or((0, 0), Progress::events);
-                Err(RecoveryError::OutOfTime { limit_ms, done, total })
-            }
-        }
+        let Some(result) = self.admission.limited(Duration::from_millis(limit_ms), work).await else {
+            let (done, total) = self.progress.map_or((0, 0), Progress::events);
+            return Err(RecoveryError::OutOfTime { limit_ms, done, total });
+        };
+        result
     }
 
     async fn walk(&self, revision: Arc<Revision>) -> Result<Recovered, RecoveryError> {
@@ -158,12 +160,12 @@ impl Recovery<'_> {
             let mut reader = self.stage.provider.read(id, range);
             while let Some(frames) = reader.next().await? {
                 for frame in &frames {
-                    replay.take(frame, target)?;
+                    replay.take(frame, target).await?;
                 }
                 tokio::task::yield_now().await;
             }
         }
-        Ok(Recovered { unusable, ..replay.finish(target, base)? })
+        Ok(Recovered { unusable, ..replay.finish(target, base).await? })
     }
 
     /// Starts an instance from the newest snapshot that this code can use, or from nothing.
@@ -185,9 +187,10 @@ impl Recovery<'_> {
         if head.deleted_through > Sequence::ZERO {
             return Err(RecoveryError::NoBase { deleted_through: head.deleted_through, tried });
         }
-        let mut instance = self.instantiate(revision)?;
         let moment = Moment { time: Timestamp(0), sequence: Sequence::ZERO };
-        match instance.start(moment, None).map_err(RecoveryError::Start)? {
+        let (mut instance, permit) = self.instantiate(revision).await?;
+        let started = instance.with(permit).start(moment, None);
+        match started.map_err(RecoveryError::Start)? {
             Started::Ready => Ok(Start { instance, ledger: Ledger::default(), base: None, unusable }),
             Started::UnknownStateVersion => Err(RecoveryError::Start(GuestFailure::Refused {
                 call: "start",
@@ -208,7 +211,7 @@ impl Recovery<'_> {
             Ok(Some(snapshot)) if snapshot.meta.sequence == at => {
                 let bytes = snapshot.state.len().saturating_add(snapshot.ledger.len());
                 self.code.metrics().snapshot_loaded(began.elapsed(), bytes);
-                match self.start_from(revision, &snapshot)? {
+                match self.start_from(revision, &snapshot).await? {
                     Ok(started) => return Ok(Ok(started)),
                     Err(unusable) => unusable,
                 }
@@ -221,7 +224,7 @@ impl Recovery<'_> {
         Ok(Err(why))
     }
 
-    fn start_from(
+    async fn start_from(
         &self,
         revision: &Arc<Revision>,
         snapshot: &Snapshot,
@@ -231,11 +234,14 @@ impl Recovery<'_> {
             Ok(ledger) => ledger,
             Err(error) => return Ok(Err((Unusable::Ledger, error.to_string()))),
         };
-        let began = Instant::now();
-        let mut instance = self.instantiate(revision)?;
+        let (mut instance, permit) = self.instantiate(revision).await?;
         let base = GuestSnapshot { state_version: snapshot.meta.state_version, state: snapshot.state.to_vec() };
         let moment = Moment { time: snapshot.meta.time, sequence };
-        match instance.start(moment, Some(&base)) {
+        let mut admitted = instance.with(permit);
+        let began = Instant::now();
+        let started = admitted.start(moment, Some(&base));
+        let parked = admitted.finish().map_or(Duration::ZERO, |permit| permit.parked());
+        match started {
             Ok(Started::Ready) => {}
             Ok(Started::UnknownStateVersion) => {
                 let reason = format!("the code does not read state version {}", base.state_version);
@@ -246,18 +252,23 @@ impl Recovery<'_> {
                 return Unusable::of(failure).map(|why| Err((why, reason)));
             }
         }
-        self.code.policy().rate.started(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX));
+        let elapsed = began.elapsed().saturating_sub(parked);
+        self.code.policy().rate.started(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX));
         Ok(Ok((instance, ledger)))
     }
 
-    fn instantiate(&self, revision: &Arc<Revision>) -> Result<Instance, RecoveryError> {
+    /// A fresh instance, and a permit for its first call.
+    async fn instantiate(&self, revision: &Arc<Revision>) -> Result<(Instance, Option<Permit>), RecoveryError> {
         let options = InstanceOptions {
             silent: self.silent,
             limits: Some(Arc::clone(self.limits)),
             memory: Some(Arc::clone(&self.code.account().memory)),
             ..InstanceOptions::of(Arc::clone(self.address))
         };
-        revision.component.instantiate(options).map_err(RecoveryError::Start)
+        let share = revision.component.share(&self.address.tenant);
+        let mut permit = Some(self.admission.enter(&share).await);
+        let instance = revision.component.instantiate_under(options, &mut permit).map_err(RecoveryError::Start)?;
+        Ok((instance, permit))
     }
 
     fn enter(&self, phase: Phase) {

@@ -116,14 +116,14 @@ impl Live {
     ///
     /// # Errors
     /// When the guest failed and its instance is dead.
-    pub(super) fn consider_snapshot(&mut self, now: Timestamp) -> Result<(), GuestFailure> {
+    pub(super) async fn consider_snapshot(&mut self, now: Timestamp) -> Result<(), GuestFailure> {
         if self.snapshots.is_busy() || self.since.events == 0 || self.snapshots.is_resting() {
             return Ok(());
         }
         let policy = self.code.policy();
         self.since.elapsed_ms = now.since_ms(self.snapshots.newest_time);
         match snapshot_due(&policy.snapshots, &self.since, policy.rate.cost()) {
-            Some(reason) => self.capture(reason, now),
+            Some(reason) => self.capture(reason, now).await,
             None => Ok(()),
         }
     }
@@ -132,7 +132,7 @@ impl Live {
     ///
     /// # Errors
     /// When the guest failed and its instance is dead.
-    pub(super) fn snapshot_for(&mut self, asker: SnapshotAsker) -> Result<(), GuestFailure> {
+    pub(super) async fn snapshot_for(&mut self, asker: SnapshotAsker) -> Result<(), GuestFailure> {
         if self.snapshots.newest == Some(self.head) {
             let _left = asker.send(Ok(self.head));
             return Ok(());
@@ -141,14 +141,14 @@ impl Live {
         if self.snapshots.is_busy() {
             return Ok(());
         }
-        self.capture(SnapshotReason::Operator, self.stage.clock.now())
+        self.capture(SnapshotReason::Operator, self.stage.clock.now()).await
     }
 
-    /// Captures the state at this turn boundary.
+    /// Captures the state at this turn boundary; waits for CPU if no permit is held.
     ///
     /// # Errors
     /// When the guest failed and its instance is dead.
-    pub(super) fn capture(&mut self, reason: SnapshotReason, now: Timestamp) -> Result<(), GuestFailure> {
+    pub(super) async fn capture(&mut self, reason: SnapshotReason, now: Timestamp) -> Result<(), GuestFailure> {
         self.since = SinceSnapshot::default();
         let place = match SnapshotPlace::take(self.code.account(), self.snapshots.newest.is_some()) {
             Ok(place) => place,
@@ -161,7 +161,9 @@ impl Live {
             }
         };
         let moment = Moment { time: now, sequence: self.head };
-        match self.instance.capture(moment) {
+        let permit = self.enter().await;
+        let captured = self.instance.with(Some(permit)).capture(moment);
+        match captured {
             Ok(captured) => {
                 let ledger = match self.ledger.encode() {
                     Ok(ledger) => Bytes::from(ledger),
@@ -199,7 +201,14 @@ impl Live {
             && let Some(captured) = self.snapshots.captured.take()
         {
             let (stage, code) = (Arc::clone(&self.stage), Arc::clone(&self.code));
-            self.snapshots.saving = Some(Box::pin(save(stage, code, captured, Arc::clone(&self.snapshots.unusable))));
+            let snapshot = &captured.snapshot;
+            let taken = self.load.appends.add(snapshot.state.len().saturating_add(snapshot.ledger.len()));
+            let unusable = Arc::clone(&self.snapshots.unusable);
+            self.snapshots.saving = Some(Box::pin(async move {
+                let saved = save(stage, code, captured, unusable).await;
+                drop(taken);
+                saved
+            }));
         }
     }
 
@@ -224,11 +233,11 @@ impl Live {
     ///
     /// # Errors
     /// When the guest failed and its instance is dead.
-    pub(super) fn snapshot_after_saving(&mut self, now: Timestamp) -> Result<(), GuestFailure> {
+    pub(super) async fn snapshot_after_saving(&mut self, now: Timestamp) -> Result<(), GuestFailure> {
         if self.snapshots.askers.is_empty() || self.snapshots.is_busy() {
-            return self.consider_snapshot(now);
+            return self.consider_snapshot(now).await;
         }
-        self.capture(SnapshotReason::Operator, now)
+        self.capture(SnapshotReason::Operator, now).await
     }
 
     fn snapshot_failed(&mut self, at: Sequence, reason: SnapshotReason, error: AskError) {

@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::BoxFuture;
-use tokio::sync::Semaphore;
 
 use super::metric::KindMetrics;
-use super::{Account, RecoveryError, Revision, Tell, TellId};
+use super::{Account, Loads, RecoveryError, Revision, Tell, TellId, Turnstile};
 use crate::decide::{PassivationSettings, RecoverySettings, ReplayCost, RetentionSettings, SnapshotSettings};
 use crate::provider::SharedProvider;
 use crate::sandbox::EventType;
@@ -21,17 +20,19 @@ pub(crate) struct Stage {
     pub(crate) clock: Arc<dyn Clock>,
     /// The bounds of the host as a whole; those of an actor come with its code.
     pub(crate) limits: Limits,
-    /// How many may recover at once; first come, first served.
-    pub(crate) recoveries: Semaphore,
-    /// How many may be live at once; first come, first served.
-    pub(crate) places: Arc<Semaphore>,
+    /// How many may recover at once; tenants take turns.
+    pub(crate) recoveries: Turnstile,
+    /// How many may be live at once; tenants take turns.
+    pub(crate) places: Turnstile,
+    /// What of each tenant is on its way.
+    pub(crate) loads: Loads,
     /// The rooms above.
     pub(crate) crew: Arc<dyn Crew>,
 }
 
 /// What the runtime does for actors.
 pub(crate) trait Crew: Send + Sync + 'static {
-    /// Makes the least recently used actors passive; called when every place is taken.
+    /// Makes actors passive, first those of tenants with more than their share; called when every place is taken.
     fn make_room(&self);
     /// Makes the least recently used actors of this one's tenant passive, so that no more than `live_max` are left.
     fn make_room_among(&self, address: &Arc<Address>, live_max: u64);

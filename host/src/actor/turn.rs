@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -17,7 +17,7 @@ use super::mail::Envelope;
 use crate::frame::{EventColumns, Frame, FrameParts};
 use crate::provider::Append;
 use crate::sandbox::{
-    Caller, CommandColumns, CommandContext, Effect, GuestFailure, Moment, Outcome, Verdict, limit_hit,
+    Caller, CommandColumns, CommandContext, Effect, GuestFailure, Moment, Outcome, Permit, Verdict, limit_hit,
 };
 use crate::vocab::{Limit, Sequence, Timestamp};
 
@@ -45,7 +45,8 @@ pub(super) struct Wishes {
 }
 
 impl Live {
-    /// Runs one turn over the front of the backlog. On failure nothing of it was stored and the instance is dead.
+    /// Runs one turn over the front of the backlog, under the permit that is held. On failure nothing of it was stored and
+    /// the instance is dead.
     pub(super) fn turn(&mut self, backlog: &mut Backlog) -> Result<Wishes, FailedTurn> {
         let now = self.stage.clock.now();
         let closed = self.code.account().journal.is_open(now).err();
@@ -65,8 +66,11 @@ impl Live {
         if let Some(oldest) = batch.envelopes.first() {
             self.code.metrics().queue_seconds.record(began.duration_since(oldest.since).as_secs_f64());
         }
-        let handled = self.instance.handle(moment, &batch.columns, contexts);
-        self.observe(batch.envelopes.len(), began.elapsed(), backlog);
+        let mut instance = self.instance.with(self.permit.take());
+        let handled = instance.handle(moment, &batch.columns, contexts);
+        self.permit = instance.finish();
+        let parked = self.permit.as_ref().map_or(Duration::ZERO, Permit::parked);
+        self.observe(batch.envelopes.len(), began.elapsed().saturating_sub(parked), backlog);
         match handled {
             Ok(outcome) => self.conclude(batch.envelopes, outcome, now, backlog),
             Err(failure) => Err(FailedTurn { envelopes: batch.envelopes, failure }),
@@ -106,6 +110,7 @@ impl Live {
                 context,
                 reply_to: None,
                 since: Instant::now(),
+                taken: None,
             });
         }
     }
@@ -187,7 +192,8 @@ impl Live {
             let used_for = format!("it was used for the command {}", record.command);
             Err(RequestError::InvalidIdempotencyKey(used_for).into())
         };
-        let answers = envelope.reply_to.map(|to| Answer { to, what }).into_iter().collect();
+        let taken = envelope.taken;
+        let answers = envelope.reply_to.map(|to| Answer { to, what, taken }).into_iter().collect();
         self.gate.pass(Output { answers, tells: Vec::new() });
         None
     }
@@ -281,7 +287,8 @@ impl Live {
             if let Err(error) = &what {
                 self.code.metrics().refused(error.code());
             }
-            answers.extend(envelope.reply_to.map(|to| Answer { to, what }));
+            let taken = envelope.taken;
+            answers.extend(envelope.reply_to.map(|to| Answer { to, what, taken }));
         }
         answers
     }
@@ -331,10 +338,11 @@ impl Live {
     fn commit(&mut self, frame: Frame, events: &EventColumns, output: Output) {
         let before = self.head;
         let last = frame.header().last();
+        let taken = self.load.appends.add(frame.bytes().len());
         let append = Append { address: Arc::clone(&self.address), expected: self.head, frame };
         let bytes = size_of_frame(&append.frame);
         let appending = given_back_if_lost(self.stage.provider.append(append), self.code.account(), bytes);
-        self.gate.hold(appending, output);
+        self.gate.hold(appending, taken, output);
         self.head = last;
         let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
         let bytes = u64::try_from(events.payloads.data.len()).unwrap_or(u64::MAX);
@@ -345,7 +353,7 @@ impl Live {
         self.code.metrics().events.increment(count);
     }
 
-    fn observe(&mut self, commands: usize, elapsed: std::time::Duration, backlog: &mut Backlog) {
+    fn observe(&mut self, commands: usize, elapsed: Duration, backlog: &mut Backlog) {
         let nanos = elapsed.as_secs_f64() * 1e9;
         backlog.turn_size.observe(commands, nanos);
         self.busy_ns += nanos;

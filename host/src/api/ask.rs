@@ -70,6 +70,8 @@ pub(super) static ROUTE: Route = Route {
             Code::MemoryQuota,
             Code::JournalQuota,
             Code::JournalGrowthQuota,
+            Code::CpuQuota,
+            Code::TenantBusy,
         ],
     ],
 };

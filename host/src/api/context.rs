@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use super::connections::{Connection, Connections};
 use super::{HttpSettings, Metrics};
 use crate::runtime::Host;
 
@@ -27,6 +28,10 @@ pub(super) struct Context {
     /// Whether only this machine can reach the server.
     pub(super) is_local: bool,
     pub(super) settings: Arc<HttpSettings>,
+    /// How many connections tenants have.
+    pub(super) connections: Connections,
+    /// The one that this request came on.
+    pub(super) connection: Arc<Connection>,
     pub(super) metrics: Option<Metrics>,
     /// The rendered `/openapi.json`.
     pub(super) openapi: Bytes,

@@ -10,6 +10,7 @@
 
 mod access;
 mod body;
+mod connections;
 mod context;
 mod json_body;
 mod metrics;

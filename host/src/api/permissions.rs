@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::HttpSettings;
+use super::connections::Connections;
 use super::context::{Context, Phase};
 use super::route::Route;
 use super::routes::{self, ROUTES};
@@ -116,7 +117,10 @@ impl Scene {
             host.create_tenant(&Tenant::new(tenant).unwrap(), &Default::default()).await.unwrap();
         }
         let (phase, watched) = watch::channel(Phase::Open);
+        let connections = Connections::new(u32::MAX);
         let context = Context {
+            connection: connections.open(),
+            connections,
             host,
             is_local: true,
             settings: Arc::new(HttpSettings::default()),

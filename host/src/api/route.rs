@@ -104,6 +104,9 @@ impl Route {
         if self.access != Access::Public {
             codes.extend(ACCESS);
         }
+        if matches!(self.access, Access::Owner(_)) {
+            codes.push(Code::TenantConnections);
+        }
         codes.sort_unstable();
         codes.dedup();
         codes

@@ -107,7 +107,13 @@ pub(super) async fn answer(context: Context, request: Request) -> Response {
 
 /// Lets the caller in and does what it asks; what administers is written down before and after.
 async fn serve(call: Call, route: &'static Route, context: Context, request: Request) -> Result<Response, Problem> {
-    let caller = access::admit(&context, route, call.owner().as_ref(), request.headers())?;
+    let owner = call.owner();
+    let caller = access::admit(&context, route, owner.as_ref(), request.headers())?;
+    if let Some(Owner::Tenant(tenant)) = &owner
+        && context.host.has_tenant(tenant)
+    {
+        context.connection.serves(tenant)?;
+    }
     if !route.is_audited() {
         return run(call, route, &context, &caller, request).await;
     }

@@ -18,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
+use super::connections::Connections;
 use super::context::{Context, Phase};
 use super::{HttpSettings, Metrics, Tls, metrics, openapi, routes};
 use crate::runtime::Host;
@@ -86,10 +87,13 @@ impl Server {
         let connections = self.settings.connections.max(1);
         let permits = Arc::new(Semaphore::new(usize::try_from(connections).unwrap_or(Semaphore::MAX_PERMITS)));
         let drain_timeout = self.settings.drain_timeout();
+        let tenants = Connections::new(self.settings.tenant_connections.max(1));
         let context = Context {
             host: self.host,
             is_local: listener.local_addr().is_ok_and(|address| address.ip().is_loopback()),
             settings: Arc::new(self.settings),
+            connection: tenants.open(),
+            connections: tenants,
             metrics: self.metrics,
             openapi: openapi::render(),
             phase: watched,
@@ -191,6 +195,7 @@ async fn shake_hands(stream: TcpStream, tls: &Tls, context: &Context) -> Option<
 async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, context: Context) {
     let settings = Arc::clone(&context.settings);
     let phase = context.clone();
+    let context = Context { connection: context.connections.open(), ..context };
     let service = service_fn(move |request: Request<Incoming>| {
         let context = context.clone();
         async move { Ok::<_, Infallible>(routes::answer(context, request.map(Body::new)).await) }
@@ -325,5 +330,36 @@ mod tests {
         server.await.unwrap();
         let took = began.elapsed();
         assert!(took >= Duration::from_millis(150) && took < Duration::from_secs(5), "{took:?}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_tenants_connection_beyond_its_bound_is_told_so_and_closed() {
+        let settings = HttpSettings { tenant_connections: 1, ..HttpSettings::default() };
+        let (address, _end, _server) = start(settings).await;
+        blocking(move || {
+            let kinds = |client: &mut Client| {
+                client.write_all(b"GET /v1/default/kinds HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+                let mut answer = vec![0; 4_096];
+                let bytes = client.read(&mut answer).unwrap();
+                String::from_utf8_lossy(&answer[..bytes]).into_owned()
+            };
+            let mut first = connect(address);
+            assert!(kinds(&mut first).contains("200 OK") && kinds(&mut first).contains("200 OK"));
+            let mut second = connect(address);
+            let refused = kinds(&mut second);
+            assert!(
+                refused.contains("429") && refused.contains("GR0119") && refused.contains("retry-after"),
+                "{refused}"
+            );
+            assert_eq!(second.read(&mut [0; 16]).unwrap(), 0, "the connection stayed open");
+            assert!(ask(&mut connect(address), "/healthz").contains("200 OK"), "what is nobody's was refused");
+            drop(first);
+            let until = Instant::now() + Duration::from_secs(10);
+            while !kinds(&mut connect(address)).contains("200 OK") {
+                assert!(Instant::now() < until, "the place was not given back");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        })
+        .await;
     }
 }

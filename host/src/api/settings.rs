@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub struct HttpSettings {
     /// Connections that are open at the same time; more wait in the system's queue: a client that opens without end.
     pub connections: u32,
+    /// Connections of one tenant; on one more it is told so: one that opens as many as there are.
+    pub tenant_connections: u32,
     /// How long a connection may take to send a request's head, or stay idle, milliseconds: clients that trickle.
     pub header_read_timeout_ms: u64,
     /// How long a request may take to send its body, milliseconds: clients that trickle.
@@ -25,6 +27,7 @@ impl Default for HttpSettings {
     fn default() -> Self {
         Self {
             connections: 1_024,
+            tenant_connections: 768,
             header_read_timeout_ms: 30_000,
             body_read_timeout_ms: 60_000,
             answer_timeout_ms: 30_000,

@@ -51,6 +51,9 @@ pub const fn http_status(code: Code) -> StatusCode {
         | Code::LiveActorQuota
         | Code::MemoryQuota
         | Code::JournalGrowthQuota
+        | Code::CpuQuota
+        | Code::TenantBusy
+        | Code::TenantConnections
         | Code::VerifyUnderWay => StatusCode::TOO_MANY_REQUESTS,
         Code::ShuttingDown
         | Code::StoreLocked

@@ -1,8 +1,10 @@
 //! Pure decisions: no I/O, no clock, no async. Each file is one decision with its constants.
 
 mod access;
+mod cpu_budget;
 mod debt_bucket;
 mod effective_limits;
+mod fair_share;
 mod passivation;
 mod recovery;
 mod retention;
@@ -11,9 +13,11 @@ mod token_bucket;
 mod turn_size;
 
 pub use access::{Denial, permit};
+pub use cpu_budget::CpuBudget;
 pub use debt_bucket::DebtBucket;
 pub use effective_limits::{LimitOverrides, OverrideProblem, effective_limits, limit_ceiling, override_problem};
-pub use passivation::{PassivationSettings, least_recently_used};
+pub use fair_share::{Line, Next, Running, SLICE_NS, gives_way, gives_way_at_home, starts_at, virtual_ns, who_yields};
+pub use passivation::{LiveActor, PassivationSettings, who_leaves};
 pub use recovery::RecoverySettings;
 pub use retention::{RetentionPlan, RetentionSettings, plan_retention};
 pub use snapshot::{

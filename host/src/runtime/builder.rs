@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use super::courier::Couriers;
 use super::deploy::Deployments;
@@ -14,16 +14,20 @@ use super::host::{Host, Inner};
 use super::tenancy::{self, AuditLog, Books, Census, Keys, Tenants, keep_books};
 use super::waker::Waker;
 use super::{AskError, HostSettings, TenancyError};
-use crate::actor::{Crew, Stage, Tell, TellId};
+use crate::actor::{Crew, Loads, Stage, Tell, TellId, Turnstile};
 use crate::provider::SharedProvider;
 use crate::provider::memory::MemoryProvider;
-use crate::sandbox::{Engine, SandboxSettings};
+use crate::sandbox::{Cpu, Engine, SandboxSettings, guest_calls, spare_instances};
 use crate::vocab::{ActorId, Address, Clock, Code, Limits, Sequence, SystemClock, Timestamp};
 
 /// Stack of the threads that run guests: the guest's own 256 KiB, and room for the host below it.
 const STAGE_STACK_BYTES: usize = /* 2 MiB */ 2 * 1_024 * 1_024;
+/// Threads that may block beside those of guest calls that were stopped: reads of the store, loading of components.
+const BLOCKING_THREADS: usize = 512;
 /// Instances that only look (state at a number, events as JSON) at the same time; others queue.
-const LOOKS_MAX: usize = 8;
+const LOOKS_MAX: u32 = 8;
+/// This part of the spare instances (one over it) are places for tenants that have no live actor.
+const SPARE_PLACES_PART: u32 = 2;
 /// How often the times at which keys were used are stored.
 const STORE_USES_EVERY: Duration = Duration::from_secs(60);
 
@@ -85,12 +89,13 @@ impl HostBuilder {
         settings.limits.live_actors = settings.limits.live_actors.min(engine.live_actors_max());
         let provider = self.provider.unwrap_or_else(|| MemoryProvider::new());
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
-        let tenancy = Tenancy::open(&provider, &clock, settings.ceiling()).await?;
+        let (loads, cpu) = (Loads::new(&settings.limits), engine.cpu());
+        let tenancy = Tenancy::open(&provider, &clock, (cpu.clone(), &loads), settings.ceiling()).await?;
         let (clock_, tenants) = (Arc::clone(&clock), Arc::clone(&tenancy.tenants));
         let deployments = Deployments::open(Arc::clone(&provider), engine, settings.clone(), clock_, tenants).await?;
         let wakes = provider.wakes().await?;
-        let runtime = stage_runtime()?;
-        let inner = assemble(settings, provider, clock, deployments, tenancy, runtime);
+        let runtime = stage_runtime(&settings.limits)?;
+        let inner = assemble(settings, (provider, clock), deployments, (tenancy, loads, cpu), runtime);
         tenancy::resume(&inner).await.map_err(|error| match error {
             TenancyError::Ask(error) => error,
             other => AskError::Setup { code: other.code(), reason: other.to_string() },
@@ -116,8 +121,14 @@ struct Tenancy {
 }
 
 impl Tenancy {
-    async fn open(provider: &SharedProvider, clock: &Arc<dyn Clock>, ceiling: Limits) -> Result<Self, AskError> {
-        let tenants = Arc::new(Tenants::open(Arc::clone(provider), Arc::clone(clock), ceiling).await?);
+    async fn open(
+        provider: &SharedProvider,
+        clock: &Arc<dyn Clock>,
+        (cpu, loads): (Cpu, &Loads),
+        ceiling: Limits,
+    ) -> Result<Self, AskError> {
+        let tenants = Tenants::open(Arc::clone(provider), Arc::clone(clock), (cpu, loads.clone()), ceiling).await?;
+        let tenants = Arc::new(tenants);
         let keys = Arc::new(Keys::open(Arc::clone(provider), Arc::clone(clock)).await?);
         let audit = AuditLog::new(Arc::clone(provider), Arc::clone(clock));
         let census = Arc::new(Census::new(Arc::clone(&tenants), Arc::clone(provider)));
@@ -135,10 +146,14 @@ async fn store_uses(keys: Weak<Keys>) {
     }
 }
 
-/// Actors have threads of their own, so that guest code never runs where requests are read and answered.
-fn stage_runtime() -> Result<tokio::runtime::Runtime, AskError> {
+/// Actors have threads of their own, so that guest code never runs where requests are read and answered. One more than
+/// guest calls may run: so there is always one that finds out who else wants CPU.
+fn stage_runtime(limits: &Limits) -> Result<tokio::runtime::Runtime, AskError> {
+    let begun = usize::try_from(limits.begun_guest_calls).unwrap_or(usize::MAX);
     tokio::runtime::Builder::new_multi_thread()
         .thread_name("greenroom-stage")
+        .worker_threads(guest_calls(limits).saturating_add(1))
+        .max_blocking_threads(BLOCKING_THREADS.saturating_add(begun))
         .thread_stack_size(STAGE_STACK_BYTES)
         .enable_time()
         .build()
@@ -150,14 +165,12 @@ fn stage_runtime() -> Result<tokio::runtime::Runtime, AskError> {
 
 fn assemble(
     settings: HostSettings,
-    provider: SharedProvider,
-    clock: Arc<dyn Clock>,
+    (provider, clock): (SharedProvider, Arc<dyn Clock>),
     deployments: Deployments,
-    tenancy: Tenancy,
+    (tenancy, loads, cpu): (Tenancy, Loads, Cpu),
     runtime: tokio::runtime::Runtime,
 ) -> Inner {
     let limits = settings.limits;
-    let size = |limit: u32| usize::try_from(limit).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
     let waker = Arc::new(Waker::default());
     let followers = Arc::new(Followers::default());
     let deployments = Arc::new(deployments);
@@ -174,16 +187,17 @@ fn assemble(
         let shared = Arc::new(Stage {
             provider,
             clock,
-            recoveries: Semaphore::new(size(limits.concurrent_recoveries)),
-            places: Arc::new(Semaphore::new(size(limits.live_actors))),
+            recoveries: Turnstile::new(limits.concurrent_recoveries, limits.concurrent_recoveries),
+            places: Turnstile::new(limits.live_actors, spare_instances(&limits) / SPARE_PLACES_PART),
             crew: Arc::new(crew),
+            loads,
             limits,
         });
         Directory::new(me.clone(), shared, Arc::clone(&deployments), Arc::clone(&census), threads.clone())
     });
     let stage = directory.stage();
     let (closing, _) = watch::channel(false);
-    let looks = Arc::new(Semaphore::new(LOOKS_MAX));
+    let looks = Turnstile::new(LOOKS_MAX, LOOKS_MAX);
     Inner {
         stage,
         directory,
@@ -196,6 +210,7 @@ fn assemble(
         followers,
         waker,
         looks,
+        cpu,
         closing,
         runtime: Some(runtime),
     }

@@ -102,6 +102,8 @@ async fn attempt(directory: &Arc<Directory>, from: &Arc<Address>, id: TellId, te
         context: CommandContext { caller: Caller::Actor(Arc::clone(from)), headers: Vec::new() },
         reply_to: Some(reply_to),
         since: Instant::now(),
+        // What is told is bounded where it comes from, and must not wait behind clients.
+        taken: None,
     };
     let to_id = to.id();
     come_to(match directory.send(&to, to_id, envelope, OnFull::Wait).await {

@@ -4,6 +4,7 @@
 //! An entry is inserted before its task starts and removed after its task has ended, by the same id. A sender that
 //! finds a closed mailbox waits for that end before it looks again.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -16,9 +17,9 @@ use super::deploy::Deployments;
 use super::tenancy::Census;
 use super::{AskError, OnFull};
 use crate::actor::{Actor, Code as _, Envelope, Order, Progress, Stage};
-use crate::decide::least_recently_used;
+use crate::decide::{LiveActor, who_leaves};
 use crate::sandbox::limit_hit;
-use crate::vocab::{ActorId, Address, Limit, Limits};
+use crate::vocab::{ActorId, Address, Limit, Limits, Tenant};
 
 /// Orders that wait for one actor; senders wait for room.
 const ORDERS_MAX: usize = 64;
@@ -216,7 +217,7 @@ impl Directory {
         Ok(handle)
     }
 
-    /// Orders the least recently used to leave, as many as it takes.
+    /// Orders as many to leave as it takes: the least recently used of tenants that have more than their share.
     pub(super) fn make_room(&self) {
         self.make_room_for(u64::from(self.stage.limits.live_actors), |_| true);
     }
@@ -232,9 +233,19 @@ impl Directory {
         let pinned = self.live.pin();
         let staying = pinned.values().filter(|handle| !handle.leaving.load(Ordering::Acquire));
         let staying = staying.filter(|handle| chosen(&handle.address));
-        let live = staying.map(|handle| (handle.last_used.load(Ordering::Relaxed), Arc::clone(handle))).collect();
+        let mut tenants: BTreeMap<&Tenant, usize> = BTreeMap::new();
+        let mut weights = Vec::new();
+        let mut live = Vec::new();
+        for handle in staying {
+            let tenant = *tenants.entry(&handle.address.tenant).or_insert_with(|| {
+                weights.push(self.deployments.tenants.weight(&handle.address.tenant));
+                weights.len().saturating_sub(1)
+            });
+            let last_used = handle.last_used.load(Ordering::Relaxed);
+            live.push(LiveActor { last_used, tenant, id: Arc::clone(handle) });
+        }
         let live_max = usize::try_from(live_max).unwrap_or(usize::MAX);
-        for handle in least_recently_used(live, live_max) {
+        for handle in who_leaves(live, &weights, live_max) {
             handle.leaving.store(true, Ordering::Release);
             if let Err(TrySendError::Full(order)) = handle.orders.try_send(Order::Passivate) {
                 // It takes orders again some time; who waits for its place does not ask a second time.

@@ -136,7 +136,7 @@ impl Reading {
             if self.left == 0 {
                 return Ok(());
             }
-            let view = self.renderer.render(frame, self.next, index, payload)?;
+            let view = self.renderer.render(frame, self.next, index, payload).await?;
             self.next = self.next.next();
             self.left = self.left.saturating_sub(1);
             let left = match out.try_send(Ok(view)) {

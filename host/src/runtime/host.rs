@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
 use super::deploy::Deployments;
 use super::deployment::Deployment;
@@ -13,10 +13,12 @@ use super::feed::{EventFeed, Followers, Reading};
 use super::look::{Renderer, state_at};
 use super::tenancy::{AuditLog, Books, Census, Keys, Tenants};
 use super::waker::Waker;
-use super::{ActorStatus, AskError, Command, DeployedRevision, HostBuilder, Phase, Reply, RequestError, StateView};
-use crate::actor::{Code as _, Envelope, Order, Stage};
+use super::{
+    ActorStatus, AskError, Command, DeployedRevision, GuestCalls, HostBuilder, Phase, Reply, RequestError, StateView,
+};
+use crate::actor::{Code as _, Envelope, Order, Stage, Turnstile};
 use crate::provider::{ActorListing, VerifyFeed, VerifyRefusal};
-use crate::sandbox::{Caller, CommandContext, Manifest, limit_hit};
+use crate::sandbox::{Caller, CommandContext, Cpu, Manifest, limit_hit};
 use crate::vocab::{ActorId, Address, Code, Digest, Kind, Limit, Limits, Sequence, Tenant};
 
 /// A running host. Cloning shares it; [`Host::shutdown`] ends it, and so does dropping the last clone (then what
@@ -46,7 +48,8 @@ pub(super) struct Inner {
     pub(super) books: Arc<Books>,
     pub(super) followers: Arc<Followers>,
     pub(super) waker: Arc<Waker>,
-    pub(super) looks: Arc<Semaphore>,
+    pub(super) looks: Turnstile,
+    pub(super) cpu: Cpu,
     /// True once a shutdown began; ends the feeds that follow.
     pub(super) closing: watch::Sender<bool>,
     /// The actors' own threads; taken when the host is dropped.
@@ -60,15 +63,16 @@ impl Inner {
         }
     }
 
-    /// Runs something that calls guest code on the actors' threads, a bounded number at a time.
+    /// Runs something that calls guest code on the actors' threads, a bounded number at a time; tenants take turns.
     async fn look<T: Send + 'static>(
         &self,
+        tenant: &Tenant,
         look: impl Future<Output = Result<T, AskError>> + Send + 'static,
     ) -> Result<T, AskError> {
-        let looks = Arc::clone(&self.looks);
+        let place = self.looks.enter(tenant);
         let Some(runtime) = &self.runtime else { return Err(AskError::ShuttingDown) };
         let task = runtime.spawn(async move {
-            let _permit = looks.acquire().await;
+            let _place = place.await;
             look.await
         });
         task.await.unwrap_or(Err(AskError::Lost))
@@ -180,6 +184,13 @@ impl Host {
         &self.inner.stage.limits
     }
 
+    /// Who runs guest code now, and who waits for it.
+    #[must_use]
+    pub fn guest_calls(&self) -> GuestCalls {
+        let (running, waiting) = self.inner.cpu.load();
+        GuestCalls { running, waiting, max: self.inner.cpu.calls() }
+    }
+
     /// Looks at everything that is stored, beside the actors and at a bounded share of the disk; changes nothing.
     ///
     /// # Errors
@@ -274,10 +285,12 @@ impl ActorRef {
         }
         self.check(&command)?;
         let stores = || self.deployment().is_ok_and(|deployment| !deployment.is_read_only(&command.name));
-        self.inner.tenants.let_in(&self.address.tenant, stores)?;
+        let bytes = bytes_of(&command);
+        let taken = self.inner.tenants.let_in(&self.address.tenant, stores, (bytes, command.on_full)).await?;
+        let taken = Some(taken);
         let Command { name, payload, idempotency_key: key, client, headers, on_full } = command;
         let context = CommandContext { caller: Caller::Client(client), headers };
-        let envelope = Envelope { name, payload, key, context, reply_to, since: Instant::now() };
+        let envelope = Envelope { name, payload, key, context, reply_to, since: Instant::now(), taken };
         self.inner.directory.send(&self.address, self.id, envelope, on_full).await
     }
 
@@ -347,7 +360,7 @@ impl ActorRef {
     pub async fn state(&self, at: Option<Sequence>) -> Result<StateView, AskError> {
         let deployment = self.deployment()?;
         let (stage, address) = (Arc::clone(&self.inner.stage), Arc::clone(&self.address));
-        self.inner.look(state_at(stage, deployment, address, at)).await
+        self.inner.look(&self.address.tenant, state_at(stage, deployment, address, at)).await
     }
 
     /// Durable events from a number on (`Sequence::ZERO`: from the first that is kept), at most `limit`; with
@@ -366,7 +379,8 @@ impl ActorRef {
             let (first, last) = (head.deleted_through.next(), head.sequence);
             return Err(RequestError::SequenceOutOfRange { asked: from, first, last }.into());
         }
-        let renderer = self.inner.look(Renderer::new(deployment, Arc::clone(&self.address))).await?;
+        let renderer =
+            self.inner.look(&self.address.tenant, Renderer::new(deployment, Arc::clone(&self.address))).await?;
         let next = from.max(head.deleted_through.next());
         let closing = self.inner.closing.subscribe();
         let reading = Reading { provider, renderer, actor: self.id, next, left: limit, closing };
@@ -412,6 +426,14 @@ impl ActorRef {
     fn deployment(&self) -> Result<Arc<Deployment>, AskError> {
         Ok(self.inner.deployments.find(&self.address.tenant, &self.address.kind)?)
     }
+}
+
+/// What a command takes of its tenant's part of the memory.
+fn bytes_of(command: &Command) -> usize {
+    let headers: usize = command.headers.iter().map(|(name, value)| name.len().saturating_add(value.len())).sum();
+    let key = command.idempotency_key.as_ref().map_or(0, String::len);
+    let text = command.name.len().saturating_add(command.client.len()).saturating_add(key);
+    command.payload.len().saturating_add(headers).saturating_add(text)
 }
 
 impl From<crate::actor::RecoveryError> for AskError {

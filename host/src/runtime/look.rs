@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::deployment::Deployment;
 use super::feed::json;
 use super::{AskError, EventView, RequestError, StateView};
-use crate::actor::{Code, EventTypeOf, Recovery, Revision, Stage, describe_changes};
+use crate::actor::{Admission, Code, EventTypeOf, Recovery, Revision, Stage, describe_changes};
 use crate::frame::{Frame, FrameHeader};
-use crate::sandbox::{Instance, InstanceOptions, Moment};
+use crate::sandbox::{Instance, InstanceOptions, Moment, Permit, Share};
 use crate::vocab::{Address, Sequence, Timestamp};
 
 /// The type under which events of the host are shown.
@@ -42,9 +42,11 @@ pub(super) async fn state_at(
         progress: None,
         through: asked,
         silent: true,
+        admission: Admission::default(),
     };
     let mut recovered = Box::pin(recovery.run()).await.map_err(AskError::from)?;
-    let state = recovered.instance.state_as_json().map_err(AskError::Guest)?;
+    let permit = recovered.instance.share().enter().await;
+    let state = recovered.instance.with(Some(permit)).state_as_json().map_err(AskError::Guest)?;
     Ok(StateView { sequence: asked, revision: recovered.revision.number, state: json(state)? })
 }
 
@@ -64,6 +66,7 @@ pub(super) struct Renderer {
     code: Arc<Deployment>,
     revision: Arc<Revision>,
     address: Arc<Address>,
+    share: Share,
     instance: Option<Instance>,
 }
 
@@ -72,7 +75,8 @@ impl Renderer {
     /// When the code cannot be loaded.
     pub(super) async fn new(code: Arc<Deployment>, address: Arc<Address>) -> Result<Self, AskError> {
         let revision = code.current().await?;
-        Ok(Self { code, revision, address, instance: None })
+        let share = revision.component.share(&address.tenant);
+        Ok(Self { code, revision, address, share, instance: None })
     }
 
     /// Goes on with the code that is active now: it knows every event type that was written before it.
@@ -97,7 +101,7 @@ impl Renderer {
     ///
     /// # Errors
     /// When its type is unknown, or the guest fails at it.
-    pub(super) fn render(
+    pub(super) async fn render(
         &mut self,
         frame: &Frame,
         sequence: Sequence,
@@ -107,14 +111,14 @@ impl Renderer {
         let (event_type, version, payload) = if index == Frame::HOST_EVENT {
             (HOST_EVENT_TYPE.to_owned(), 1, describe_changes(frame))
         } else {
-            self.render_event(frame, index, payload, sequence)?
+            self.render_event(frame, index, payload, sequence).await?
         };
         let FrameHeader { time, revision, .. } = *frame.header();
         let revision = self.code.number_of(revision).unwrap_or_default();
         Ok(EventView { sequence, event_type, version, time, revision, payload: json(payload)? })
     }
 
-    fn render_event(
+    async fn render_event(
         &mut self,
         frame: &Frame,
         index: u16,
@@ -128,11 +132,16 @@ impl Renderer {
         let EventTypeOf::Known(index) = self.revision.remap(written_by, &types).get(index) else {
             return Err(unknown());
         };
-        let instance = match &mut self.instance {
-            Some(instance) => instance,
-            empty => empty.insert(fresh(&self.revision, &self.address, &self.code)?),
+        let permit = self.share.enter().await;
+        let (instance, permit) = match &mut self.instance {
+            Some(instance) => (instance, Some(permit)),
+            empty => {
+                let (instance, permit) = fresh(&self.revision, &self.address, &self.code, permit)?;
+                (empty.insert(instance), permit)
+            }
         };
-        match instance.event_as_json(index, payload) {
+        let rendered = instance.with(permit).event_as_json(index, payload);
+        match rendered {
             Ok(Ok(text)) => Ok((event.name.clone(), event.version, text)),
             Ok(Err(reason)) => Err(AskError::Render(format!("event {sequence}: {reason}"))),
             Err(failure) => {
@@ -143,15 +152,24 @@ impl Renderer {
     }
 }
 
-fn fresh(revision: &Revision, address: &Arc<Address>, code: &Deployment) -> Result<Instance, AskError> {
+fn fresh(
+    revision: &Revision,
+    address: &Arc<Address>,
+    code: &Deployment,
+    permit: Permit,
+) -> Result<(Instance, Option<Permit>), AskError> {
     let options = InstanceOptions {
         silent: true,
         limits: Some(code.limits()),
         memory: Some(Arc::clone(&code.account().memory)),
         ..InstanceOptions::of(Arc::clone(address))
     };
-    let mut instance = revision.component.instantiate(options).map_err(AskError::Guest)?;
+    let mut permit = Some(permit);
+    let mut instance = revision.component.instantiate_under(options, &mut permit).map_err(AskError::Guest)?;
     let moment = Moment { time: Timestamp(0), sequence: Sequence::ZERO };
-    instance.start(moment, None).map_err(AskError::Guest)?;
-    Ok(instance)
+    let mut admitted = instance.with(permit);
+    let started = admitted.start(moment, None);
+    let permit = admitted.finish();
+    started.map_err(AskError::Guest)?;
+    Ok((instance, permit))
 }

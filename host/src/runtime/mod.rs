@@ -26,10 +26,11 @@ pub use tenancy::{
     Act, ActResult, AuditEntry, Identity, KeyId, KeyRequest, KeyText, KeyView, NewKey, TenancyError, TenantChange,
     TenantView, Usage, create_operator_key,
 };
-pub use views::{ActorStatus, DeployedRevision, EventView, StateView};
+pub use views::{ActorStatus, DeployedRevision, EventView, GuestCalls, StateView};
 
 /// Gives every metric of the host its help text; call once after the recorder is installed.
 pub fn describe_metrics() {
     crate::actor::describe_metrics();
+    crate::sandbox::describe_metrics();
     tenancy::describe_metrics();
 }

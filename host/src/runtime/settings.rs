@@ -60,6 +60,9 @@ impl HostSettings {
             ("limits.turn_commands", limits.turn_commands),
             ("limits.mailbox_commands", limits.mailbox_commands),
             ("limits.pipelined_turns", limits.pipelined_turns),
+            ("limits.tenant_commands", limits.tenant_commands),
+            ("limits.guest_calls", limits.guest_calls),
+            ("limits.begun_guest_calls", limits.begun_guest_calls),
             ("limits.live_actors", limits.live_actors),
             ("limits.concurrent_recoveries", limits.concurrent_recoveries),
             ("limits.replay_batch_bytes", limits.replay_batch_bytes),
@@ -68,6 +71,9 @@ impl HostSettings {
         ];
         if let Some((name, _)) = positive.iter().find(|(_, value)| *value == 0) {
             return Some(format!("{name} is 0; the smallest value is 1"));
+        }
+        if limits.tenant_command_bytes == 0 || limits.tenant_append_bytes == 0 {
+            return Some("limits.tenant_command_bytes and limits.tenant_append_bytes must be at least 1".to_owned());
         }
         if limits.guest_call_ms == 0 || limits.guest_replay_ms == 0 {
             return Some("limits.guest_call_ms and limits.guest_replay_ms must be at least 1".to_owned());

@@ -78,3 +78,14 @@ pub struct DeployedRevision {
     /// What it says of itself.
     pub manifest: Manifest,
 }
+
+/// Guest calls of a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct GuestCalls {
+    /// How many run.
+    pub running: usize,
+    /// How many wait for CPU, to begin or to go on.
+    pub waiting: usize,
+    /// How many may run at the same time.
+    pub max: usize,
+}

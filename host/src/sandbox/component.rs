@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::link::Linked;
 use super::shared::Shared;
-use super::{GuestFailure, Instance, InstanceOptions, Manifest};
-use crate::vocab::Digest;
+use super::{GuestFailure, Instance, InstanceOptions, Manifest, Permit, Share};
+use crate::vocab::{Digest, Tenant};
 
 /// A compiled component; cloning shares it.
 #[derive(Clone)]
@@ -45,12 +45,30 @@ impl Component {
         self.inner.reads_clocks
     }
 
-    /// Makes a fresh instance; guest initialisation code runs, under the limits.
+    /// The part of the CPU of the tenant whose instances this makes.
+    #[must_use]
+    pub fn share(&self, tenant: &Tenant) -> Share {
+        self.inner.shared.cpu.share(tenant)
+    }
+
+    /// Makes a fresh instance; guest initialisation code runs, under the limits. Waits for CPU with the thread.
     ///
     /// # Errors
     /// How the guest failed, or that the pool is exhausted.
     pub fn instantiate(&self, options: InstanceOptions) -> Result<Instance, GuestFailure> {
-        Instance::new(&self.inner.shared, &self.inner.linked, options, self.clone())
+        self.instantiate_under(options, &mut None)
+    }
+
+    /// The same under a permit, which is there again afterwards.
+    ///
+    /// # Errors
+    /// How the guest failed, or that the pool is exhausted.
+    pub fn instantiate_under(
+        &self,
+        options: InstanceOptions,
+        permit: &mut Option<Permit>,
+    ) -> Result<Instance, GuestFailure> {
+        Instance::new(&self.inner.shared, &self.inner.linked, options, self.clone(), permit)
     }
 }
 

@@ -10,11 +10,11 @@ use crate::vocab::Address;
 
 /// The manifest, checked; also the first time that this component's code runs.
 pub(super) fn describe(shared: &Shared, linked: &Linked) -> Result<Manifest, DeployError> {
-    let mut store = store::open(shared, nobody()?);
+    let mut store = store::open(shared, nobody()?, shared.cpu.host_share());
     let instance = store::instantiate(&mut store, &linked.instance).map_err(DeployError::Describe)?;
     let actor = linked.exports.load(&mut store, &instance).map_err(|error| wrong_export(&error))?;
     deadline::arm(&mut store, shared.limits.guest_call_ms);
-    let described = actor.greenroom_actor_behavior().call_describe(&mut store);
+    let described = store::admitted(&mut store, |store| actor.greenroom_actor_behavior().call_describe(store));
     store.data_mut().leave();
     let described = described.map_err(|error| DeployError::Describe(failure::classify(store.data(), &error)))?;
     let manifest = Manifest {

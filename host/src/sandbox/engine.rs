@@ -12,7 +12,7 @@ use super::compile::Compiler;
 use super::remembered::Remembered;
 use super::shared::Shared;
 use super::state::State;
-use super::{Component, DeployError, GuestFailure, component, config, describe, link, machine, ticker};
+use super::{Component, Cpu, DeployError, GuestFailure, component, config, describe, link, machine, ticker};
 use crate::vocab::{Digest, Limits};
 
 /// Compiled components kept in memory; one that actors still run stays in any case.
@@ -49,17 +49,22 @@ impl Engine {
     /// A sentence that names the machine limit in the way, and what to change. The settings are never lowered silently.
     pub fn new(settings: SandboxSettings) -> Result<Arc<Self>, String> {
         let SandboxSettings { limits, cache_dir } = settings;
-        let spare = limits.live_actors.checked_div(SPARE_PART).unwrap_or(0).clamp(*SPARE.start(), *SPARE.end());
-        let instances = limits.live_actors.saturating_add(spare);
+        let instances = limits.live_actors.saturating_add(spare_instances(&limits));
         machine::check_memory_maps(u64::from(instances))?;
         let engine = config::config(&limits, instances)
             .and_then(|config| wasmtime::Engine::new(&config))
             .map_err(|error| format!("no room can be reserved for {instances} live instances: {error:#}"))?;
         let linker = link::linker(&engine).map_err(|error| format!("the contract could not be linked: {error:#}"))?;
         let cache = cache_dir.map(|directory| Cache::open(&directory)).transpose()?;
-        ticker::start(&engine)?;
+        let epochs = engine.weak();
+        let cpu = Cpu::new(&limits, move || {
+            if let Some(engine) = epochs.upgrade() {
+                engine.increment_epoch();
+            }
+        });
+        ticker::start(&engine, &cpu)?;
         Ok(Arc::new(Self {
-            shared: Arc::new(Shared { engine, limits: Arc::new(limits) }),
+            shared: Arc::new(Shared { engine, cpu, limits: Arc::new(limits) }),
             linker,
             compiler: Compiler::new(cache),
             components: Remembered::new(COMPONENTS_MAX),
@@ -71,6 +76,12 @@ impl Engine {
     #[must_use]
     pub fn live_actors_max(&self) -> u32 {
         self.shared.limits.live_actors
+    }
+
+    /// Who may run guest code now.
+    #[must_use]
+    pub fn cpu(&self) -> Cpu {
+        self.shared.cpu.clone()
     }
 
     /// Checks a component, compiles it (or takes it from the cache) and reads its manifest.
@@ -111,6 +122,12 @@ impl Engine {
         let shared = Arc::clone(&self.shared);
         Ok(Component::new(component::Inner { digest, manifest, reads_clocks, linked, shared }))
     }
+}
+
+/// How many instances there is room for beyond live actors.
+#[must_use]
+pub fn spare_instances(limits: &Limits) -> u32 {
+    limits.live_actors.checked_div(SPARE_PART).unwrap_or(0).clamp(*SPARE.start(), *SPARE.end())
 }
 
 /// Whether the same bytes would be refused again on an idle machine.

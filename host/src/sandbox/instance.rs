@@ -1,6 +1,7 @@
 //! One per activation: the calls of the contract, as plain data. All calls are synchronous and bounded in time.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 
 use wasmtime::Store;
 
@@ -11,8 +12,8 @@ use super::shared::Shared;
 use super::state::State;
 use super::turn::Turn;
 use super::{
-    CommandColumns, CommandContext, Component, GuestFailure, GuestSnapshot, InstanceOptions, Moment, Outcome,
-    ReplayFailure, Started, deadline, outcome, store, v1,
+    CommandColumns, CommandContext, Component, GuestFailure, GuestSnapshot, InstanceOptions, Moment, Outcome, Permit,
+    ReplayFailure, Share, Started, deadline, outcome, store, v1,
 };
 use crate::frame::EventColumns;
 use crate::vocab::{Limit, Limits};
@@ -22,6 +23,9 @@ use crate::vocab::{Limit, Limits};
 /// Its calls run guest code on the caller's thread, whose stack must have 1 MiB to spare. A call that lasts longer than
 /// a few milliseconds hands the other tasks of a multi-threaded tokio worker to another thread; it must not be made
 /// inside a `tokio::task::LocalSet`.
+///
+/// Every call runs under a [`Permit`] of the instance's tenant: one that [`Instance::with`] was given, or one that the call
+/// waits for with its thread.
 pub struct Instance {
     store: Store<State>,
     actor: v1::Actor,
@@ -34,12 +38,29 @@ impl Instance {
         linked: &Linked,
         options: InstanceOptions,
         component: Component,
+        permit: &mut Option<Permit>,
     ) -> Result<Self, GuestFailure> {
-        let mut store = store::open(shared, options);
-        let instance = store::instantiate(&mut store, &linked.instance)?;
+        let share = shared.cpu.share(&options.address.tenant);
+        let mut store = store::open(shared, options, share);
+        store.data_mut().permit = permit.take().filter(Permit::is_held);
+        let instance = store::instantiate(&mut store, &linked.instance);
+        *permit = store.data_mut().permit.take();
+        let instance = instance?;
         let actor = linked.exports.load(&mut store, &instance);
         let actor = actor.map_err(|error| failure::classify(store.data(), &error))?;
         Ok(Self { store, actor, component })
+    }
+
+    /// Whose CPU time its calls use.
+    #[must_use]
+    pub fn share(&self) -> &Share {
+        &self.store.data().share
+    }
+
+    /// Makes calls under a permit that is held already, until the guard is dropped, and the permit with it.
+    pub fn with(&mut self, permit: Option<Permit>) -> Admitted<'_> {
+        self.store.data_mut().permit = permit.filter(Permit::is_held);
+        Admitted { instance: self }
     }
 
     /// Gives the instance its address and the state to start from (`None`: the initial state).
@@ -209,9 +230,44 @@ impl Instance {
         self.store.data_mut().enter(moment);
         store::bound_hostcalls(&mut self.store, bytes);
         deadline::arm(&mut self.store, limit_ms);
-        let result = call(&self.actor, &mut self.store);
+        let actor = &self.actor;
+        let result = store::admitted(&mut self.store, |store| call(actor, store));
         self.store.data_mut().leave();
         result.map_err(|error| failure::classify(self.store.data(), &error))
+    }
+}
+
+/// An instance whose calls run under a permit that is held already.
+#[derive(Debug)]
+pub struct Admitted<'a> {
+    instance: &'a mut Instance,
+}
+
+impl Admitted<'_> {
+    /// The permit, to be used for something else.
+    #[must_use]
+    pub fn finish(self) -> Option<Permit> {
+        self.instance.store.data_mut().permit.take()
+    }
+}
+
+impl Deref for Admitted<'_> {
+    type Target = Instance;
+
+    fn deref(&self) -> &Instance {
+        self.instance
+    }
+}
+
+impl DerefMut for Admitted<'_> {
+    fn deref_mut(&mut self) -> &mut Instance {
+        self.instance
+    }
+}
+
+impl Drop for Admitted<'_> {
+    fn drop(&mut self) {
+        self.instance.store.data_mut().permit = None;
     }
 }
 

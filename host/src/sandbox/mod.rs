@@ -9,6 +9,7 @@ mod check;
 mod compile;
 mod component;
 mod config;
+mod cpu;
 mod deadline;
 mod describe;
 mod engine;
@@ -37,9 +38,10 @@ pub use calls::{
     Caller, CommandColumns, CommandContext, Effect, GuestSnapshot, InstanceOptions, Moment, Outcome, Started, Verdict,
 };
 pub use component::Component;
-pub use engine::{Engine, SandboxSettings};
+pub use cpu::{Cpu, Permit, Share, Waiting, describe_metrics, guest_calls};
+pub use engine::{Engine, SandboxSettings, spare_instances};
 pub use error::{DeployError, GuestFailure, ReplayFailure};
-pub use instance::Instance;
+pub use instance::{Admitted, Instance};
 pub use manifest::{CommandType, EventType, Manifest};
 pub use memory_account::MemoryAccount;
 pub(crate) use metric::{describe_limit_hits, limit_hit, quota_hit};

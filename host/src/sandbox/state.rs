@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::cpu::{Permit, Share};
 use super::deadline::Deadline;
 use super::growth::{Denied, Growth};
 use super::guest_log::GuestLog;
@@ -22,6 +23,10 @@ pub(super) struct State {
     pub(super) growth: Growth,
     /// Which limit bounds the time of the call that runs.
     pub(super) timer: Limit,
+    /// Whose CPU time its calls use.
+    pub(super) share: Share,
+    /// The right to run, while a call does.
+    pub(super) permit: Option<Permit>,
     /// Bounds time.
     pub(super) deadline: Deadline,
     /// Bounds the bytes that a result or a host call may bring at once.
@@ -37,7 +42,7 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(shared: &Shared, options: InstanceOptions) -> Self {
+    pub(super) fn new(shared: &Shared, options: InstanceOptions, share: Share) -> Self {
         let InstanceOptions { address, silent, limits, memory } = options;
         let limits = limits.unwrap_or_else(|| Arc::clone(&shared.limits));
         let randomness = Randomness::new(address.id());
@@ -45,6 +50,8 @@ impl State {
             moment: Moment::default(),
             growth: Growth::new(&limits, memory),
             timer: Limit::GuestCallMs,
+            share,
+            permit: None,
             deadline: Deadline::default(),
             hostcall_bytes: limits.guest_hostcall_bytes,
             log: GuestLog::new(address, silent, &limits),

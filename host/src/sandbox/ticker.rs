@@ -1,22 +1,24 @@
-//! The heartbeat that ends a guest's slice of time.
-
-use std::time::Duration;
+//! The heartbeat that ends a guest's slice of time, and looks after those who wait for theirs.
 
 use wasmtime::Engine;
 
-/// How long a guest runs before the host looks at it again.
-pub(super) const SLICE: Duration = Duration::from_millis(10);
+use super::cpu::Cpu;
 
 /// Starts the thread that ends slices. It ends by itself once nothing uses the engine any more.
-pub(super) fn start(engine: &Engine) -> Result<(), String> {
+pub(super) fn start(engine: &Engine, cpu: &Cpu) -> Result<(), String> {
     let engine = engine.weak();
+    let shares = cpu.downgrade();
     let beat = move || {
-        while let Some(engine) = engine.upgrade() {
+        let mut quiet_ticks = 0;
+        while let (Some(engine), Some(cpu)) = (engine.upgrade(), shares.upgrade()) {
+            let pause = cpu.tick(&mut quiet_ticks);
             engine.increment_epoch();
-            drop(engine);
-            std::thread::sleep(SLICE);
+            drop((engine, cpu));
+            std::thread::park_timeout(pause);
         }
     };
     let thread = std::thread::Builder::new().name("epoch-ticker".to_owned()).spawn(beat);
-    thread.map(drop).map_err(|error| format!("the epoch ticker's thread could not be started: {error}"))
+    let thread = thread.map_err(|error| format!("the epoch ticker's thread could not be started: {error}"))?;
+    cpu.ticks_on(thread.thread().clone());
+    Ok(())
 }

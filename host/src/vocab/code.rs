@@ -139,6 +139,9 @@ codes! {
     0114 LiveActorQuota Overloaded "the tenant has as many live actors as its quota allows, and none could leave in time",
     0115 MemoryQuota Overloaded "the tenant's actors would use more memory together than its quota allows",
     0116 JournalQuota Quota "the tenant stores as many bytes as its quota allows",
+    0117 CpuQuota Overloaded "the tenant used up its CPU time, and as many of its commands wait as may",
+    0118 TenantBusy Overloaded "as many commands of the tenant wait as may",
+    0119 TenantConnections Overloaded "the tenant has as many connections as it may have",
 }
 
 impl Code {

@@ -119,9 +119,9 @@ limits! {
     GuestTableElements guest_table_elements: u32 = 20_000, "elements" Actor Hard [GuestOutOfMemory];
     /// Stack of guest code, bytes: deep recursion. The engine has one, so it is the same for everybody.
     GuestStackBytes guest_stack_bytes: u32 = /* 256 KiB */ 256 * 1_024, "bytes" Host Hard [GuestTrapped];
-    /// Wall time of one call into a guest, milliseconds: an endless loop.
+    /// CPU time of one call into a guest, milliseconds: an endless loop. Time in which others run does not count.
     GuestCallMs guest_call_ms: u64 = 1_000, "ms" Actor Hard [GuestOutOfTime];
-    /// Wall time of one `replay` call, milliseconds; separate so that recovery may take longer than a turn.
+    /// CPU time of one `replay` call, milliseconds; separate so that recovery may take longer than a turn.
     GuestReplayMs guest_replay_ms: u64 = 10_000, "ms" Actor Hard [ReplayFailed];
     /// Bytes that one host call may make the host allocate: a guest that passes huge lists.
     GuestHostcallBytes guest_hostcall_bytes: u64 = /* 4 MiB */ 4 * 1_024 * 1_024, "bytes" Actor Hard [GuestLimit];
@@ -151,8 +151,20 @@ limits! {
     SnapshotBytes snapshot_bytes: u32 = /* 16 MiB */ 16 * 1_024 * 1_024, "bytes" Actor Hard [SnapshotFailed];
     /// Commands that wait in one actor's mailbox.
     MailboxCommands mailbox_commands: u32 = 4_096, "commands" Actor Hard [MailboxFull];
+    /// Commands of one tenant's clients that have no answer yet: a flood through many mailboxes, each of which has room.
+    TenantCommands tenant_commands: u32 = 65_536, "commands" Host Hard [TenantBusy];
+    /// Bytes of one tenant's commands that have no answer yet; a single one is always let in.
+    TenantCommandBytes tenant_command_bytes: u64 = /* 256 MiB */ 256 * 1_024 * 1_024, "bytes" Host Hard [TenantBusy];
+    /// Commands without an answer of a tenant that has used up its CPU time: what comes meanwhile only waits.
+    ThrottledCommands throttled_commands: u32 = 1_024, "commands" Host Hard [CpuQuota];
+    /// Bytes of one tenant's frames and snapshots on their way to the store: how far it can put others' appends back.
+    TenantAppendBytes tenant_append_bytes: u64 = /* 16 MiB */ 16 * 1_024 * 1_024, "bytes" Host Soft [];
     /// Turns of one actor that wait for the store at the same time.
     PipelinedTurns pipelined_turns: u32 = 16, "turns" Actor Soft [];
+    /// Guest calls that run at the same time; never more than the machine has cores. Tenants take turns by their weights.
+    GuestCalls guest_calls: u32 = 1_024, "calls" Host Soft [];
+    /// Guest calls that were stopped so that others can run, and wait to go on: each holds a thread.
+    BegunGuestCalls begun_guest_calls: u32 = 1_024, "calls" Host Soft [];
     /// Live instances of the host; the least recently used are passivated beyond it.
     LiveActors live_actors: u32 = 10_000, "actors" Host Soft [];
     /// Actors that recover at the same time; the others queue in order.

@@ -127,6 +127,8 @@ pub enum Quota {
     JournalBytesPerHour,
     /// Stored snapshots.
     Snapshots,
+    /// Milliseconds of CPU that the tenant's guests use per second; as many may be used at once: a tenant that computes.
+    CpuMsPerSecond,
 }
 
 impl Quota {
@@ -141,6 +143,7 @@ impl Quota {
         Self::JournalBytes,
         Self::JournalBytesPerHour,
         Self::Snapshots,
+        Self::CpuMsPerSecond,
     ];
 
     /// As it is written, and the label of its metrics.
@@ -156,6 +159,7 @@ impl Quota {
             Self::JournalBytes => "journal_bytes",
             Self::JournalBytesPerHour => "journal_bytes_per_hour",
             Self::Snapshots => "snapshots",
+            Self::CpuMsPerSecond => "cpu_ms_per_second",
         }
     }
 
@@ -172,6 +176,7 @@ impl Quota {
             Self::JournalBytes => Code::JournalQuota,
             Self::JournalBytesPerHour => Code::JournalGrowthQuota,
             Self::Snapshots => Code::SnapshotQuota,
+            Self::CpuMsPerSecond => Code::CpuQuota,
         }
     }
 
@@ -185,6 +190,7 @@ impl Quota {
             Self::Actors | Self::LiveActors => "actors",
             Self::JournalBytesPerHour => "bytes/h",
             Self::Snapshots => "snapshots",
+            Self::CpuMsPerSecond => "ms/s",
         }
     }
 }

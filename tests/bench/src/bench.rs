@@ -108,7 +108,7 @@ impl Bench {
             runtime,
             pace,
             counts: Counts::install()?,
-            counter: read_counter()?,
+            counter: read_guest("counter")?,
             large_store: OnceCell::new(),
             root,
         })
@@ -148,9 +148,13 @@ fn remove_when_interrupted(runtime: &Runtime, dir: PathBuf) {
     });
 }
 
+/// The component of a guest.
+///
+/// # Errors
+/// When it is not built.
 #[expect(clippy::disallowed_methods, reason = "a component built by cargo, not a durable file")]
-fn read_counter() -> Result<Vec<u8>> {
+pub(crate) fn read_guest(name: &str) -> Result<Vec<u8>> {
     let dir = std::env::var_os("GREENROOM_GUESTS").context("GREENROOM_GUESTS is not set; use `cargo xtask bench`")?;
-    let path = Path::new(&dir).join("counter.wasm");
+    let path = Path::new(&dir).join(format!("{name}.wasm"));
     std::fs::read(&path).with_context(|| format!("{} is not there; run `cargo xtask guests`", path.display()))
 }

@@ -47,7 +47,7 @@ impl Sample {
 }
 
 /// The smallest of the sorted values that `percent` of them do not exceed; 0 of none.
-fn percentile(sorted: &[u64], percent: usize) -> f64 {
+pub(crate) fn percentile(sorted: &[u64], percent: usize) -> f64 {
     let rank = sorted.len().saturating_mul(percent).div_ceil(100);
     sorted.get(rank.saturating_sub(1)).map_or(0.0, |value| *value as f64)
 }

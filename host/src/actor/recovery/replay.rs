@@ -1,7 +1,7 @@
 //! Frames into an instance: as large a batch as the limits allow, in order, none twice, none left out.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Recovered, Recovery, RecoveryError};
 use crate::actor::ledger::{self, Ledger};
@@ -55,19 +55,21 @@ impl<'a> Replay<'a> {
     }
 
     /// Takes the frame's events up to `through`; hands a batch to the guest when it is full.
-    pub(super) fn take(&mut self, frame: &Frame, through: Sequence) -> Result<(), RecoveryError> {
+    pub(super) async fn take(&mut self, frame: &Frame, through: Sequence) -> Result<(), RecoveryError> {
         let header = *frame.header();
         let expected = self.taken.next();
         if header.first > expected || header.last() < expected {
             return Err(RecoveryError::Gap { expected, found: Some(header.first) });
         }
         if frame.is_host_event() {
-            self.hand_over()?;
+            self.hand_over().await?;
             self.taken = header.last().min(through);
         } else {
             let last = header.last().min(through);
             while self.taken < last {
-                self.make_room(header.time)?;
+                if self.is_full(header.time) {
+                    self.hand_over().await?;
+                }
                 self.batch_time = header.time;
                 let before = self.batch.len();
                 let stop = self.taken.plus(self.room()).min(last);
@@ -83,12 +85,12 @@ impl<'a> Replay<'a> {
     }
 
     /// Hands over the rest and checks that the journal held everything it should.
-    pub(super) fn finish(
+    pub(super) async fn finish(
         mut self,
         target: Sequence,
         base: Option<(Sequence, Timestamp)>,
     ) -> Result<Recovered, RecoveryError> {
-        self.hand_over()?;
+        self.hand_over().await?;
         if self.taken != target {
             return Err(RecoveryError::Gap { expected: self.taken.next(), found: None });
         }
@@ -105,7 +107,7 @@ impl<'a> Replay<'a> {
     }
 
     /// A guest that reads clocks sees each event's own time, so its batches end where the time changes.
-    fn make_room(&mut self, time: Timestamp) -> Result<(), RecoveryError> {
+    fn is_full(&self, time: Timestamp) -> bool {
         let limits = &self.recovery.stage.limits;
         let over = |found: usize, limit: u32| found >= usize::try_from(limit).unwrap_or(usize::MAX);
         let full = if over(self.batch.len(), limits.replay_batch_events) {
@@ -117,7 +119,7 @@ impl<'a> Replay<'a> {
             limit_hit(&self.recovery.address.tenant, limit);
         }
         let other_time = self.revision.component.reads_clocks() && time != self.batch_time;
-        if full.is_some() || other_time { self.hand_over() } else { Ok(()) }
+        full.is_some() || other_time
     }
 
     /// How many events the batch may still take; at least one.
@@ -126,16 +128,20 @@ impl<'a> Replay<'a> {
         u64::from(self.recovery.stage.limits.replay_batch_events).saturating_sub(taken).max(1)
     }
 
-    fn hand_over(&mut self) -> Result<(), RecoveryError> {
+    async fn hand_over(&mut self) -> Result<(), RecoveryError> {
         if self.batch.is_empty() {
             return Ok(());
         }
         let count = u64::try_from(self.batch.len()).unwrap_or(u64::MAX);
         let before = Sequence(self.taken.0.saturating_sub(count));
         let moment = Moment { time: self.batch_time, sequence: before };
+        let permit = self.recovery.admission.enter(self.instance.share()).await;
         let began = Instant::now();
-        self.instance.replay(moment, &self.batch).map_err(RecoveryError::Replay)?;
-        let elapsed = began.elapsed();
+        let mut instance = self.instance.with(Some(permit));
+        let replayed = instance.replay(moment, &self.batch);
+        let parked = instance.finish().map_or(Duration::ZERO, |permit| permit.parked());
+        replayed.map_err(RecoveryError::Replay)?;
+        let elapsed = began.elapsed().saturating_sub(parked);
         self.recovery.code.policy().rate.replayed(count, u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX));
         let metrics = self.recovery.code.metrics();
         metrics.replayed_events.increment(count);

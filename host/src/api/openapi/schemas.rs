@@ -135,6 +135,7 @@ fn tenant() -> Schema {
     let usage = object(vec![
         ("kinds", Always, number(None).into()),
         ("component_bytes", Always, number(None).into()),
+        ("cpu_ms", Always, number(Some("CPU time of its guests since the server started.")).into()),
         ("actors", Always, nullable_number("Counted only for tenants with a quota of them.")),
         ("live_actors", Always, number(None).into()),
         ("memory_bytes", Always, number(Some("Linear memory of all its instances.")).into()),

@@ -26,6 +26,8 @@ pub struct Usage {
     pub kinds: u64,
     /// Bytes of its components.
     pub component_bytes: u64,
+    /// CPU time that its guests used since the host started, milliseconds.
+    pub cpu_ms: u64,
     /// Actors that stored an event; counted only for tenants with a quota of them.
     pub actors: Option<u64>,
     /// Live actors.
@@ -227,6 +229,7 @@ fn usage(inner: &Inner, tenant: &Tenant) -> Usage {
     Usage {
         kinds,
         component_bytes,
+        cpu_ms: inner.cpu.share(tenant).used_ns() / 1_000_000,
         actors: inner.census.count(tenant),
         live_actors: account.places.taken(),
         memory_bytes: account.memory.used_bytes(),

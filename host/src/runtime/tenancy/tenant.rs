@@ -184,6 +184,9 @@ impl TenantRecord {
                 return Err(invalid(format!("{stops_all} is 0; suspend the tenant to let no command in")));
             }
         }
+        if change.quotas.get(&Quota::CpuMsPerSecond) == Some(&Some(0)) {
+            return Err(invalid("cpu_ms_per_second is 0; suspend the tenant to let none of it run".to_owned()));
+        }
         for (quota, value) in &change.quotas {
             match value {
                 Some(value) => drop(self.quotas.insert(*quota, *value)),
@@ -260,6 +263,7 @@ mod tests {
             (r#"{"display_name": ""}"#, "display_name"),
             (r#"{"display_name": "a\nb"}"#, "display_name"),
             (r#"{"quotas": {"commands_per_second": 0}}"#, "commands_per_second"),
+            (r#"{"quotas": {"cpu_ms_per_second": 0}}"#, "cpu_ms_per_second"),
         ] {
             let error = record().with(&serde_json::from_str(text).unwrap(), &Limits::default()).unwrap_err();
             assert_eq!(error.code(), Code::InvalidRequest);

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use bytes::Bytes;
 
 use super::tenant::{Standing, StoredTenant, TenantRecord};
-use super::{TenancyError, TenantChange};
-use crate::actor::{Account, OverQuota, RequestError};
+use super::{TenancyError, TenantChange, metric};
+use crate::actor::{Account, Load, Loads, OnFull, OverQuota, RequestError, Taken};
 use crate::decide::{LimitOverrides, TokenBucket};
 use crate::frame::codec;
 use crate::provider::{SharedProvider, StoreError};
-use crate::sandbox::quota_hit;
+use crate::sandbox::{Cpu, Share, quota_hit};
 use crate::vocab::{Clock, Code, Grant, Limits, Quota, Tenant, Timestamp};
 
 const PREFIX: &str = "tenant/";
@@ -24,6 +24,8 @@ pub(crate) struct Tenants {
     clock: Arc<dyn Clock>,
     /// The highest limits that a tenant can get.
     ceiling: Limits,
+    cpu: Cpu,
+    loads: Loads,
     all: RwLock<BTreeMap<Tenant, Arc<State>>>,
     /// Held while a record is being stored, so that changes do not overtake each other.
     writing: tokio::sync::Mutex<()>,
@@ -32,15 +34,27 @@ pub(crate) struct Tenants {
 /// One tenant while the host runs.
 struct State {
     record: RwLock<TenantRecord>,
+    /// Its part of the CPU; held so that it is the same for all of its actors.
+    share: Share,
+    /// What of it is on its way.
+    load: Arc<Load>,
     bucket: Mutex<Option<TokenBucket>>,
     account: Arc<Account>,
 }
 
 impl State {
-    fn new(record: TenantRecord) -> Arc<Self> {
-        let state = Self { record: RwLock::new(record), bucket: Mutex::default(), account: Arc::default() };
+    fn new(record: TenantRecord, share: Share, load: Arc<Load>) -> Arc<Self> {
+        let (bucket, account) = (Mutex::default(), Arc::default());
+        let state = Self { record: RwLock::new(record), share, load, bucket, account };
         state.bound_account();
+        state.set_share();
         Arc::new(state)
+    }
+
+    /// Makes the share what the record says.
+    fn set_share(&self) {
+        let record = self.record();
+        self.share.set(record.weight, record.quotas.get(&Quota::CpuMsPerSecond).copied());
     }
 
     fn record(&self) -> TenantRecord {
@@ -73,10 +87,12 @@ impl Tenants {
     pub(crate) async fn open(
         provider: SharedProvider,
         clock: Arc<dyn Clock>,
+        (cpu, loads): (Cpu, Loads),
         ceiling: Limits,
     ) -> Result<Self, StoreError> {
         let default = Tenant::default_tenant();
-        let first = State::new(TenantRecord { created_at: 0, ..TenantRecord::new(&default, clock.now()) });
+        let record = TenantRecord { created_at: 0, ..TenantRecord::new(&default, clock.now()) };
+        let first = State::new(record, cpu.share(&default), loads.of(&default));
         let mut all = BTreeMap::from([(default, first)]);
         for key in provider.record_keys(PREFIX).await? {
             let corrupt = |reason: String| StoreError::Corrupt { place: format!("catalog record {key}"), reason };
@@ -84,9 +100,11 @@ impl Tenants {
             let stored: StoredTenant = codec::decode(&bytes).map_err(|error| corrupt(error.to_string()))?;
             let record = stored.read().map_err(corrupt)?;
             let tenant = Tenant::new(record.tenant.clone()).map_err(|error| corrupt(error.to_string()))?;
-            all.insert(tenant, State::new(record));
+            let (share, load) = (cpu.share(&tenant), loads.of(&tenant));
+            all.insert(tenant, State::new(record, share, load));
         }
-        Ok(Self { provider, clock, ceiling, all: RwLock::new(all), writing: tokio::sync::Mutex::default() })
+        let (all, writing) = (RwLock::new(all), tokio::sync::Mutex::default());
+        Ok(Self { provider, clock, ceiling, cpu, loads, all, writing })
     }
 
     fn find(&self, tenant: &Tenant) -> Result<Arc<State>, RequestError> {
@@ -114,11 +132,18 @@ impl Tenants {
         }
     }
 
-    /// Lets one command of a client in; `stores` tells whether it may store something.
+    /// Lets one command of a client in that may store something, has so many bytes, and says what to do when too many of the
+    /// tenant's wait.
     ///
     /// # Errors
-    /// When the tenant is unknown, suspended, over its commands per second, or may store nothing more.
-    pub(crate) fn let_in(&self, tenant: &Tenant, stores: impl FnOnce() -> bool) -> Result<(), RequestError> {
+    /// When the tenant is unknown, suspended, over its commands per second, may store nothing more, or has too many
+    /// commands that wait.
+    pub(crate) async fn let_in(
+        &self,
+        tenant: &Tenant,
+        stores: impl FnOnce() -> bool,
+        (bytes, on_full): (usize, OnFull),
+    ) -> Result<Taken, RequestError> {
         let state = self.find(tenant)?;
         if state.standing() == Standing::Suspended {
             return Err(RequestError::TenantSuspended(tenant.to_string()));
@@ -128,14 +153,26 @@ impl Tenants {
         {
             return Err(over(tenant, quota, limit));
         }
-        let Some(per_second) = state.quota(Quota::CommandsPerSecond) else { return Ok(()) };
-        let now = self.clock.now();
-        let mut bucket = state.bucket.lock().unwrap_or_else(PoisonError::into_inner);
-        if bucket.get_or_insert_with(|| TokenBucket::full(per_second, now)).take(per_second, now) {
-            return Ok(());
+        if let Some(per_second) = state.quota(Quota::CommandsPerSecond) {
+            let now = self.clock.now();
+            let mut bucket = state.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+            if !bucket.get_or_insert_with(|| TokenBucket::full(per_second, now)).take(per_second, now) {
+                return Err(over(tenant, Quota::CommandsPerSecond, per_second));
+            }
         }
-        drop(bucket);
-        Err(over(tenant, Quota::CommandsPerSecond, per_second))
+        if on_full == OnFull::Wait {
+            return Ok(state.load.commands.take(bytes).await);
+        }
+        if state.share.is_throttled()
+            && state.load.commands.count() >= self.loads.throttled_commands_max()
+            && let Some(ms_per_second) = state.quota(Quota::CpuMsPerSecond)
+        {
+            return Err(over(tenant, Quota::CpuMsPerSecond, ms_per_second));
+        }
+        state.load.commands.try_take(bytes).ok_or_else(|| {
+            metric::busy(tenant);
+            RequestError::TenantBusy(tenant.to_string())
+        })
     }
 
     /// Refuses what would take a tenant to `amount` of something that it may have less of.
@@ -175,6 +212,11 @@ impl Tenants {
     pub(crate) fn account(&self, tenant: &Tenant) -> Arc<Account> {
         let all = self.all.read().unwrap_or_else(PoisonError::into_inner);
         all.get(tenant).map(|state| Arc::clone(&state.account)).unwrap_or_default()
+    }
+
+    /// A tenant's share beside others; the smallest of one that is not there.
+    pub(crate) fn weight(&self, tenant: &Tenant) -> u32 {
+        self.find(tenant).map_or(1, |state| state.record.read().unwrap_or_else(PoisonError::into_inner).weight)
     }
 
     /// Whether a tenant's own keys may do something.
@@ -266,8 +308,11 @@ impl Tenants {
             .map_err(|error| TenancyError::refused(Code::InvalidRequest, error.to_string()))?;
         self.provider.put_record(&format!("{PREFIX}{tenant}"), Bytes::from(bytes)).await?;
         let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
-        let state = all.entry(tenant.clone()).or_insert_with(|| State::new(record.clone()));
+        let state = all
+            .entry(tenant.clone())
+            .or_insert_with(|| State::new(record.clone(), self.cpu.share(tenant), self.loads.of(tenant)));
         *state.record.write().unwrap_or_else(PoisonError::into_inner) = record;
+        state.set_share();
         // A rate that changed begins with a full second of its own.
         state.bound_account();
         *state.bucket.lock().unwrap_or_else(PoisonError::into_inner) = None;
