@@ -1,6 +1,7 @@
 //! Reads the sources and fails where they break what `ARCHITECTURE.md` promises of them.
 
 mod code;
+mod lifecycle;
 mod rules;
 mod sources;
 
@@ -61,5 +62,11 @@ fn every_end_to_end_test_is_compiled() -> anyhow::Result<()> {
     let sources = read_sources(root(), Path::new("tests/e2e"))?;
     report(&rules::unnamed_modules(&sources));
     assert!(sources.len() > 2, "no test was found");
+    Ok(())
+}
+
+#[test]
+fn every_property_of_an_actors_life_has_a_test_or_a_reason() -> anyhow::Result<()> {
+    report(&lifecycle::violations(root())?);
     Ok(())
 }
