@@ -9,6 +9,17 @@ pub(crate) struct Memory {
     pub(crate) proportional_bytes: u64,
 }
 
+/// The most that was resident at any moment of this process, bytes.
+///
+/// # Errors
+/// When the system does not tell.
+pub(crate) fn peak_bytes() -> Result<u64> {
+    let text = std::fs::read_to_string("/proc/self/status").context("this system does not tell")?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
+    let kib: u64 = line.trim().trim_end_matches(" kB").parse().context("not a size")?;
+    Ok(kib.saturating_mul(1_024))
+}
+
 impl Memory {
     /// # Errors
     /// When the system does not tell.

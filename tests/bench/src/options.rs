@@ -45,6 +45,8 @@ pub(crate) enum Part {
     Extend(u64),
     /// Opens the store of so many actors, measures that, and looks at some of them.
     Open(u64),
+    /// Verifies the store of so many actors, as `greenroom verify DIR` does.
+    Verify(u64),
 }
 
 impl Options {
@@ -63,6 +65,7 @@ impl Options {
                 "--probe-build" => options.probe = Some(Probe::Store(Part::Build(count(&value()?)?))),
                 "--probe-extend" => options.probe = Some(Probe::Store(Part::Extend(count(&value()?)?))),
                 "--probe-open" => options.probe = Some(Probe::Store(Part::Open(count(&value()?)?))),
+                "--probe-verify" => options.probe = Some(Probe::Store(Part::Verify(count(&value()?)?))),
                 other => bail!("unknown argument {other}\n\n{HELP}"),
             }
         }

@@ -14,6 +14,7 @@ mod raw_log;
 mod read;
 mod replay;
 pub(crate) mod resident;
+mod verify;
 
 use anyhow::Result;
 
@@ -111,6 +112,7 @@ fn all() -> Vec<Row> {
         row("log-open-closed", "µs", "the log is opened after a clean end: 1,000,000 actors, 10,000,000 frames of a 100-byte event, page cache warm", |b| open::run(b, Left::Closed)),
         row("log-open-killed", "µs", "the same after a kill -9 with 250,000 frames appended since it was opened", |b| open::run(b, Left::Killed)),
         row("log-open-no-index", "µs", "the same after a clean end without its index, which is rebuilt from the log", |b| open::run(b, Left::WithoutIndex)),
+        row("log-verify", "B/s", "that store is verified with its index, as `greenroom verify DIR` does; bytes of its segments per second, page cache warm", verify::run),
         row("http-read-1-key-64", "/s", "HTTP `get`, 1 key, 64 keep-alive connections, own client on the same cores", http::read),
         row("http-log-increment-1-key-64", "/s", "HTTP `increment`, log, synced, 1 key, 64 connections", |b| http::increments(b, Store::Log, 1)),
         row("http-log-increment-1000-keys-64", "/s", "HTTP `increment`, log, synced, 1,000 keys, 64 connections", |b| http::increments(b, Store::Log, 1_000)),

@@ -20,7 +20,7 @@ use crate::options::{Options, Part};
 use crate::sample::Sample;
 
 /// Frames of every actor of the store, one event each, spread over the whole log.
-const FRAMES_PER_ACTOR: u64 = 10;
+pub(super) const FRAMES_PER_ACTOR: u64 = 10;
 /// Bytes of an event.
 const EVENT_BYTES: usize = 100;
 /// Appends that wait for the disk at the same time.
@@ -76,7 +76,7 @@ pub(super) fn run(bench: &Bench, left: Left) -> Result<Vec<Sample>> {
     Ok(samples)
 }
 
-fn large_store(bench: &Bench) -> Result<&TempDir> {
+pub(super) fn large_store(bench: &Bench) -> Result<&TempDir> {
     if bench.large_store.get().is_none() {
         let dir = bench.dir()?;
         finish(start(dir.path(), "--probe-build", bench.pace.stored_actors)?)?;
@@ -90,7 +90,7 @@ fn remove_index(dir: &Path) -> Result<()> {
 }
 
 /// Starts a part of the work; it waits for the end of its input before it ends.
-fn start(dir: &Path, part: &str, count: u64) -> Result<Child> {
+pub(super) fn start(dir: &Path, part: &str, count: u64) -> Result<Child> {
     let mut process = Process::new(std::env::current_exe().context("this program's file")?);
     process.args([part, &count.to_string(), "--data"]).arg(dir);
     process.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("starting a part of the row")
@@ -105,7 +105,7 @@ fn await_ready(child: &mut Child) -> Result<()> {
 }
 
 /// Ends a part cleanly; what it printed.
-fn finish(mut child: Child) -> Result<String> {
+pub(super) fn finish(mut child: Child) -> Result<String> {
     drop(child.stdin.take());
     let output = child.wait_with_output().context("a part of the row")?;
     ensure!(output.status.success(), "a part of the row failed; its reason stands above");
@@ -132,6 +132,7 @@ pub(crate) fn probe(options: &Options, part: Part) -> Result<()> {
         Part::Build(actors) => build(&runtime, settings, actors),
         Part::Extend(frames) => extend(&runtime, settings, frames),
         Part::Open(actors) => open(&runtime, settings, actors),
+        Part::Verify(actors) => super::verify::probe(&options.data, actors),
     }
 }
 
@@ -232,7 +233,7 @@ fn address(actor: u64) -> Result<Address> {
     Ok(Address::new("default", "stored", format!("a-{actor:07}"))?)
 }
 
-fn say(text: &str) -> Result<()> {
+pub(super) fn say(text: &str) -> Result<()> {
     let mut output = std::io::stdout();
     writeln!(output, "{text}").and_then(|()| output.flush()).context("nobody listens")
 }
