@@ -79,6 +79,8 @@ kinds! {
     BatchVouching Suspicious "copy the directory and report this: it was written like that",
     /// An unfinished write at the very end of the log.
     TornTail Note "nothing; the next start cuts it off",
+    /// The log ends before what its index covers, which was durable.
+    LogCutShort Corrupt "restore the newest files from a backup, or delete the directory index to go on without what is missing",
     /// Bytes are not zero where nothing was ever written.
     NotZero Suspicious "check the disk: bytes changed that nobody wrote; no stored data lies there",
     /// A record fails its checksum or contradicts itself.

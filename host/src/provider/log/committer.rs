@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::batch;
 use super::core::{Life, Shared, Tail};
-use super::index::keeper;
+use super::index::keeper::{self, Room};
 use super::metric;
 use super::queue::{Op, Queued, WriteFailure};
 use super::writer::{CommitFailure, Purpose, Writer};
@@ -73,8 +73,14 @@ impl Committer {
                 return Work::Sync;
             }
             let mut wake_at = self.sync_at;
-            let waits = keeper::must_wait(&mut core, &shared);
-            if !waits && !core.queue.is_empty() {
+            let room = keeper::room(&core, &shared);
+            if let Room::Unknown(cause) = &room
+                && !core.queue.is_empty()
+            {
+                let not_stored = WriteFailure::NotStored(cause.clone());
+                core.fail(Vec::new(), &not_stored, &not_stored);
+            }
+            if matches!(room, Room::There) && !core.queue.is_empty() {
                 let due = self.due_at(&core.queue).filter(|due| *due > now);
                 let Some(due) = due.filter(|_| core.life == Life::Open) else {
                     core.queue.take(shared.settings.batch_bytes, &mut self.batch);

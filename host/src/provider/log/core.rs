@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, oneshot};
 
 use super::LogSettings;
+use super::access::{IndexAccess, OpenIndex};
 use super::compaction::Upkeep;
 use super::copies::Touched;
-use super::disk::{DiskLock, IndexStore};
 use super::files::Files;
 use super::index::checkpoint::Ledger;
 use super::index::{Index, load};
@@ -19,9 +20,6 @@ use super::read::blocking;
 use crate::provider::{Durability, StoreError};
 use crate::vocab::{ActorId, Sequence};
 
-/// How often, and how long each time, the log's end waits for readers to leave the index store.
-const RELEASE_TRIES: u32 = 5_000;
-const RELEASE_PAUSE: Duration = Duration::from_millis(1);
 /// How long a checkpoint waits for a sync before it looks whether there still is a committer.
 const SYNC_WAIT: Duration = Duration::from_millis(100);
 
@@ -43,24 +41,9 @@ pub(super) struct Shared {
     pub(super) synced: Condvar,
     /// Held while a checkpoint is made: one at a time.
     ledger: Mutex<Ledger>,
-    /// Gone once the log is closed.
-    store: Mutex<Option<Arc<OpenIndex>>>,
+    pub(super) access: IndexAccess,
     /// Held while upkeep runs, also while it waits for the committer: one at a time.
     pub(super) upkeep: Mutex<Upkeep>,
-}
-
-/// The index store, and the claim on the directory without which it must not be used.
-#[derive(Debug)]
-pub(super) struct OpenIndex {
-    pub(super) store: Arc<dyn IndexStore>,
-    /// Dropped after the store.
-    _claim: Arc<dyn DiskLock>,
-}
-
-impl OpenIndex {
-    pub(super) fn new(store: Arc<dyn IndexStore>, claim: Arc<dyn DiskLock>) -> Arc<Self> {
-        Arc::new(Self { store, _claim: claim })
-    }
 }
 
 /// What the lock protects.
@@ -138,7 +121,7 @@ impl Shared {
             upkeep_wake: Condvar::new(),
             synced: Condvar::new(),
             ledger: Mutex::default(),
-            store: Mutex::new(Some(store)),
+            access: IndexAccess::new(store),
             upkeep: Mutex::default(),
         }
     }
@@ -150,7 +133,7 @@ impl Shared {
 
     /// The index store, until the log is closed.
     pub(super) fn open_index(&self) -> Result<Arc<OpenIndex>, StoreError> {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(StoreError::Closed)
+        self.access.open()?.ok_or_else(|| self.index_error(&io::Error::other("it failed, and is not open now")))
     }
 
     /// Nothing will be written or synced any more.
@@ -159,19 +142,11 @@ impl Shared {
         self.synced.notify_all();
     }
 
-    /// Lets go of the index store, and of the claim on the directory, once nobody reads in it any more.
-    pub(super) fn release_index(&self) {
-        let Some(open) = self.store.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
-        for _ in 0..RELEASE_TRIES {
-            if Arc::strong_count(&open) == 1 {
-                break;
-            }
-            std::thread::sleep(RELEASE_PAUSE);
-        }
-    }
-
     /// The index store cannot be read or written.
-    pub(super) fn index_error(&self, error: &std::io::Error) -> StoreError {
+    pub(super) fn index_error(&self, error: &io::Error) -> StoreError {
+        if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+            return StoreError::DiskFull { place: self.files.place("index") };
+        }
         let reason = format!("{error}; restart the host, or stop it and delete this directory: it is built again");
         StoreError::Io { operation: "using the index", place: self.files.place("index"), reason }
     }

@@ -35,10 +35,7 @@ pub fn describe_metrics() {
     describe_histogram!(CHECKPOINT_ENTRIES, Unit::Count, "Entries written and removed by it");
     describe_gauge!(INDEX_LAG_BYTES, Unit::Bytes, "Bytes of log that came while the index was being written");
     describe_gauge!(RESIDENT, Unit::Count, "Actors of which the index keeps an entry in memory");
-    describe_counter!(
-        INDEX_FAILURES,
-        "Times the index could not be written; it is not until the store is opened again"
-    );
+    describe_counter!(INDEX_FAILURES, "Times the index could not be written; it is tried again after a pause");
     describe_counter!(COPIED_BYTES, Unit::Bytes, "Bytes that upkeep wrote again at the end of the log");
     describe_counter!(GIVEN_UP, "Segments whose files were removed");
     describe_counter!(GIVEN_BACK_BYTES, Unit::Bytes, "Bytes of the segments whose files were removed");

@@ -3,6 +3,7 @@
 //! `docs/format.md` draws the bytes, `docs/durability.md` says what a crash leaves. One committer thread writes and
 //! syncs; a keeper brings the index behind it up to date; upkeep gives space back; reads verify every checksum.
 
+mod access;
 mod batch;
 mod catalog;
 mod committer;
@@ -14,7 +15,9 @@ mod delete;
 pub mod disk;
 mod events;
 mod files;
+mod found;
 mod index;
+mod introduce;
 mod list;
 mod metric;
 mod open;
@@ -29,6 +32,7 @@ mod summary;
 #[cfg(test)]
 pub(super) mod tests;
 pub mod verify;
+mod witness;
 mod writer;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -134,7 +138,7 @@ impl LogProvider {
                 // Its failure is logged; opening reads a little more of the log then.
                 let _covered = checkpoint(&shared);
             }
-            shared.release_index();
+            shared.access.release();
             joined
         });
         let joined = joined.await;
@@ -180,6 +184,6 @@ impl Drop for LogProvider {
         for thread in threads {
             let _panicked = thread.join();
         }
-        self.shared.release_index();
+        self.shared.access.release();
     }
 }

@@ -5,13 +5,17 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::LogSettings;
-use super::core::{OpenIndex, Shared};
+use super::access::OpenIndex;
+use super::core::Shared;
 use super::disk::{Disk, DiskFile, DiskLock, IndexStore, MemoryIndex};
 use super::files::Files;
+use super::found::{Found, file_place, find, read_from, without_given_up};
 use super::index::checkpoint::checkpoint;
 use super::index::{CatalogEntry, Index, load};
+use super::introduce::introduce;
 use super::scan::{Scan, ScanFailure, SegmentBytes, not_zero};
 use super::segment::{self, SegmentHeader, SegmentStart};
+use super::witness;
 use super::writer::{LogEnd, Segment, begin, io_error, prepare};
 use crate::provider::StoreError;
 
@@ -43,17 +47,10 @@ struct Opening<'a> {
     claim: Arc<dyn DiskLock>,
 }
 
-/// A segment file and its header.
-struct Found {
-    number: u64,
-    name: String,
-    file: Arc<dyn DiskFile>,
-    start: SegmentStart,
-}
-
 /// Opens the log. Nothing of it is written before everything that had to be read was read and found sound.
 ///
-/// The index store is no reason for not opening: one that cannot be used is discarded and built again from the log.
+/// The index store is no reason for not opening: one that cannot be used is discarded and built again from the log. Only
+/// what it proves that the log has lost is.
 pub(super) fn open(disk: &Arc<dyn Disk>, settings: &LogSettings) -> Result<Opened, StoreError> {
     let place = disk.place();
     let lock = disk.lock().map_err(|error| io_error("locking", &place, &error))?;
@@ -63,13 +60,18 @@ pub(super) fn open(disk: &Arc<dyn Disk>, settings: &LogSettings) -> Result<Opene
     let (used, left) = without_given_up(used);
     for choice in [Choice::Found, Choice::New, Choice::Memory] {
         let opened = opening.index(choice).map_err(ScanFailure::Index);
-        match opened.and_then(|store| opening.with_index(store, choice, &used, &spare, &left)) {
+        match opened.and_then(|store| opening.with_index(&store, choice, &used, &spare, &left)) {
             Ok(opened) => return Ok(opened),
             Err(ScanFailure::Log(error)) => return Err(error),
-            Err(ScanFailure::Index(error)) => {
+            Err(ScanFailure::Strangers) if choice != Choice::Found => {
+                // All that are introduced anywhere were known by then.
+                return Err(corrupt(place, "no record says who some of its actors are"));
+            }
+            Err(failure) => {
+                let error = failure.to_string();
                 let next =
                     if choice == Choice::Found { "it is built again from the log" } else { "it is kept in memory" };
-                tracing::warn!(%place, %error, next, "the index cannot be used");
+                tracing::warn!(%place, error, next, "the index cannot be used");
             }
         }
     }
@@ -90,15 +92,26 @@ impl Opening<'_> {
 
     fn with_index(
         &self,
-        store: Arc<dyn IndexStore>,
+        store: &Arc<dyn IndexStore>,
         choice: Choice,
         used: &[Found],
         spare: &[String],
         left: &[u64],
     ) -> Result<Opened, ScanFailure> {
-        let shared = self.shared(&store);
-        let index = covered(&shared, &*store, used).map_err(ScanFailure::Index)?;
-        let scanned = scan(self, &shared, Scan::new(index, store), used)?;
+        if choice == Choice::Found {
+            witness::check(&**self.disk, &**store, used)?;
+        }
+        let shared = self.shared(store);
+        let known = || covered(&shared, &**store, used).map_err(ScanFailure::Index);
+        let begin = || known().map(|index| Scan::new(index, Arc::clone(store), self.settings.checkpoint_changes));
+        let first = begin().and_then(|begun| scan(self, &shared, begun, used));
+        let scanned = match first {
+            Err(ScanFailure::Strangers) => {
+                introduce(&**self.disk, &shared, store, known()?, used)?;
+                scan(self, &shared, begin()?.when_introduced(), used)
+            }
+            scanned => scanned,
+        }?;
         self.remove_spare(spare)?;
         match scanned {
             Some(scanned) => scanned.repair(self, shared, choice, used, left),
@@ -182,81 +195,6 @@ fn covered(shared: &Shared, store: &dyn IndexStore, used: &[Found]) -> io::Resul
     Ok(index)
 }
 
-/// The segments in use, by number, and the names of those that were prepared and never used.
-fn find(disk: &dyn Disk) -> Result<(Vec<Found>, Vec<String>), StoreError> {
-    let names = disk.names().map_err(|error| io_error("listing", &disk.place(), &error))?;
-    let mut numbers: Vec<u64> = names.iter().filter_map(|name| segment::number(name)).collect();
-    numbers.sort_unstable();
-    let mut found = numbers.into_iter().map(|number| look(disk, number)).collect::<Result<Vec<_>, _>>()?;
-    // Every header is looked at before anything else is, so that a newer store is refused untouched.
-    for one in &found {
-        if let SegmentStart::Newer(found) = one.start {
-            let place = file_place(disk, &one.name);
-            return Err(StoreError::FormatTooNew { place, found, supported: segment::FORMAT });
-        }
-    }
-    let mut spare = Vec::new();
-    while let Some(last) = found.pop_if(|last| last.start == SegmentStart::None) {
-        if !is_unused(disk, &last)? {
-            found.push(last);
-            break;
-        }
-        spare.insert(0, last.name);
-    }
-    Ok((found, spare))
-}
-
-/// Takes out the segments that the newest one calls given up: nothing of them is needed, and they may be older than
-/// deletions that are forgotten by now.
-fn without_given_up(mut used: Vec<Found>) -> (Vec<Found>, Vec<u64>) {
-    let oldest = match used.last().map(|newest| &newest.start) {
-        Some(SegmentStart::Used(header)) => header.oldest,
-        _ => 0,
-    };
-    let left = used.extract_if(.., |found| found.number < oldest).map(|found| found.number).collect();
-    (used, left)
-}
-
-fn look(disk: &dyn Disk, number: u64) -> Result<Found, StoreError> {
-    let name = segment::name(number);
-    let read = || -> io::Result<(Arc<dyn DiskFile>, SegmentStart)> {
-        let file = disk.open(&name)?;
-        let length = usize::try_from(file.length()?).unwrap_or(usize::MAX).min(segment::HEADER_BYTES);
-        let mut bytes = vec![0; length];
-        file.read_at(0, &mut bytes)?;
-        Ok((file, SegmentHeader::decode(&bytes)))
-    };
-    let (file, start) = read().map_err(|error| io_error("reading", &file_place(disk, &name), &error))?;
-    Ok(Found { number, name, file, start })
-}
-
-/// A header is synced before the first batch is written, so a file without one holds nothing, unless it is damaged.
-fn is_unused(disk: &dyn Disk, found: &Found) -> Result<bool, StoreError> {
-    let mut bytes = Vec::new();
-    read_whole(disk, found, &mut bytes)?;
-    Ok(not_zero(&bytes).len() <= segment::HEADER_BYTES)
-}
-
-/// Reads a whole segment into `bytes`, whose memory is used again for the next one.
-fn read_whole(disk: &dyn Disk, found: &Found, bytes: &mut Vec<u8>) -> Result<(), StoreError> {
-    read_from(disk, found, 0, bytes)
-}
-
-/// The same from a place on; what is in front of it is zero.
-fn read_from(disk: &dyn Disk, found: &Found, from: usize, bytes: &mut Vec<u8>) -> Result<(), StoreError> {
-    let mut read = || -> io::Result<()> {
-        let length = usize::try_from(found.file.length()?).unwrap_or(usize::MAX);
-        if bytes.is_empty() {
-            // Fresh memory is zero without being touched.
-            *bytes = vec![0; length];
-        }
-        bytes.resize(length, 0);
-        let from = from.min(length);
-        found.file.read_at(from as u64, bytes.get_mut(from..).unwrap_or_default())
-    };
-    read().map_err(|error| io_error("reading", &file_place(disk, &found.name), &error))
-}
-
 /// A log that was read to its end.
 struct Scanned {
     scan: Scan,
@@ -319,7 +257,12 @@ fn scan(
         // Everything in a segment is durable before the next one is begun, so the index may speak of it.
         if next.is_some() && scan.index.changes >= shared.settings.checkpoint_changes {
             shared.ledger().tag = header.tag;
-            scan.index = checkpoint_scanned(shared, scan.index)?;
+            if scan.index.strangers() == 0 {
+                scan.index = checkpoint_scanned(shared, scan.index)?;
+            } else if !scan.are_introduced {
+                // What was found of them is in memory only, and the index would say that it covers it.
+                return Err(ScanFailure::Strangers);
+            }
         }
     }
     let Some(last) = last else { return Ok(None) };
@@ -337,7 +280,7 @@ fn scan(
 }
 
 /// Puts into the index store what was scanned, so that it need not stay in memory.
-fn checkpoint_scanned(shared: &Arc<Shared>, index: Index) -> Result<Index, ScanFailure> {
+pub(super) fn checkpoint_scanned(shared: &Arc<Shared>, index: Index) -> Result<Index, ScanFailure> {
     {
         let mut core = shared.lock();
         core.index = index;
@@ -484,10 +427,6 @@ fn write_again(file: &dyn DiskFile, range: Range<usize>) -> io::Result<()> {
     let mut bytes = vec![0; range.len()];
     file.read_at(range.start as u64, &mut bytes)?;
     file.write_at(range.start as u64, &bytes)
-}
-
-fn file_place(disk: &dyn Disk, name: &str) -> String {
-    format!("{}/{name}", disk.place())
 }
 
 fn corrupt(place: String, reason: impl Into<String>) -> StoreError {

@@ -67,7 +67,7 @@ pub(super) enum RecordError {
 }
 
 impl RecordKind {
-    const fn of(number: u8) -> Option<Self> {
+    pub(super) const fn of(number: u8) -> Option<Self> {
         Some(match number {
             1 => Self::Frame,
             2 => Self::ActorAddress,

@@ -17,12 +17,17 @@ use crate::vocab::ActorId;
 const ZEROS_CHUNK_BYTES: usize = /* 4 KiB */ 4 * 1_024;
 
 /// Why a scan ended before its time.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum ScanFailure {
     /// The log is not sound, or cannot be read.
+    #[error("{0}")]
     Log(StoreError),
     /// The index store cannot be used; the log may be read without it.
+    #[error("{0}")]
     Index(io::Error),
+    /// Too much was found of actors before it was found who they are: that must be known first.
+    #[error("no record says who some of the actors are")]
+    Strangers,
 }
 
 impl From<StoreError> for ScanFailure {
@@ -36,6 +41,10 @@ impl From<StoreError> for ScanFailure {
 pub(super) struct Scan {
     pub(super) index: Index,
     store: Arc<dyn IndexStore>,
+    /// How much of actors that are not known yet is held in memory.
+    strangers_max: usize,
+    /// Whoever is introduced anywhere in the log is known before it is read.
+    pub(super) are_introduced: bool,
     /// The last sound batch.
     pub(super) last_batch: u64,
     /// The last record of the last sound batch is a close marker.
@@ -56,8 +65,14 @@ pub(super) struct SegmentBytes<'a> {
 
 impl Scan {
     /// Nothing is read yet but what the index store covers.
-    pub(super) fn new(index: Index, store: Arc<dyn IndexStore>) -> Self {
-        Self { last_batch: index.covered.batch, index, store, marked: false, unvouched: VecDeque::new() }
+    pub(super) fn new(index: Index, store: Arc<dyn IndexStore>, strangers_max: usize) -> Self {
+        let (last_batch, unvouched) = (index.covered.batch, VecDeque::new());
+        Self { index, store, strangers_max, are_introduced: false, last_batch, marked: false, unvouched }
+    }
+
+    /// The same, once whoever is introduced anywhere in the log is known.
+    pub(super) fn when_introduced(self) -> Self {
+        Self { are_introduced: true, ..self }
     }
 
     /// Checks that the batch that the index store covers last stands in the log; returns where it ends.
@@ -146,12 +161,12 @@ impl Scan {
             let reason = format!("the batch has {records} records and speaks of {}", header.records);
             return Err(place_error(segment, payload_at, reason).into());
         }
-        Ok(())
+        if self.index.strangers() > self.strangers_max { Err(ScanFailure::Strangers) } else { Ok(()) }
     }
 
     /// Brings into memory what the index store knows of the actors of a segment, in its own order: one by one in the
     /// order of the log takes several times as long. Those beyond what memory is to hold come one by one.
-    fn know_all(&mut self, segment: SegmentBytes<'_>, mut at: usize) -> io::Result<()> {
+    pub(super) fn know_all(&mut self, segment: SegmentBytes<'_>, mut at: usize) -> io::Result<()> {
         let mut actors = BTreeSet::new();
         if self.index.generation == 0 {
             return Ok(());
@@ -172,7 +187,7 @@ impl Scan {
     }
 
     /// Brings into memory what the index store knows of an actor.
-    fn know(&mut self, actor: ActorId) -> io::Result<()> {
+    pub(super) fn know(&mut self, actor: ActorId) -> io::Result<()> {
         // Without a checkpoint it knows nothing.
         if self.index.generation > 0 && !self.index.knows(actor) {
             let loaded = load::actor(&*self.store.view(), actor)?;

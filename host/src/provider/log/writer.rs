@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
 
 use super::batch::{self, BatchHeader};
 use super::disk::{Disk, DiskFile};
@@ -18,6 +19,10 @@ const ZEROS_PER_SYNC: u64 = /* 8 MiB */ 8 * 1_024 * 1_024;
 /// The next segment is prepared once this part of the current one is used (one over it).
 const PREPARE_AFTER_PART: u64 = 4;
 
+/// A segment for which there seemed to be room, and was none, is tried again once there is more room, or after this: bounds
+/// how often zeros are written in vain where a quota or a reserve takes what the system calls free.
+const PREPARE_AGAIN: Duration = Duration::from_secs(1);
+
 /// Upkeep may take this part of what is left of a segment before the next one is there (one over it).
 const UPKEEP_PART: u64 = 8;
 
@@ -31,6 +36,8 @@ pub(super) struct Writer {
     next: Option<JoinHandle<io::Result<Segment>>>,
     /// Prepared, not used yet.
     ready: Option<Segment>,
+    /// The last attempt to prepare one found no room, though there seemed to be some.
+    refused: Option<Refused>,
     tag: u64,
     /// The lowest segment that is not given up.
     oldest: u64,
@@ -40,6 +47,13 @@ pub(super) struct Writer {
     synced_through: u64,
     /// The last batch.
     position: Option<LogPosition>,
+}
+
+/// There was no room for a segment.
+#[derive(Debug, Clone, Copy)]
+struct Refused {
+    free_bytes: u64,
+    at: Instant,
 }
 
 /// Whose records a batch holds.
@@ -92,6 +106,7 @@ impl Writer {
             segment: end.segment,
             next: None,
             ready: None,
+            refused: None,
             tag: end.tag,
             oldest: end.oldest,
             stated_oldest: end.oldest,
@@ -219,7 +234,9 @@ impl Writer {
         let mut next = self.take_prepared().map_err(|error| self.not_prepared(&error))?;
         let needed = needed + segment::HEADER_BYTES as u64;
         if next.length < needed {
-            if let Err(error) = fill(&*next.file, next.length, needed) {
+            let lengthened =
+                check_room(&*self.disk, needed - next.length).and_then(|()| fill(&*next.file, next.length, needed));
+            if let Err(error) = lengthened {
                 self.ready = Some(next);
                 return Err(self.not_prepared(&error));
             }
@@ -238,8 +255,23 @@ impl Writer {
         if let Some(Ok(Ok(prepared))) = self.next.take().map(JoinHandle::join) {
             return Ok(prepared);
         }
+        self.prepare_now()
+    }
+
+    /// Prepares the next segment, unless it was just found that there is no room for it.
+    fn prepare_now(&mut self) -> io::Result<Segment> {
+        let free = || self.disk.free_bytes().ok().flatten();
+        let is_as_before = |refused: &Refused| {
+            refused.at.elapsed() < PREPARE_AGAIN && free().is_some_and(|free| free <= refused.free_bytes)
+        };
+        if self.refused.as_ref().is_some_and(is_as_before) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         let number = self.segment.number + 1;
-        prepare(&*self.disk, number, self.settings.segment_bytes(number))
+        let prepared = prepare(&*self.disk, number, self.settings.segment_bytes(number));
+        let is_refused = prepared.as_ref().is_err_and(is_full);
+        self.refused = free().filter(|_| is_refused).map(|free_bytes| Refused { free_bytes, at: Instant::now() });
+        prepared
     }
 
     fn begin(&self, next: &mut Segment) -> io::Result<()> {
@@ -281,6 +313,10 @@ pub(super) fn begin(next: &mut Segment, header: &SegmentHeader) -> io::Result<()
 /// opening removes.
 pub(super) fn prepare(disk: &dyn Disk, number: u64, bytes: u64) -> io::Result<Segment> {
     let name = segment::name(number);
+    if let Err(full) = check_room(disk, bytes) {
+        // What an attempt that failed could not remove then takes room, too.
+        disk.remove(&name).and_then(|()| check_room(disk, bytes)).map_err(|_| full)?;
+    }
     let file = match disk.create(&name) {
         // Left by an attempt that failed, and could not be removed then: it has no header.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -296,6 +332,15 @@ pub(super) fn prepare(disk: &dyn Disk, number: u64, bytes: u64) -> io::Result<Se
         return Err(error);
     }
     Ok(Segment { number, format: segment::FORMAT, file, length: bytes, used: 0 })
+}
+
+/// Fails at once where so many bytes certainly do not fit: to find that out by writing takes as long as writing them.
+fn check_room(disk: &dyn Disk, bytes: u64) -> io::Result<()> {
+    match disk.free_bytes() {
+        Ok(Some(free)) if free < bytes => Err(io::ErrorKind::StorageFull.into()),
+        // Who cannot tell finds out.
+        _ => Ok(()),
+    }
 }
 
 /// Writes zeros from `from` to `to` and syncs them.

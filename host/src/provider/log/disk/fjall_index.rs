@@ -63,7 +63,11 @@ impl Debug for FjallIndex {
 /// Makes an error of a defect of the database: the index is given up then, the log goes on.
 fn calm<T>(work: impl FnOnce() -> Result<T, fjall::Error>) -> io::Result<T> {
     match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(done) => done.map_err(io::Error::other),
+        Ok(done) => done.map_err(|error| match error {
+            // Its kind tells a full disk from others.
+            fjall::Error::Io(error) => error,
+            other => io::Error::other(other),
+        }),
         Err(_) => Err(io::Error::other("a defect in the index's database")),
     }
 }

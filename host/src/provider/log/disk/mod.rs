@@ -63,6 +63,14 @@ pub trait Disk: Debug + Send + Sync + 'static {
     /// What the system said.
     fn sync_names(&self) -> io::Result<()>;
 
+    /// Bytes that can be written yet, as far as anybody can tell; `None`: nobody can.
+    ///
+    /// # Errors
+    /// What the system said.
+    fn free_bytes(&self) -> io::Result<Option<u64>> {
+        Ok(None)
+    }
+
     /// Opens the index store beside the files, or creates it. It may finish there what a crash interrupted; the files
     /// are not touched.
     ///

@@ -97,6 +97,11 @@ impl Disk for RealDisk {
         OpenOptions::new().read(true).open(&self.dir)?.sync_all()
     }
 
+    fn free_bytes(&self) -> io::Result<Option<u64>> {
+        let system = rustix::fs::statvfs(&self.dir)?;
+        Ok(Some(system.f_bavail.saturating_mul(system.f_frsize)))
+    }
+
     fn open_index(&self, memory: IndexMemory) -> io::Result<Arc<dyn IndexStore>> {
         Ok(Arc::new(FjallIndex::open(&self.dir.join(INDEX_NAME), memory)?))
     }

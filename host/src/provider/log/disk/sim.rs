@@ -308,11 +308,16 @@ impl Disk for SimDisk {
         Ok(())
     }
 
+    fn free_bytes(&self) -> io::Result<Option<u64>> {
+        let state = self.lock_state();
+        Ok(state.capacity.map(|capacity| capacity.saturating_sub(state.used_bytes())))
+    }
+
     fn open_index(&self, _: IndexMemory) -> io::Result<Arc<dyn IndexStore>> {
         if self.lock_state().index.is_unusable {
             return Err(io::Error::other("the index store is broken"));
         }
-        Ok(Arc::new(SimIndex(self.clone())))
+        Ok(Arc::new(SimIndex::new(self.clone())))
     }
 
     fn discard_index(&self) -> io::Result<()> {

@@ -193,7 +193,7 @@ impl ActorEntry {
     }
 
     /// What it holds in the log besides frames.
-    pub(super) fn places(&self) -> Vec<Place> {
+    pub(in super::super) fn places(&self) -> Vec<Place> {
         let snapshots = self.snapshots.iter().map(|snapshot| snapshot.place);
         std::iter::once(self.introduced).chain(snapshots).collect()
     }

@@ -7,6 +7,7 @@ use super::super::core::{Core, Life, Shared};
 use super::super::settings::LogSettings;
 use super::Index;
 use super::checkpoint::checkpoint;
+use crate::provider::StoreError;
 
 /// When so many times the changes of one checkpoint wait, the committer waits too: what is not in the index store yet is
 /// in memory.
@@ -18,22 +19,27 @@ pub(in super::super) fn is_due(index: &Index, settings: &LogSettings) -> bool {
     settings.maintain && filled && index.failed.is_none()
 }
 
-/// Whether the committer must let checkpoints catch up first. Refuses writes if there will be none.
-pub(in super::super) fn must_wait(core: &mut Core, shared: &Shared) -> bool {
+/// Whether memory has room for more of what the index store does not hold yet.
+#[derive(Debug)]
+pub(in super::super) enum Room {
+    There,
+    /// Once the checkpoint is made that was just asked for.
+    Soon,
+    /// Checkpoints fail, for this reason: writes must be refused until one succeeds.
+    Unknown(StoreError),
+}
+
+/// Whether the committer may go on, must let checkpoints catch up first, or must refuse what is queued.
+pub(in super::super) fn room(core: &Core, shared: &Shared) -> Room {
     let full = core.index.changes >= shared.settings.checkpoint_changes.saturating_mul(CHANGES_WAITING);
     if !full || !shared.settings.maintain || core.life != Life::Open {
-        return false;
+        return Room::There;
     }
     match &core.index.failed {
-        Some(cause) => {
-            let cause = format!("the index cannot be written, and memory has no room for more: {cause}");
-            tracing::error!(%cause, "the log refuses writes until it is reopened");
-            core.life = Life::Poisoned { cause };
-            false
-        }
+        Some(failed) => Room::Unknown(failed.cause.clone()),
         None => {
             shared.keeper.notify_one();
-            true
+            Room::Soon
         }
     }
 }
@@ -41,7 +47,7 @@ pub(in super::super) fn must_wait(core: &mut Core, shared: &Shared) -> bool {
 /// Makes checkpoints until the log is closed.
 pub(in super::super) fn run(shared: &Arc<Shared>) {
     while wait(shared) {
-        // Its failure is logged, and ends checkpoints until the log is opened again.
+        // Its failure is logged, and says when the next one is tried.
         if checkpoint(shared).is_ok() {
             shared.work.notify_one();
             shared.lock().upkeep_due = true;
@@ -58,15 +64,21 @@ fn wait(shared: &Shared) -> bool {
         if matches!(core.life, Life::Closed | Life::Abandoned) {
             return false;
         }
-        let usable = core.life == Life::Open && core.index.failed.is_none();
-        let old = core.index.changed_since.is_some_and(|since| since.elapsed() >= every);
-        if usable && (old || is_due(&core.index, &shared.settings)) {
-            return true;
-        }
         let now = Instant::now();
-        let until = core.index.changed_since.map_or(every, |since| (since + every).saturating_duration_since(now));
+        let until = match &core.index.failed {
+            _ if core.life != Life::Open => every,
+            Some(failed) if failed.again_at <= now => return true,
+            Some(failed) => failed.again_at - now,
+            None => {
+                let since = core.index.changed_since;
+                if since.is_some_and(|since| since.elapsed() >= every) || is_due(&core.index, &shared.settings) {
+                    return true;
+                }
+                since.map_or(every, |since| (since + every).saturating_duration_since(now))
+            }
+        };
         // Not less, so that a log that cannot be kept does not keep a processor busy.
-        let until = if usable { until.max(Duration::from_millis(1)) } else { every };
+        let until = until.max(Duration::from_millis(1));
         core = shared.keeper.wait_timeout(core, until).unwrap_or_else(PoisonError::into_inner).0;
     }
 }

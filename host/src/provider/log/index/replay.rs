@@ -86,8 +86,14 @@ impl Index {
         self.early.keys().next().copied()
     }
 
+    /// How much was found of such actors.
+    pub(in super::super) const fn strangers(&self) -> usize {
+        self.early_changes
+    }
+
     fn replay_change(&mut self, actor: ActorId, change: Change) {
         if !self.actors.contains_key(&actor) {
+            self.early_changes += 1;
             self.early.entry(actor).or_default().push(change);
             return;
         }
@@ -102,7 +108,9 @@ impl Index {
     /// Adds an actor, with what was found of it before.
     fn replay_actor(&mut self, actor: ActorId, address: &Arc<Address>) {
         self.add_actor(actor, address);
-        for change in self.early.remove(&actor).unwrap_or_default() {
+        let early = self.early.remove(&actor).unwrap_or_default();
+        self.early_changes -= early.len();
+        for change in early {
             self.replay_change(actor, change);
         }
     }

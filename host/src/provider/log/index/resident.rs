@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::summary::ActorSummary;
+use super::mend::Failed;
 use super::replay::Change;
 use super::{ActorEntry, FrameEntry, LogPosition, Place, SnapshotEntry};
 use crate::frame::FrameHeader;
@@ -49,6 +50,8 @@ pub(in super::super) struct Index {
     /// What a scan found of actors before it found who they are: the segment that said it is given up, and a summary
     /// follows further on.
     pub(super) early: HashMap<ActorId, Vec<Change>>,
+    /// How much that is.
+    pub(super) early_changes: usize,
     /// Entries of the table of scattered actors that are dealt with; the next checkpoint removes them.
     pub(super) gathered: Vec<Vec<u8>>,
     /// Actors that changed since the last checkpoint, each once.
@@ -69,8 +72,8 @@ pub(in super::super) struct Index {
     pub(in super::super) covered: LogPosition,
     /// Bytes of live records by segment, as of the last checkpoint.
     pub(in super::super) live: Arc<BTreeMap<u64, u64>>,
-    /// Why there are no checkpoints any more.
-    pub(in super::super) failed: Option<String>,
+    /// The last checkpoint failed.
+    pub(in super::super) failed: Option<Failed>,
 }
 
 impl Index {

@@ -6,8 +6,9 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 
 use super::history::{settings, snapshot, turn};
-use crate::provider::log::core::{OpenIndex, Shared};
-use crate::provider::log::disk::{Disk, MemoryIndex, SimDisk};
+use crate::provider::log::access::OpenIndex;
+use crate::provider::log::core::Shared;
+use crate::provider::log::disk::{Disk, MemoryIndex, SimDisk, Step};
 use crate::provider::log::files::Files;
 use crate::provider::log::index::Index;
 use crate::provider::log::queue::{Op, WriteFailure};
@@ -122,6 +123,13 @@ async fn p101_a_full_disk_refuses_and_works_again_after_space_returns() {
     assert!(stored > 10, "{stored}");
     let again = log.append(turn(&one, stored, 2)).await;
     assert!(matches!(again, Err(AppendError::Failed(StoreError::DiskFull { .. }))), "{again:?}");
+    // Nobody fills what is left of the disk with zeros to find out again.
+    let before = disk.trace().len();
+    for _ in 0..20 {
+        assert!(log.append(turn(&one, stored, 2)).await.is_err());
+    }
+    let tried = disk.trace().split_off(before);
+    assert!(!tried.iter().any(|step| matches!(step, Step::Create | Step::Write)), "{tried:?}");
     assert_eq!(read(&log, one.id()).await, Ok(stored));
     assert_eq!(log.head(one.id()).await.expect("known").sequence, Sequence(stored));
     disk.limit_capacity(None);

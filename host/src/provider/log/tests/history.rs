@@ -45,7 +45,8 @@ pub(in crate::provider::log) fn turn(address: &Arc<Address>, expected: u64, coun
     waking_turn(address, expected, count, None)
 }
 
-fn waking_turn(address: &Arc<Address>, expected: u64, count: u64, wake_at: Option<u64>) -> Append {
+/// The same, and the actor asks to be woken.
+pub(super) fn waking_turn(address: &Arc<Address>, expected: u64, count: u64, wake_at: Option<u64>) -> Append {
     let mut events = EventColumns::default();
     for number in expected + 1..=expected + count {
         events.types.push(u16::try_from(number % 5).expect("small"));

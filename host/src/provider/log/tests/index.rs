@@ -4,40 +4,41 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::history::{settings, snapshot, turn};
+use super::history::{settings, snapshot, turn, waking_turn};
 use crate::provider::log::disk::SimDisk;
 use crate::provider::log::{LogProvider, LogSettings, Maintenance};
 use crate::provider::{
-    ActorListing, AppendError, Catalog, DeleteGuard, Durability, EventStore, Head, Provider, ReadRange, Snapshot,
-    SnapshotStore, StoreError,
+    ActorListing, Catalog, DeleteGuard, Durability, EventStore, Head, Provider, ReadRange, Snapshot, SnapshotStore,
+    StoreError,
 };
-use crate::vocab::{Address, Sequence};
+use crate::vocab::{Address, Sequence, Timestamp};
 
 /// More than stay in memory.
 const ACTORS: u64 = 60;
-const ALL: ReadRange = ReadRange { from: Sequence::FIRST, through: Sequence::MAX, batch_bytes: 900 };
+pub(super) const ALL: ReadRange = ReadRange { from: Sequence::FIRST, through: Sequence::MAX, batch_bytes: 900 };
 
-fn small() -> LogSettings {
+pub(super) fn small() -> LogSettings {
     LogSettings { resident_actors: 1, checkpoint_changes: 40, ..settings(Durability::Sync) }
 }
 
-fn open(disk: &SimDisk) -> Arc<LogProvider> {
+pub(super) fn open(disk: &SimDisk) -> Arc<LogProvider> {
     LogProvider::open_on(Arc::new(disk.clone()), small()).expect("a sound store")
 }
 
-fn actor(number: u64) -> Arc<Address> {
+pub(super) fn actor(number: u64) -> Arc<Address> {
     Arc::new(Address::new("tenant", "kind", format!("actor {number:03}")).expect("legal"))
 }
 
 /// All that callers can see.
 #[derive(Debug, PartialEq)]
-struct Seen {
+pub(super) struct Seen {
     actors: Vec<(Head, u64, Option<Snapshot>)>,
     listed: Vec<ActorListing>,
+    wakes: Vec<(String, Timestamp)>,
     catalog: Vec<(String, Option<Bytes>)>,
 }
 
-async fn see(log: &LogProvider) -> Seen {
+pub(super) async fn see(log: &LogProvider) -> Seen {
     let mut actors = Vec::new();
     for number in 0..ACTORS {
         let id = actor(number).id();
@@ -56,16 +57,21 @@ async fn see(log: &LogProvider) -> Seen {
         let value = log.record(&key).await.expect("sound");
         catalog.push((key, value));
     }
-    Seen { actors, listed, catalog }
+    let wakes = log.wakes().await.expect("known").into_iter();
+    let mut wakes: Vec<_> = wakes.map(|wake| (wake.address.key.to_string(), wake.at)).collect();
+    wakes.sort();
+    Seen { actors, listed, wakes, catalog }
 }
 
 /// A store with some of everything; `every`: after how many rounds the index is brought up to date.
-async fn filled(disk: &SimDisk, every: u64) -> Arc<LogProvider> {
+pub(super) async fn filled(disk: &SimDisk, every: u64) -> Arc<LogProvider> {
     let log = open(disk);
     for round in 0..6 {
         for number in 0..ACTORS {
             let address = actor(number);
-            log.append(turn(&address, round * 2, 2)).await.expect("stored");
+            // Some ask to be woken, some no more.
+            let wake_at = ((round + number) % 4 == 0).then(|| 1_000 * (round + 1) + number);
+            log.append(waking_turn(&address, round * 2, 2, wake_at)).await.expect("stored");
             if (round + number) % 5 == 0 {
                 log.save_snapshot(snapshot(&address, round * 2 + 1)).await.expect("stored");
             }
@@ -89,6 +95,7 @@ async fn a_store_looks_the_same_however_often_the_index_was_written_and_however_
     let disk = SimDisk::new();
     let expected = see(&*filled(&disk, 100).await).await;
     assert_eq!(expected.listed.len() as u64, ACTORS);
+    assert_eq!(expected.wakes.len() as u64, ACTORS / 4);
     for every in [1, 2, 100] {
         let disk = SimDisk::new();
         let log = filled(&disk, every).await;
@@ -96,7 +103,10 @@ async fn a_store_looks_the_same_however_often_the_index_was_written_and_however_
         let killed = open(&disk.after_kill());
         assert_eq!(see(&killed).await, expected, "killed, every {every}");
         log.close().await.expect("closed");
+        drop(log);
         assert_eq!(see(&open(&disk)).await, expected, "closed, every {every}");
+        disk.remove_index();
+        assert_eq!(see(&open(&disk)).await, expected, "built again, every {every}");
     }
 }
 
@@ -116,10 +126,10 @@ async fn an_index_that_is_gone_broken_foreign_or_newer_is_built_again() {
     let spoil: [&dyn Fn(&SimDisk); 6] = [
         &SimDisk::remove_index,
         &SimDisk::break_index,
-        // The format's number, the store's tag, the batch's number, its checksum.
+        // The format's number, the store's tag, the batch's segment, its checksum.
         &|disk| disk.put_index_entry(&meta, Some(&spoilt(0))),
         &|disk| disk.put_index_entry(&meta, Some(&spoilt(4))),
-        &|disk| disk.put_index_entry(&meta, Some(&spoilt(12))),
+        &|disk| disk.put_index_entry(&meta, Some(&spoilt(20))),
         &|disk| disk.put_index_entry(&meta, Some(&spoilt(36))),
     ];
     for (number, spoil) in spoil.iter().enumerate() {
@@ -133,58 +143,6 @@ async fn an_index_that_is_gone_broken_foreign_or_newer_is_built_again() {
         let log = open(&disk);
         assert_eq!(log.head(actor(0).id()).await.map(|head| head.sequence), Ok(Sequence(13)));
     }
-}
-
-#[tokio::test]
-async fn a_log_whose_index_cannot_be_written_goes_on_and_loses_nothing() {
-    let disk = SimDisk::new();
-    let log = filled(&disk, 2).await;
-    disk.fail_index_commits();
-    assert!(log.maintain(Maintenance::Checkpoint).await.is_err());
-    for number in 0..ACTORS {
-        log.append(turn(&actor(number), 12, 3)).await.expect("stored");
-    }
-    let expected = see(&log).await;
-    log.close().await.expect("closed all the same");
-    drop(log);
-    assert_eq!(see(&open(&disk.after_kill())).await, expected);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_index_that_cannot_be_written_ends_in_refused_writes_before_memory_is_full() {
-    let disk = SimDisk::new();
-    let settings = LogSettings { maintain: true, checkpoint_every_ms: 5, ..small() };
-    let log = LogProvider::open_on(Arc::new(disk.clone()), settings).expect("empty");
-    disk.fail_index_commits();
-    let mut stored = 0;
-    let refused = loop {
-        match log.append(turn(&actor(0), stored, 1)).await {
-            Ok(last) => stored = last.0,
-            Err(refused) => break refused,
-        }
-    };
-    assert!(matches!(refused, AppendError::Failed(StoreError::Poisoned { .. })), "{refused:?}");
-    // The introduction of the actor is a change, too.
-    assert!((79..250).contains(&stored), "{stored}");
-    assert!(log.read(actor(0).id(), ALL).next().await.is_ok(), "reading goes on");
-    drop(log);
-    let log = open(&disk.after_kill());
-    assert_eq!(log.head(actor(0).id()).await.map(|head| head.sequence), Ok(Sequence(stored)));
-}
-
-#[tokio::test]
-async fn an_index_ahead_of_the_log_is_not_believed() {
-    let disk = SimDisk::new();
-    let log = filled(&disk, 100).await;
-    let early = disk.after_kill();
-    log.append(turn(&actor(0), 12, 1)).await.expect("stored");
-    log.maintain(Maintenance::Checkpoint).await.expect("written");
-    let expected = see(&open(&early.after_kill())).await;
-    early.remove_index();
-    for (key, value) in disk.index_entries().iter() {
-        early.put_index_entry(key, Some(value));
-    }
-    assert_eq!(see(&open(&early)).await, expected);
 }
 
 #[tokio::test]

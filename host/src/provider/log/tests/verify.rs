@@ -5,6 +5,7 @@ mod index;
 mod journals;
 mod live;
 
+use self::index::look_at_all;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -62,6 +63,15 @@ fn look(disk: &SimDisk) -> (Vec<Finding>, VerifySummary) {
     let looked = look_with(&DiskView(Arc::new(disk.clone())), &offline());
     assert_eq!(disk.steps(), steps, "something was written");
     looked
+}
+
+/// The log and its index beside each other: what is wrong with either; notes are not.
+pub(super) fn is_sound(disk: &SimDisk) -> Result<(), String> {
+    let (findings, summary) = look_at_all(disk);
+    if summary.sound && summary.index_skipped.is_none() {
+        return Ok(());
+    }
+    Err(format!("{:?}: {findings:?}", summary.index_skipped))
 }
 
 fn kinds(findings: &[Finding]) -> Vec<FindingKind> {

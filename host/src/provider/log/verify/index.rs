@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map};
 use std::io;
 
-use super::covered::covered;
+use super::covered::{Reach, covered};
 use super::layout::{self, FRAME_HEADER_BYTES, RECORD_HEADER_BYTES};
 use super::ranges::Place;
 use super::segments::Walk;
@@ -109,7 +109,8 @@ impl Walk<'_> {
             IndexLook::Open(view) => view,
         };
         match covered(self, &*view) {
-            Ok(Some(covered)) => {
+            Ok(Reach::Through(position, covered)) => {
+                self.reach = Some((position, true));
                 self.journals.covered = covered;
                 self.index = Some(Comparison {
                     view,
@@ -125,8 +126,12 @@ impl Walk<'_> {
                 });
                 Ok(())
             }
-            Ok(None) => {
-                let what = "the index does not belong to this log as it is: the batch that it ends with is not there";
+            Ok(Reach::Unheld(position)) => {
+                self.reach = Some((position, false));
+                self.skip_index("the batch that it ends with is not in the log")
+            }
+            Ok(Reach::Foreign) => {
+                let what = "the index does not belong to this log: it is of another store";
                 self.teller.tell(Finding::new(FindingKind::IndexWrong, what))?;
                 self.skip_index("it does not belong to this log; the next start builds it again")
             }

@@ -95,6 +95,7 @@ fn walk_all(walk: &mut Walk<'_>) -> Result<(), End> {
     walk.look_at_names()?;
     loop {
         walk.walk()?;
+        walk.tell_reach()?;
         walk.judge()?;
         walk.compare()?;
         if !walk.journals.next_part() {

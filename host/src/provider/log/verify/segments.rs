@@ -12,6 +12,7 @@ use super::teller::{End, Teller, at};
 use super::view::StoreView;
 use super::window::{Pace, Window};
 use crate::provider::log::disk::{DISCARDED_NAME, INDEX_NAME, LOCK_NAME};
+use crate::provider::log::index::LogPosition;
 use crate::provider::log::segment;
 use crate::provider::log::writer::io_error;
 use crate::provider::{Finding, FindingKind, StoreError, VerifyMode};
@@ -66,6 +67,8 @@ pub(super) struct Walk<'a> {
     pub(super) next_batch: Option<u64>,
     /// The newest batch that a later one calls durable.
     pub(super) vouched: u64,
+    /// The batch with which the index ends, and whether its header is where it was.
+    pub(super) reach: Option<(LogPosition, bool)>,
     /// The index, while it is compared …
     pub(super) index: Option<Comparison>,
     /// … and what came of it.
@@ -133,6 +136,7 @@ impl<'a> Walk<'a> {
             tag,
             next_batch: None,
             vouched: 0,
+            reach: None,
             index: None,
             compared: Compared::Skipped("the walk did not come to it"),
             walked_bytes: 0,

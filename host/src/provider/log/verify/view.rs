@@ -155,6 +155,14 @@ impl Drop for CopyDir {
     }
 }
 
+/// A directory that was not there before and that only its owner can look into: everybody can write where it is made.
+fn new_dir(dir: PathBuf) -> io::Result<CopyDir> {
+    let mut builder = std::fs::DirBuilder::new();
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(&dir)?;
+    Ok(CopyDir(dir))
+}
+
 fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
     std::fs::create_dir_all(to)?;
     for entry in std::fs::read_dir(from)? {
@@ -205,10 +213,12 @@ impl DirView {
         if !index.is_dir() {
             return self;
         }
-        let dir = CopyDir(temporary.join(format!("greenroom-verify-{}-{}", std::process::id(), self.number())));
-        let copied = copy_all(&index, &dir.0.join(INDEX_NAME)).and_then(|()| RealDisk::new(&dir.0));
-        let store = copied.and_then(|disk| disk.open_index(COPY_MEMORY));
-        let copy = store.map(|store| IndexCopy { store, _dir: dir });
+        let dir = temporary.join(format!("greenroom-verify-{}-{}", std::process::id(), self.number()));
+        let copy = new_dir(dir).and_then(|dir| {
+            copy_all(&index, &dir.0.join(INDEX_NAME))?;
+            let store = RealDisk::new(&dir.0)?.open_index(COPY_MEMORY)?;
+            Ok(IndexCopy { store, _dir: dir })
+        });
         Self { copy: Some(copy), ..self }
     }
 
@@ -248,7 +258,12 @@ impl StoreView for DirView {
 
     #[expect(clippy::disallowed_methods, reason = "this is a Disk's read-only half")]
     fn open(&self, name: &str) -> io::Result<Box<dyn ViewFile>> {
-        Ok(Box::new(DirFile(std::fs::File::open(self.dir.join(name))?)))
+        let path = self.dir.join(name);
+        // Opening a pipe would wait for whoever writes into it.
+        if !std::fs::metadata(&path)?.is_file() {
+            return Err(io::Error::other("it is not a file"));
+        }
+        Ok(Box::new(DirFile(std::fs::File::open(path)?)))
     }
 
     fn index(&self, mode: VerifyMode) -> IndexLook {

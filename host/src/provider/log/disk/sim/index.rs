@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::fault::Step;
 use super::{SimDisk, SimState};
@@ -19,13 +20,25 @@ pub(super) struct SimIndexState {
     unsure: Option<IndexBatch>,
     /// Commits fail.
     pub(super) is_failing: bool,
+    /// The next commit is made and told as a failure.
+    is_told_wrong: bool,
     /// Opening it fails until it is discarded.
     pub(super) is_unusable: bool,
 }
 
 /// The index store in one opening of it.
 #[derive(Debug)]
-pub(super) struct SimIndex(pub(super) SimDisk);
+pub(super) struct SimIndex {
+    disk: SimDisk,
+    /// A commit failed: nothing is committed any more before it is opened again.
+    has_failed: AtomicBool,
+}
+
+impl SimIndex {
+    pub(super) fn new(disk: SimDisk) -> Self {
+        Self { disk, has_failed: AtomicBool::new(false) }
+    }
+}
 
 impl SimIndexState {
     /// As a crash leaves it; `is_written`: whether the commit that it interrupted is there.
@@ -50,6 +63,16 @@ impl SimDisk {
     /// Every commit to the index store fails from now on, and changes nothing.
     pub fn fail_index_commits(&self) {
         self.lock_state().index.is_failing = true;
+    }
+
+    /// Commits to the index store succeed again, once it is opened again.
+    pub fn allow_index_commits(&self) {
+        self.lock_state().index.is_failing = false;
+    }
+
+    /// The next commit to the index store is made, and told as a failure.
+    pub fn tell_index_commit_wrong(&self) {
+        self.lock_state().index.is_told_wrong = true;
     }
 
     /// The index store does not open until it is discarded.
@@ -98,16 +121,24 @@ impl SimState {
             // Of one journal everything in front is durable too.
             self.index.synced = Arc::clone(&self.index.current);
         }
+        if std::mem::take(&mut self.index.is_told_wrong) {
+            return Err(io::Error::other("the index store made a commit and says that it failed"));
+        }
         Ok(())
     }
 }
 
 impl IndexStore for SimIndex {
     fn view(&self) -> Box<dyn IndexView> {
-        Box::new(MemoryView(self.0.index_entries()))
+        Box::new(MemoryView(self.disk.index_entries()))
     }
 
     fn commit(&self, batch: IndexBatch) -> io::Result<()> {
-        self.0.commit_index(batch)
+        if self.has_failed.load(Ordering::SeqCst) {
+            return Err(io::Error::other("the index store failed before"));
+        }
+        let committed = self.disk.commit_index(batch);
+        self.has_failed.store(committed.is_err(), Ordering::SeqCst);
+        committed
     }
 }

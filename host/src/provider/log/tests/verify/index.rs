@@ -10,7 +10,7 @@ use crate::provider::log::verify::OpenView;
 
 const MEMORY: IndexMemory = IndexMemory { cache_bytes: 1 << 20, write_bytes: 1 << 20 };
 
-fn look_at_all(disk: &SimDisk) -> (Vec<Finding>, VerifySummary) {
+pub(super) fn look_at_all(disk: &SimDisk) -> (Vec<Finding>, VerifySummary) {
     let index = disk.open_index(MEMORY).expect("an index");
     look_with(&OpenView::new(Arc::new(disk.clone()), Ok(index)), &offline())
 }
@@ -161,4 +161,23 @@ async fn a_directory_s_index_is_compared_in_a_copy_that_is_gone_afterwards() {
     drop(view);
     assert_eq!(index(), before);
     assert_eq!(std::fs::read_dir(temporary.path()).expect("read").count(), 0);
+}
+
+/// What an index covers was durable: a log without it has lost it, and that must not pass for an unfinished write.
+#[tokio::test]
+async fn a_log_that_ends_before_what_its_index_covers_is_told_as_cut_short() {
+    let disk = filled().await;
+    let newest = names(&disk).pop().expect("a segment");
+    let content = disk.content(&newest).expect("there");
+    let end = content.iter().rposition(|byte| *byte != 0).expect("not empty");
+    for length in [0, segment::HEADER_BYTES, end - 100, end] {
+        let mut left = content[..length].to_vec();
+        left.resize(content.len(), 0);
+        let cut = disk.after_kill();
+        cut.put(&newest, left);
+        let (findings, summary) = look_at_all(&cut);
+        let told = findings.iter().find(|finding| finding.kind == FindingKind::LogCutShort);
+        let told = told.unwrap_or_else(|| panic!("{length}: {findings:?}"));
+        assert!(told.segment.is_some() && told.offset.is_some() && !summary.sound, "{told:?}");
+    }
 }
