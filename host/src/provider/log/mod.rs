@@ -167,7 +167,7 @@ impl Provider for LogProvider {
         let shared = Arc::clone(&self.shared);
         let index = move || match checkpoint(&shared).and_then(|_| shared.open_index()) {
             Ok(open) => Ok(Arc::clone(&open.store)),
-            Err(_) => Err("it failed, and is not written any more; the next start mends it"),
+            Err(_) => Err("it could not be brought up to the log just now; that is tried again"),
         };
         verify::begin(&self.verifying, self.shared.files.disk(), index)
     }

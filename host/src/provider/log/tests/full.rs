@@ -108,3 +108,73 @@ async fn p101_a_real_full_disk_refuses_reads_on_and_works_again_when_space_retur
     assert_eq!(count(&log, &two, 1).await, 200);
     log.close().await.expect("closed");
 }
+
+/// Takes all the space that is left, until it is dropped.
+struct Ballast(std::path::PathBuf);
+
+impl Ballast {
+    fn new(dir: &Path) -> Self {
+        let file = dir.join("ballast");
+        let output =
+            Command::new("dd").arg("if=/dev/zero").arg(format!("of={}", file.display())).arg("bs=4096").output();
+        assert!(!output.expect("dd").status.success(), "the disk is not full");
+        Self(file)
+    }
+}
+
+impl Drop for Ballast {
+    fn drop(&mut self) {
+        let _gone = Command::new("rm").arg(&self.0).status();
+    }
+}
+
+/// The database of the index refuses everything once a write of it failed; it is opened again when there is space.
+#[tokio::test]
+async fn an_index_that_found_no_space_is_written_once_there_is_some() {
+    let Some(mounted) = Mounted::new("48m") else { return };
+    let settings = LogSettings {
+        maintain: false,
+        index_write_bytes: /* 256 KiB */ 256 * 1_024,
+        resident_actors: 1,
+        ..settings(mounted.0.path())
+    };
+    let log = LogProvider::open(settings.clone()).expect("empty");
+    let actors: Vec<_> = (0..40).map(|number| actor(&format!("{number}"))).collect();
+    for address in &actors {
+        log.append(turn(address, 0, 2)).await.expect("stored");
+    }
+    log.maintain(Maintenance::Checkpoint).await.expect("written");
+    let ballast = Ballast::new(mounted.0.path());
+    let mut heads = vec![2; actors.len()];
+    let mut refused = None;
+    'full: for _ in 0..20 {
+        for (address, head) in actors.iter().zip(&mut heads) {
+            match log.append(turn(address, *head, 1)).await {
+                Ok(last) => *head = last.0,
+                Err(AppendError::Failed(StoreError::DiskFull { .. })) => break,
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+        if let Err(error) = log.maintain(Maintenance::Checkpoint).await {
+            refused = Some(error);
+            break 'full;
+        }
+    }
+    assert!(matches!(refused, Some(StoreError::DiskFull { .. } | StoreError::Io { .. })), "{refused:?}");
+    assert!(log.maintain(Maintenance::Checkpoint).await.is_err(), "there is no space still");
+    for (address, head) in actors.iter().zip(&heads) {
+        assert_eq!(count(&log, address, 1).await, *head, "reading goes on");
+    }
+    drop(ballast);
+    log.maintain(Maintenance::Checkpoint).await.expect("there is space");
+    for (address, head) in actors.iter().zip(&mut heads) {
+        *head = log.append(turn(address, *head, 3)).await.expect("there is space").0;
+    }
+    log.maintain(Maintenance::Checkpoint).await.expect("written");
+    drop(log);
+    let log = LogProvider::open(settings).expect("sound");
+    for (address, head) in actors.iter().zip(&heads) {
+        assert_eq!(count(&log, address, 1).await, *head);
+    }
+    log.close().await.expect("closed");
+}
