@@ -17,10 +17,12 @@ const KIND_SECTIONS: [&str; 4] = ["snapshots", "retention", "passivation", "reco
 
 /// Refuses the first key that is not known, with the nearest one that is.
 pub(super) fn check_keys(table: &Table, known: &Table) -> Result<(), SettingsError> {
+    // Names of limits stand in more than one section; the host's own is what is meant.
+    let everywhere = leaves("", known);
     let mut known = known.clone();
     known.insert(KINDS.to_owned(), Value::Table(kinds(table, &known)));
     known.insert(CEILINGS.to_owned(), Value::Table(limits_that_can_differ()));
-    check("", table, &known, &leaves("", &known))
+    check("", table, &known, &everywhere)
 }
 
 /// The limits that a kind or a tenant can have of its own.

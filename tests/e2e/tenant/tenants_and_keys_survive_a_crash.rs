@@ -1,6 +1,6 @@
 use anyhow::Result;
 use greenroom_host::runtime::{KeyRequest, TenantChange};
-use greenroom_host::vocab::{Grant, Limit, Owner, Quota, Scope};
+use greenroom_host::vocab::{Address, Grant, Limit, Owner, Quota, Scope};
 use greenroom_kit::{TestHost, settings};
 
 use super::scene::{add, deploy, tenant};
@@ -26,6 +26,8 @@ async fn tenants_and_keys_survive_a_crash() -> Result<()> {
     let second = host.host.rotate_key(&owner, first.view.id, 3_600).await?;
     let third = host.host.create_key(&owner, &wanted).await?;
     host.host.revoke_key(&owner, third.view.id).await?;
+    // Who is on stage does not survive, so nobody is.
+    host.host.actor(Address::new("acme", "probe", "a")?).passivate().await?;
     let before = (host.host.tenant(&acme)?, host.host.keys(&owner)?);
 
     let host = host.crash().await?;
