@@ -1,6 +1,7 @@
 //! One property per file; the file's name is the sentence.
 
 mod actor;
+mod deploy;
 mod setting;
 mod tenant;
 

@@ -189,6 +189,26 @@ pub enum RequestError {
     /// The component was refused.
     #[error(transparent)]
     Deploy(#[from] DeployError),
+    /// Too many deploys are under way.
+    #[error("{owner} has {limit} deploys under way, and may have no more now (limits.tenant_deploys, limits.deploys)")]
+    DeploysFull {
+        /// Whose deploys.
+        owner: String,
+        /// How many it has.
+        limit: u32,
+    },
+    /// The tenant has used its compile seconds.
+    #[error(
+        "tenant {tenant} may use {limit_s} seconds of the compiler per hour (quota compile_seconds) and has used them"
+    )]
+    CompileSeconds {
+        /// Whose quota.
+        tenant: String,
+        /// Its value.
+        limit_s: u64,
+        /// When another deploy is taken.
+        retry_after_s: u64,
+    },
     /// The new revision cannot read what is stored.
     #[error("the new revision cannot read events that journals of this kind hold: {missing}")]
     IncompatibleRevision {
@@ -215,6 +235,17 @@ impl RequestError {
             Self::SequenceOutOfRange { .. } => Code::SequenceOutOfRange,
             Self::Deploy(error) => error.code(),
             Self::IncompatibleRevision { .. } => Code::IncompatibleRevision,
+            Self::DeploysFull { .. } => Code::DeploysFull,
+            Self::CompileSeconds { .. } => Code::CompileQuota,
+        }
+    }
+
+    /// After how many seconds the same request may be let in, where that is known.
+    #[must_use]
+    pub const fn retry_after_s(&self) -> Option<u64> {
+        match self {
+            Self::CompileSeconds { retry_after_s, .. } => Some(*retry_after_s),
+            _ => None,
         }
     }
 }
@@ -236,6 +267,15 @@ impl AskError {
             Self::Lost => Code::OutcomeUnknown,
             Self::Append(error) => error.code(),
             Self::Store(error) => error.code(),
+        }
+    }
+
+    /// After how many seconds the same request may be let in, where that is known.
+    #[must_use]
+    pub const fn retry_after_s(&self) -> Option<u64> {
+        match self {
+            Self::Request(error) => error.retry_after_s(),
+            _ => None,
         }
     }
 

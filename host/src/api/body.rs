@@ -72,6 +72,15 @@ pub(super) async fn read(request: Request, limit: BodyLimit<'_>) -> Result<Bytes
     }
 }
 
+/// Reads what comes with a request that is refused whatever its body is, and throws it away, within bounds.
+pub(super) async fn leave(request: Request) {
+    let (head, body) = request.into_parts();
+    // A sender that waits for permission has sent nothing yet; reading would ask it to start.
+    if !head.headers.contains_key(EXPECT) {
+        discard(body.into_data_stream()).await;
+    }
+}
+
 fn announced_bytes(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

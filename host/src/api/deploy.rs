@@ -43,6 +43,13 @@ pub(super) static ROUTE: Route = Route {
             Code::IncompatibleRevision,
             Code::CompileFailed,
             Code::MissingExport,
+            Code::ForbiddenFeature,
+            Code::CompileOutOfTime,
+            Code::CompileOutOfMemory,
+            Code::CompilerCrashed,
+            Code::CompilerUnavailable,
+            Code::DeploysFull,
+            Code::CompileQuota,
             Code::ShuttingDown,
             Code::KindQuota,
             Code::ComponentQuota,
@@ -56,6 +63,15 @@ pub(super) async fn answer(
     kind: Kind,
     request: Request,
 ) -> Result<Response, Problem> {
+    // A place before the body: how many places there are bounds how many bodies the server holds.
+    let place = match context.host.begin_deploy(&tenant) {
+        Ok(place) => place,
+        Err(refusal) => {
+            // Its sender reads the refusal instead of a broken pipe.
+            body::leave(request).await;
+            return Err(refusal.into());
+        }
+    };
     let limit = BodyLimit {
         bytes: context.host.limits().component_bytes,
         timeout: context.settings.body_read_timeout(),
@@ -67,7 +83,7 @@ pub(super) async fn answer(
     let component = body::read(request, limit).await?;
     let host = context.host.clone();
     // A task of its own: a client that leaves while the component compiles does not leave half a deploy.
-    let deploy = tokio::spawn(async move { host.deploy(&tenant, &kind, &component).await });
+    let deploy = tokio::spawn(async move { host.deploy_in(place, &tenant, &kind, component).await });
     match deploy.await {
         Ok(result) => Ok(Json(result?).into_response()),
         Err(_) => {

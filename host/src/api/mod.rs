@@ -40,6 +40,7 @@ mod kinds;
 mod metrics_page;
 mod passivate;
 mod ready;
+mod refusals;
 mod revisions;
 mod snapshot;
 mod state;

@@ -3,7 +3,7 @@
 use super::percent::decode_segment;
 use super::problem::Problem;
 use crate::runtime::KeyId;
-use crate::vocab::{Address, Code, Key, Kind, Owner, Tenant};
+use crate::vocab::{Address, Code, Digest, Key, Kind, Owner, Tenant};
 
 /// What a path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,10 @@ pub(super) enum Path {
     ErrorPage(Code),
     /// `/v1/-/tenants`
     Tenants,
+    /// `/v1/-/refusals`
+    Refusals,
+    /// `/v1/-/refusals/{digest}`
+    Refusal(Digest),
     /// `/v1/-/store:verify`
     StoreVerify,
     /// `/v1/{tenant}`
@@ -72,6 +76,8 @@ impl Path {
             ["openapi.json"] => Ok(Self::OpenApi),
             ["errors", code] => error_page(code, raw),
             ["v1", "-", "tenants"] => Ok(Self::Tenants),
+            ["v1", "-", "refusals"] => Ok(Self::Refusals),
+            ["v1", "-", "refusals", digest] => refusal(digest),
             ["v1", "-", "store:verify"] => Ok(Self::StoreVerify),
             ["v1", last] => tenant(last),
             ["v1", owner, "keys"] => Ok(Self::Keys(owner_of(owner)?)),
@@ -102,6 +108,12 @@ fn key(owner: &str, last: &str) -> Result<Path, Problem> {
     let id = decoded(id)?.parse().map_err(|reason: String| Problem::new(Code::InvalidRequest, reason))?;
     let owner = owner_of(owner)?;
     Ok(if rotate { Path::Rotate(owner, id) } else { Path::Key(owner, id) })
+}
+
+fn refusal(digest: &str) -> Result<Path, Problem> {
+    let digest = Digest::parse(&decoded(digest)?);
+    let problem = || Problem::new(Code::InvalidRequest, "a component's digest has 64 hexadecimal digits");
+    digest.map(Path::Refusal).ok_or_else(problem)
 }
 
 fn owner_of(raw: &str) -> Result<Owner, Problem> {

@@ -48,6 +48,8 @@ const NEEDS: &[(&str, Need)] = &[
     ("revokeKey", Need::Own(Scope::Admin)),
     ("rotateKey", Need::Own(Scope::Admin)),
     ("listAudit", Need::Own(Scope::Admin)),
+    ("listRefusals", Need::Host(Scope::Read)),
+    ("forgetRefusal", Need::Host(Scope::Admin)),
     ("verifyStore", Need::Host(Scope::Admin)),
     ("listKinds", Need::Own(Scope::Read)),
     ("deploy", Need::Own(Scope::Deploy)),
@@ -189,7 +191,7 @@ impl Scene {
 fn path(route: &Route, of: &str) -> String {
     let path = route.template.replace("{tenant}", of).replace("{owner}", of);
     let path = path.replace("{kind}", "counter").replace("{key}", "c-1").replace("{command}", "get");
-    path.replace("{code}", "GR0007").replace("{id}", "0123456789abcdef")
+    path.replace("{code}", "GR0007").replace("{id}", "0123456789abcdef").replace("{digest}", &"0f".repeat(32))
 }
 
 fn need(route: &Route) -> Need {

@@ -11,7 +11,7 @@ use crate::runtime::{AskError, RequestError, TenancyError};
 use crate::vocab::{AddressError, Code, ErrorKind};
 
 /// How long a caller should wait before it repeats a refused request, seconds.
-const RETRY_AFTER_S: &str = "1";
+const RETRY_AFTER_S: u64 = 1;
 
 /// An error on its way to the caller.
 #[derive(Debug, Clone)]
@@ -22,6 +22,8 @@ pub struct Problem {
     reason: Option<Box<RawValue>>,
     /// The methods that the path has, when the method was the problem.
     allow: Option<HeaderValue>,
+    /// When the same request may be let in, where that is known.
+    retry_after_s: Option<u64>,
 }
 
 /// The members on the wire.
@@ -41,7 +43,7 @@ impl Problem {
     /// A problem with a sentence about this very case.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), reason: None, allow: None }
+        Self { code, detail: detail.into(), reason: None, allow: None, retry_after_s: None }
     }
 
     /// A method that the path does not have; `allow` lists those it has.
@@ -112,7 +114,8 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if matches!(self.code.kind(), ErrorKind::Overloaded | ErrorKind::Unavailable) {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
+            let seconds = self.retry_after_s.unwrap_or(RETRY_AFTER_S);
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.code.kind() == ErrorKind::Access && http_status(self.code) == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -129,7 +132,7 @@ impl IntoResponse for Problem {
 
 impl From<AskError> for Problem {
     fn from(error: AskError) -> Self {
-        let code = error.code();
+        let (code, retry_after_s) = (error.code(), error.retry_after_s());
         match error {
             AskError::Rejected(reason) => Self {
                 reason: Some(reason_of(&reason)),
@@ -137,14 +140,14 @@ impl From<AskError> for Problem {
             },
             // The guest's own words, as they are.
             AskError::Malformed(message) => Self::new(code, message),
-            other => Self::new(code, other.to_string()),
+            other => Self { retry_after_s, ..Self::new(code, other.to_string()) },
         }
     }
 }
 
 impl From<RequestError> for Problem {
     fn from(error: RequestError) -> Self {
-        Self::new(error.code(), error.to_string())
+        Self { retry_after_s: error.retry_after_s(), ..Self::new(error.code(), error.to_string()) }
     }
 }
 
@@ -212,7 +215,7 @@ mod tests {
     fn a_full_mailbox_says_when_to_come_back() {
         let response = Problem::from(AskError::MailboxFull("default/counter/c-1".into())).into_response();
         assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
-        assert_eq!(response.headers()[RETRY_AFTER], RETRY_AFTER_S);
+        assert_eq!(response.headers()[RETRY_AFTER], "1");
         assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
     }
 }

@@ -13,10 +13,10 @@ use super::query::Query;
 use super::route::{Route, Verb};
 use super::{
     access, actors, ask, audit, deploy, error_page, events, health, keys, kinds, metrics, metrics_page, openapi,
-    passivate, ready, revisions, snapshot, state, status, tenants, verify,
+    passivate, ready, refusals, revisions, snapshot, state, status, tenants, verify,
 };
 use crate::runtime::{Act, ActResult, Identity, KeyId};
-use crate::vocab::{Address, Code, Kind, Owner, Tenant};
+use crate::vocab::{Address, Code, Digest, Kind, Owner, Tenant};
 
 /// Every verb on every path.
 pub(super) const ROUTES: &[&Route] = &[
@@ -37,6 +37,8 @@ pub(super) const ROUTES: &[&Route] = &[
     &keys::revoke::ROUTE,
     &keys::rotate::ROUTE,
     &audit::ROUTE,
+    &refusals::list::ROUTE,
+    &refusals::forget::ROUTE,
     &verify::ROUTE,
     &kinds::ROUTE,
     &deploy::ROUTE,
@@ -73,6 +75,8 @@ enum Call {
     RevokeKey(Owner, KeyId),
     RotateKey(Owner, KeyId),
     Audit(Owner),
+    Refusals,
+    ForgetRefusal(Digest),
     Verify,
     Kinds(Tenant),
     Deploy(Tenant, Kind),
@@ -186,6 +190,8 @@ impl Call {
             (Verb::Delete, Path::Key(owner, id)) => Self::RevokeKey(owner, id),
             (Verb::Post, Path::Rotate(owner, id)) => Self::RotateKey(owner, id),
             (Verb::Get, Path::Audit(owner)) => Self::Audit(owner),
+            (Verb::Get, Path::Refusals) => Self::Refusals,
+            (Verb::Delete, Path::Refusal(digest)) => Self::ForgetRefusal(digest),
             (Verb::Post, Path::StoreVerify) => Self::Verify,
             (Verb::Get, Path::Kinds(tenant)) => Self::Kinds(tenant),
             (Verb::Put, Path::Kind(tenant, kind)) => Self::Deploy(tenant, kind),
@@ -210,6 +216,8 @@ impl Call {
             | Self::OpenApi
             | Self::ErrorPage(_)
             | Self::Tenants
+            | Self::Refusals
+            | Self::ForgetRefusal(_)
             | Self::Verify => None,
             Self::ShowTenant(tenant)
             | Self::CreateTenant(tenant)
@@ -254,6 +262,8 @@ impl Call {
             Self::RevokeKey(..) => &keys::revoke::ROUTE,
             Self::RotateKey(..) => &keys::rotate::ROUTE,
             Self::Audit(_) => &audit::ROUTE,
+            Self::Refusals => &refusals::list::ROUTE,
+            Self::ForgetRefusal(_) => &refusals::forget::ROUTE,
             Self::Verify => &verify::ROUTE,
             Self::Kinds(_) => &kinds::ROUTE,
             Self::Deploy(..) => &deploy::ROUTE,
@@ -295,6 +305,8 @@ async fn run(
         Call::RevokeKey(owner, id) => keys::revoke::answer(context, &owner, id).await,
         Call::RotateKey(owner, id) => keys::rotate::answer(context, caller, &owner, id, &query).await,
         Call::Audit(owner) => audit::answer(context, &owner, &query).await,
+        Call::Refusals => Ok(refusals::list::answer(context)),
+        Call::ForgetRefusal(digest) => refusals::forget::answer(context, digest).await,
         Call::Verify => verify::answer(context),
         Call::Kinds(tenant) => kinds::answer(context, &tenant).await,
         Call::Deploy(tenant, kind) => deploy::answer(context, tenant, kind, request).await,
@@ -328,6 +340,7 @@ mod tests {
             ("{key}", "a%2Fb"),
             ("{command}", "increment"),
             ("{code}", "GR0007"),
+            ("{digest}", "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"),
         ]
         .iter()
         .fold(template.to_owned(), |path, (name, value)| path.replace(name, value))

@@ -23,6 +23,10 @@ pub const fn http_status(code: Code) -> StatusCode {
         | Code::CompileFailed
         | Code::MissingExport
         | Code::LimitAboveCeiling
+        | Code::ForbiddenFeature
+        | Code::CompileOutOfTime
+        | Code::CompileOutOfMemory
+        | Code::CompilerCrashed
         | Code::UnknownSetting
         | Code::InvalidSetting
         | Code::FileUnreadable => StatusCode::BAD_REQUEST,
@@ -54,13 +58,16 @@ pub const fn http_status(code: Code) -> StatusCode {
         | Code::CpuQuota
         | Code::TenantBusy
         | Code::TenantConnections
-        | Code::VerifyUnderWay => StatusCode::TOO_MANY_REQUESTS,
+        | Code::VerifyUnderWay
+        | Code::DeploysFull
+        | Code::CompileQuota => StatusCode::TOO_MANY_REQUESTS,
         Code::ShuttingDown
         | Code::StoreLocked
         | Code::StorePoisoned
         | Code::DiskFull
         | Code::Unreachable
         | Code::RecoveryOutOfTime
+        | Code::CompilerUnavailable
         | Code::PortInUse => StatusCode::SERVICE_UNAVAILABLE,
         Code::TimedOut | Code::GuestOutOfTime => StatusCode::GATEWAY_TIMEOUT,
         Code::GuestTrapped

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    actors, audit, call, check, deploy, events, explain, key, kinds, new, passivate, serve, snapshot, state, status,
-    tenant, verify,
+    actors, audit, call, check, deploy, events, explain, key, kinds, new, passivate, refusals, serve, snapshot, state,
+    status, tenant, verify,
 };
 use crate::vocab::{AddressError, Key, Kind, Tenant};
 
@@ -72,6 +72,8 @@ pub(super) enum Verb {
     Key(key::Arguments),
     /// Show what was administered, and by whom
     Audit(audit::Arguments),
+    /// List components that are known to fail, or forget one
+    Refusals(refusals::Arguments),
     /// Check a component as a deploy would, without a server
     Check(check::Arguments),
     /// Write a new actor project into the current folder
@@ -80,6 +82,12 @@ pub(super) enum Verb {
     Verify(verify::Arguments),
     /// Explain an error code
     Explain(explain::Arguments),
+    /// Compile a component for the server that started this
+    #[command(hide = true, name = crate::sandbox::WORKER_VERB)]
+    CompileWorker {
+        /// What the server grants
+        order: Vec<String>,
+    },
 }
 
 /// One actor of the tenant, typed as `KIND/KEY`. The first `/` ends the kind; the key may hold others.
@@ -176,6 +184,9 @@ mod tests {
             "greenroom kinds",
             "greenroom kinds counter",
             "greenroom check counter.wasm",
+            "greenroom check counter.wasm --config c.toml --json",
+            "greenroom refusals",
+            "greenroom refusals forget 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
             "greenroom verify data --json --memory-mib 64",
             "greenroom verify --url http://127.0.0.1:1",
             "greenroom new my-actor",

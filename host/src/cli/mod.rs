@@ -30,6 +30,7 @@ mod key;
 mod kinds;
 mod new;
 mod passivate;
+mod refusals;
 mod serve;
 mod snapshot;
 mod state;
@@ -56,6 +57,9 @@ use output::Output;
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Verb::CompileWorker { order } = &arguments.verb {
+        return crate::sandbox::compile_worker(order);
+    }
     let output = Output::new(arguments.global.json);
     match run(arguments, &output) {
         Ok(()) => ExitCode::SUCCESS,
@@ -80,9 +84,12 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
         Verb::Tenant(arguments) => tenant::run(&arguments, &client()?, output),
         Verb::Key(arguments) => key::run(&arguments, &global, client, output),
         Verb::Audit(arguments) => audit::run(&arguments, &global, &client()?, output),
+        Verb::Refusals(arguments) => refusals::run(&arguments, &client()?, output),
         Verb::Check(arguments) => check::run(&arguments, output),
         Verb::New(arguments) => new::run(&arguments, output),
         Verb::Verify(arguments) => verify::run(&arguments, client, output),
         Verb::Explain(arguments) => explain::run(&arguments, output),
+        // Its exit code and its standard output are a matter between it and its server.
+        Verb::CompileWorker { .. } => Ok(()),
     }
 }

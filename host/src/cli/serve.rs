@@ -18,6 +18,7 @@ use super::store;
 use super::telemetry::LogArguments;
 use crate::api::{Metrics, Problem, Server, Tls};
 use crate::runtime::{AskError, Durability, Host, describe_metrics};
+use crate::sandbox::CompilerProgram;
 use crate::vocab::Code;
 
 /// What a forced end answers with, as shells write "ended by SIGINT".
@@ -117,7 +118,8 @@ async fn serve(settings: ServeSettings, data: &Path, output: &Output) -> Result<
     crate::provider::log::describe_metrics();
     let deadline = Duration::from_millis(settings.shutdown_deadline_ms);
     let store = store::open(data, settings.log, settings.host.durability).await?;
-    let host = Host::builder().provider(store).compile_cache(data.join("cache")).settings(settings.host);
+    let host = Host::builder().provider(store).compile_cache(data.join("cache"));
+    let host = host.compiler(CompilerProgram::ThisProgram).settings(settings.host);
     let host = host.build().await.map_err(told)?;
     if !address.ip().is_loopback() && !host.asks_for_keys() {
         return Err(no_keys(address));

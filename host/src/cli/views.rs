@@ -141,6 +141,25 @@ pub(super) struct AuditEntry {
     pub(super) result: String,
 }
 
+#[derive(Debug, Deserialize)]
+pub(super) struct Refusals {
+    pub(super) refusals: Vec<Refusal>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Refusal {
+    pub(super) digest: String,
+    pub(super) code: String,
+    pub(super) reason: String,
+    pub(super) at: u64,
+    pub(super) expires_at: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Forgotten {
+    pub(super) forgotten: bool,
+}
+
 /// A line of a verification.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]

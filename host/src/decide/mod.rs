@@ -1,6 +1,7 @@
 //! Pure decisions: no I/O, no clock, no async. Each file is one decision with its constants.
 
 mod access;
+mod budget;
 mod cpu_budget;
 mod debt_bucket;
 mod effective_limits;
@@ -12,8 +13,10 @@ mod retention;
 mod snapshot;
 mod token_bucket;
 mod turn_size;
+mod turns;
 
 pub use access::{Denial, permit};
+pub use budget::Budget;
 pub use cpu_budget::CpuBudget;
 pub use debt_bucket::DebtBucket;
 pub use effective_limits::{LimitOverrides, OverrideProblem, effective_limits, limit_ceiling, override_problem};
@@ -27,3 +30,4 @@ pub use snapshot::{
 };
 pub use token_bucket::TokenBucket;
 pub use turn_size::TurnSize;
+pub use turns::Turns;

@@ -11,13 +11,14 @@ use super::deploy::Deployments;
 use super::directory::Directory;
 use super::feed::Followers;
 use super::host::{Host, Inner};
+use super::loading::Loader;
 use super::tenancy::{self, AuditLog, Books, Census, Keys, Tenants, keep_books};
 use super::waker::Waker;
 use super::{AskError, HostSettings, TenancyError};
 use crate::actor::{Crew, Loads, Stage, Tell, TellId, Turnstile};
 use crate::provider::SharedProvider;
 use crate::provider::memory::MemoryProvider;
-use crate::sandbox::{Cpu, Engine, SandboxSettings, guest_calls, spare_instances};
+use crate::sandbox::{CompilerProgram, Cpu, Engine, SandboxSettings, guest_calls, spare_instances};
 use crate::vocab::{ActorId, Address, Clock, Code, Limits, Sequence, SystemClock, Timestamp};
 
 /// Stack of the threads that run guests: the guest's own 256 KiB, and room for the host below it.
@@ -37,6 +38,7 @@ pub struct HostBuilder {
     provider: Option<SharedProvider>,
     settings: HostSettings,
     compile_cache: Option<PathBuf>,
+    compiler: CompilerProgram,
     clock: Option<Arc<dyn Clock>>,
 }
 
@@ -68,6 +70,14 @@ impl HostBuilder {
         self
     }
 
+    /// Where components are compiled. Without it, in this process, where nothing bounds the time and the memory that a
+    /// component takes: name a program if strangers' components are deployed.
+    #[must_use]
+    pub fn compiler(mut self, compiler: CompilerProgram) -> Self {
+        self.compiler = compiler;
+        self
+    }
+
     /// Where the time of turns comes from; the machine's clock by default.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -84,7 +94,8 @@ impl HostBuilder {
         if let Some(reason) = settings.problem() {
             return Err(AskError::Setup { reason, code: Code::InvalidSetting });
         }
-        let sandbox = SandboxSettings { limits: settings.sandbox_limits(), cache_dir: self.compile_cache };
+        let (cache_dir, compiler) = (self.compile_cache, self.compiler);
+        let sandbox = SandboxSettings { limits: settings.sandbox_limits(), cache_dir, compiler };
         let engine = Engine::new(sandbox).map_err(|reason| AskError::Setup { reason, code: Code::MachineLimit })?;
         settings.limits.live_actors = settings.limits.live_actors.min(engine.live_actors_max());
         let provider = self.provider.unwrap_or_else(|| MemoryProvider::new());
@@ -92,7 +103,10 @@ impl HostBuilder {
         let (loads, cpu) = (Loads::new(&settings.limits), engine.cpu());
         let tenancy = Tenancy::open(&provider, &clock, (cpu.clone(), &loads), settings.ceiling()).await?;
         let (clock_, tenants) = (Arc::clone(&clock), Arc::clone(&tenancy.tenants));
-        let deployments = Deployments::open(Arc::clone(&provider), engine, settings.clone(), clock_, tenants).await?;
+        let loader =
+            Loader::open(Arc::clone(&provider), engine, &settings.limits, Arc::clone(&tenants), Arc::clone(&clock));
+        let loader = Arc::new(loader.await?);
+        let deployments = Deployments::open(Arc::clone(&provider), loader, settings.clone(), clock_, tenants).await?;
         let wakes = provider.wakes().await?;
         let runtime = stage_runtime(&settings.limits)?;
         let inner = assemble(settings, (provider, clock), deployments, (tenancy, loads, cpu), runtime);

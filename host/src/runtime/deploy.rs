@@ -7,21 +7,22 @@ use bytes::Bytes;
 use tokio::sync::Mutex;
 
 use super::deployment::{Deployed, Deployment, RevisionRecord, StoredRevision, component_key};
+use super::loading::{Loader, Place};
 use super::tenancy::Tenants;
 use super::{AskError, DeployedRevision, HostSettings, RequestError};
 use crate::actor::Code as _;
 use crate::decide::{LimitOverrides, effective_limits};
 use crate::frame::codec;
 use crate::provider::{SharedProvider, StoreError};
-use crate::sandbox::{Component, Engine, limit_hit};
-use crate::vocab::{Clock, Code, Digest, Kind, Limit, Limits, Tenant};
+use crate::sandbox::{Component, limit_hit};
+use crate::vocab::{Clock, Code, Digest, Kind, Limit, Limits, Owner, Tenant};
 
 pub(super) const REVISION_PREFIX: &str = "revision/";
 
 /// Every deployed kind.
 pub(super) struct Deployments {
     pub(super) provider: SharedProvider,
-    engine: Arc<Engine>,
+    pub(super) loader: Arc<Loader>,
     settings: HostSettings,
     clock: Arc<dyn Clock>,
     pub(super) tenants: Arc<Tenants>,
@@ -37,13 +38,13 @@ impl Deployments {
     /// When the store cannot be read or a record in it is not one.
     pub(super) async fn open(
         provider: SharedProvider,
-        engine: Arc<Engine>,
+        loader: Arc<Loader>,
         settings: HostSettings,
         clock: Arc<dyn Clock>,
         tenants: Arc<Tenants>,
     ) -> Result<Self, StoreError> {
         let deployments =
-            Self { provider, engine, settings, clock, tenants, kinds: RwLock::default(), next_id: Mutex::new(1) };
+            Self { provider, loader, settings, clock, tenants, kinds: RwLock::default(), next_id: Mutex::new(1) };
         for key in deployments.provider.record_keys(REVISION_PREFIX).await? {
             deployments.restore(&key).await?;
         }
@@ -95,18 +96,6 @@ impl Deployments {
         Ok(own.filter_map(|(_, deployment)| Some(deployment.active()?.view(true))).collect())
     }
 
-    /// Checks a component off the hot path.
-    ///
-    /// # Errors
-    /// Why it is refused.
-    pub(super) async fn check(&self, bytes: Bytes) -> Result<Component, AskError> {
-        let engine = Arc::clone(&self.engine);
-        let loaded = tokio::task::spawn_blocking(move || engine.load(&bytes)).await;
-        let loaded =
-            loaded.map_err(|error| AskError::Setup { reason: error.to_string(), code: Code::CompileFailed })?;
-        Ok(loaded.map_err(RequestError::Deploy)?)
-    }
-
     /// Stores and activates a revision; the second value tells whether it is new.
     ///
     /// A crash leaves the component without a revision (harmless, stored again by the next try) or all of it.
@@ -117,6 +106,7 @@ impl Deployments {
         &self,
         tenant: &Tenant,
         kind: &Kind,
+        place: Place,
         bytes: Bytes,
     ) -> Result<(DeployedRevision, bool), AskError> {
         // Before anything is compiled, and again when nobody else can deploy.
@@ -124,7 +114,7 @@ impl Deployments {
         if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > u64::from(self.settings.limits.component_bytes) {
             limit_hit(tenant, Limit::ComponentBytes);
         }
-        let component = self.check(bytes.clone()).await?;
+        let component = self.loader.deploy(&Owner::Tenant(tenant.clone()), place, bytes.clone()).await?;
         let mut next_id = self.next_id.lock().await;
         self.allow(tenant, kind, &bytes)?;
         let existing = self.find(tenant, kind).ok();
@@ -211,8 +201,8 @@ impl Deployments {
         let new = || {
             let policy = self.settings.policy_of(tenant, kind);
             let bounds = (self.limits_of(tenant, kind), self.tenants.account(tenant));
-            let (provider, engine) = (Arc::clone(&self.provider), Arc::clone(&self.engine));
-            Arc::new(Deployment::new(tenant, kind, policy, bounds, provider, engine))
+            let (provider, loader) = (Arc::clone(&self.provider), Arc::clone(&self.loader));
+            Arc::new(Deployment::new(tenant, kind, policy, bounds, provider, loader))
         };
         Arc::clone(kinds.entry((tenant.clone(), kind.clone())).or_insert_with(new))
     }

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
 use super::DeployedRevision;
+use super::loading::Loader;
 use crate::actor::{Account, Code, KindMetrics, Policy, RecoveryError, Revision};
 use crate::provider::SharedProvider;
-use crate::sandbox::{Component, Engine, EventType, Manifest};
+use crate::sandbox::{Component, EventType, Manifest};
 use crate::vocab::{Digest, Kind, Limits, RevisionId, Tenant, Timestamp};
 
 /// What the catalog keeps of a revision. Append-only: a new layout is a new variant.
@@ -101,7 +102,8 @@ impl Deployed {
 /// One deployed kind of a tenant.
 pub(crate) struct Deployment {
     provider: SharedProvider,
-    engine: Arc<Engine>,
+    loader: Arc<Loader>,
+    tenant: Tenant,
     policy: Policy,
     account: Arc<Account>,
     /// The bounds of actors that are brought on stage from now on.
@@ -118,12 +120,13 @@ impl Deployment {
         policy: Policy,
         (limits, account): (Limits, Arc<Account>),
         provider: SharedProvider,
-        engine: Arc<Engine>,
+        loader: Arc<Loader>,
     ) -> Self {
         let metrics = KindMetrics::new(tenant, kind);
         Self {
             provider,
-            engine,
+            loader,
+            tenant: tenant.clone(),
             policy,
             account,
             limits: RwLock::new(Arc::new(limits)),
@@ -185,10 +188,7 @@ impl Deployment {
             let reason = format!("the component of revision {} is missing from the store", record.number);
             return Err(RecoveryError::Loading(reason));
         };
-        let engine = Arc::clone(&self.engine);
-        let component = tokio::task::spawn_blocking(move || engine.load(&bytes))
-            .await
-            .map_err(|error| RecoveryError::Loading(error.to_string()))??;
+        let component = self.loader.load_again(&self.tenant, bytes).await?;
         Ok(Arc::new(Revision::new(record.id(), record.number, component)))
     }
 }

@@ -10,6 +10,7 @@ use super::deploy::Deployments;
 use super::deployment::Deployment;
 use super::directory::Directory;
 use super::feed::{EventFeed, Followers, Reading};
+use super::loading::{Place, RefusalView};
 use super::look::{Renderer, state_at};
 use super::tenancy::{AuditLog, Books, Census, Keys, Tenants};
 use super::waker::Waker;
@@ -19,7 +20,7 @@ use super::{
 use crate::actor::{Code as _, Envelope, Order, Stage, Turnstile};
 use crate::provider::{ActorListing, VerifyFeed, VerifyRefusal};
 use crate::sandbox::{Caller, CommandContext, Cpu, Manifest, limit_hit};
-use crate::vocab::{ActorId, Address, Code, Digest, Kind, Limit, Limits, Sequence, Tenant};
+use crate::vocab::{ActorId, Address, Code, Digest, Kind, Limit, Limits, Owner, Sequence, Tenant};
 
 /// A running host. Cloning shares it; [`Host::shutdown`] ends it, and so does dropping the last clone (then what
 /// was not acknowledged may be lost, as in a crash).
@@ -27,6 +28,10 @@ use crate::vocab::{ActorId, Address, Code, Digest, Kind, Limit, Limits, Sequence
 pub struct Host {
     inner: Arc<Inner>,
 }
+
+/// A place among the deploys of a tenant; given back when the deploy has ended, or when it is dropped.
+#[derive(Debug)]
+pub struct DeployPlace(Place);
 
 /// One actor, by address. It need not exist yet.
 #[derive(Clone)]
@@ -81,6 +86,7 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        self.deployments.loader.close();
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
@@ -120,9 +126,34 @@ impl Host {
     /// # Errors
     /// Why the component may not run, or cannot read what is stored.
     pub async fn deploy(&self, tenant: &Tenant, kind: &Kind, component: &[u8]) -> Result<DeployedRevision, AskError> {
+        let place = self.begin_deploy(tenant)?;
+        self.deploy_in(place, tenant, kind, Bytes::copy_from_slice(component)).await
+    }
+
+    /// A place among the deploys of a tenant, to be taken before the component is read: how many there are bounds how
+    /// many bytes of components the host holds.
+    ///
+    /// # Errors
+    /// When the tenant may not deploy now, or has too many deploys under way.
+    pub fn begin_deploy(&self, tenant: &Tenant) -> Result<DeployPlace, AskError> {
         self.refuse_if_closing()?;
-        let bytes = Bytes::copy_from_slice(component);
-        let (deployed, new) = self.inner.deployments.deploy(tenant, kind, bytes).await?;
+        self.inner.tenants.active(tenant)?;
+        Ok(DeployPlace(self.inner.deployments.loader.enter(&Owner::Tenant(tenant.clone()))?))
+    }
+
+    /// The same as [`Host::deploy`], in a place that was taken before.
+    ///
+    /// # Errors
+    /// Why the component may not run, or cannot read what is stored.
+    pub async fn deploy_in(
+        &self,
+        place: DeployPlace,
+        tenant: &Tenant,
+        kind: &Kind,
+        component: Bytes,
+    ) -> Result<DeployedRevision, AskError> {
+        self.refuse_if_closing()?;
+        let (deployed, new) = self.inner.deployments.deploy(tenant, kind, place.0, component).await?;
         if new {
             self.inner.directory.send_off(|address| address.tenant == *tenant && address.kind == *kind).await;
         }
@@ -134,8 +165,23 @@ impl Host {
     /// # Errors
     /// Why it would be refused.
     pub async fn check(&self, component: &[u8]) -> Result<(Digest, Manifest), AskError> {
-        let component = self.inner.deployments.check(Bytes::copy_from_slice(component)).await?;
+        let (loader, bytes) = (&self.inner.deployments.loader, Bytes::copy_from_slice(component));
+        let component = loader.deploy(&Owner::Host, loader.enter(&Owner::Host)?, bytes).await?;
         Ok((component.digest(), component.manifest().clone()))
+    }
+
+    /// Components that failed to compile or to describe themselves, newest first: they are refused without another try.
+    #[must_use]
+    pub fn refusals(&self) -> Vec<RefusalView> {
+        self.inner.deployments.loader.refusals()
+    }
+
+    /// Forgets that a component failed, so that it is tried again; false: it was not known.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub async fn forget_refusal(&self, digest: Digest) -> Result<bool, AskError> {
+        Ok(self.inner.deployments.loader.forget_refusal(digest).await?)
     }
 
     /// The revisions of a kind, oldest first.
@@ -212,6 +258,7 @@ impl Host {
     /// When the store could not be closed cleanly.
     pub async fn shutdown(&self, deadline: Duration) -> Result<(), AskError> {
         self.inner.closing.send_replace(true);
+        self.inner.deployments.loader.close();
         if tokio::time::timeout(deadline, self.inner.directory.close()).await.is_err() {
             tracing::warn!(?deadline, "some actors did not finish in time; they are stopped where they are");
             self.inner.directory.force();

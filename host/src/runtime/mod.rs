@@ -8,6 +8,7 @@ mod deployment;
 mod directory;
 mod feed;
 mod host;
+mod loading;
 mod look;
 mod settings;
 mod tenancy;
@@ -17,7 +18,8 @@ mod waker;
 pub use crate::actor::{AskError, Command, OnFull, Phase, RecoveryProgress, Reply, RequestError};
 pub use builder::HostBuilder;
 pub use feed::EventFeed;
-pub use host::{ActorRef, Host};
+pub use host::{ActorRef, DeployPlace, Host};
+pub use loading::RefusalView;
 pub use settings::{
     Durability, HostSettings, KindSettings, LimitOverrides, PassivationSettings, RecoverySettings, RetentionSettings,
     SnapshotSettings,
@@ -32,5 +34,6 @@ pub use views::{ActorStatus, DeployedRevision, EventView, GuestCalls, StateView}
 pub fn describe_metrics() {
     crate::actor::describe_metrics();
     crate::sandbox::describe_metrics();
+    loading::describe_metrics();
     tenancy::describe_metrics();
 }

@@ -65,6 +65,9 @@ impl HostSettings {
             ("limits.begun_guest_calls", limits.begun_guest_calls),
             ("limits.live_actors", limits.live_actors),
             ("limits.concurrent_recoveries", limits.concurrent_recoveries),
+            ("limits.tenant_deploys", limits.tenant_deploys),
+            ("limits.deploys", limits.deploys),
+            ("limits.compiled_bytes", limits.compiled_bytes),
             ("limits.replay_batch_bytes", limits.replay_batch_bytes),
             ("limits.replay_batch_events", limits.replay_batch_events),
             ("retention.keep_snapshots", self.retention.keep_snapshots),
@@ -77,6 +80,10 @@ impl HostSettings {
         }
         if limits.guest_call_ms == 0 || limits.guest_replay_ms == 0 {
             return Some("limits.guest_call_ms and limits.guest_replay_ms must be at least 1".to_owned());
+        }
+        if limits.compile_ms == 0 || limits.compile_wall_ms == 0 || limits.compile_memory_bytes == 0 {
+            let names = "limits.compile_ms, limits.compile_wall_ms and limits.compile_memory_bytes";
+            return Some(format!("{names} must be at least 1"));
         }
         if limits.event_bytes > limits.frame_bytes {
             return Some("limits.event_bytes is over limits.frame_bytes; an event must fit into a frame".to_owned());

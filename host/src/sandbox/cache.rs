@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use super::artifact;
 use crate::vocab::Digest;
 
 const KEY_BYTES: usize = 32;
@@ -41,7 +42,6 @@ impl Cache {
     }
 
     /// The compiled code of the component with this digest, if it is here and unaltered.
-    #[expect(unsafe_code, reason = "native code can only be loaded by promising that it is wasmtime's own")]
     pub(super) fn load(&self, engine: &Engine, digest: Digest) -> Option<Component> {
         let path = self.path(engine, digest);
         let mut bytes = Vec::new();
@@ -50,26 +50,23 @@ impl Cache {
             tracing::warn!(path = %path.display(), "a file of compiled code was altered or torn; compiling again");
             return None;
         };
-        // SAFETY: the seal says that `code` is what `Component::serialize` gave this host's user, for this very engine
-        // configuration (it is part of the file's name, which is sealed too), and nobody else has the key.
-        match unsafe { Component::deserialize(engine, code) } {
+        // The seal says that `code` is what the compiler gave this host's user, for this very engine configuration (it
+        // is part of the file's name, which is sealed too), and nobody else has the key.
+        match artifact::load(engine, code) {
             Ok(component) => Some(component),
             Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "compiled code could not be loaded; compiling again");
+                tracing::warn!(path = %path.display(), error, "compiled code could not be loaded; compiling again");
                 None
             }
         }
     }
 
     /// Keeps compiled code; failing to is a warning, because it only costs the next start some time.
-    pub(super) fn store(&self, engine: &Engine, digest: Digest, component: &Component) {
+    pub(super) fn store(&self, engine: &Engine, digest: Digest, code: &[u8]) {
         let path = self.path(engine, digest);
-        let stored = component.serialize().map_err(|error| error.to_string()).and_then(|code| {
-            let seal = self.seal(&path, &code);
-            replace(&path, &[seal.as_bytes(), &code]).map_err(|error| error.to_string())
-        });
-        if let Err(error) = stored {
-            tracing::warn!(path = %path.display(), error, "compiled code could not be kept");
+        let seal = self.seal(&path, code);
+        if let Err(error) = replace(&path, &[seal.as_bytes(), code]) {
+            tracing::warn!(path = %path.display(), %error, "compiled code could not be kept");
         }
     }
 

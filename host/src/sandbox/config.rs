@@ -5,6 +5,7 @@ use wasmtime::{
     WasmBacktraceDetails,
 };
 
+use super::compile::forbidden_features;
 use crate::vocab::Limits;
 
 /// Core instances of one component: CPython components have tens, Rust ones three or four.
@@ -21,26 +22,38 @@ const INSTANCE_BYTES: usize = /* 1 MiB */ 1_024 * 1_024;
 const FULL_RESERVATIONS_MAX: u32 = 16_384;
 /// Changes whenever compiled code must not be shared with earlier builds: the whole version, because the compiler's
 /// patch releases repair miscompilations, and wasmtime itself compares only the major version.
-const CODE_VERSION: &str = "greenroom-1 wasmtime-48.0.8";
+pub(super) const CODE_VERSION: &str = "greenroom-1 wasmtime-48.0.8";
 
+/// The host's engine.
 pub(super) fn config(limits: &Limits, instances: u32) -> wasmtime::Result<Config> {
+    let mut config = compiler(reservation_bytes(limits, instances))?;
+    let memory_bytes = usize::try_from(limits.guest_memory_bytes)?;
+    let table_elements = usize::try_from(limits.guest_table_elements)?;
+    config.max_wasm_stack(usize::try_from(limits.guest_stack_bytes)?);
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances, memory_bytes, table_elements)));
+    Ok(config)
+}
+
+/// Address space of each memory, where it is not wasmtime's default; code depends on it.
+pub(super) fn reservation_bytes(limits: &Limits, instances: u32) -> Option<u64> {
+    (instances > FULL_RESERVATIONS_MAX).then_some(limits.guest_memory_bytes)
+}
+
+/// Everything that code depends on, and no room for instances: what a compiler needs.
+pub(super) fn compiler(reservation_bytes: Option<u64>) -> wasmtime::Result<Config> {
     let mut config = Config::new();
     language(&mut config);
     config
         .epoch_interruption(true)
-        .max_wasm_stack(usize::try_from(limits.guest_stack_bytes)?)
         .native_unwind_info(false)
         .debug_symbols(false)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .cranelift_opt_level(OptLevel::Speed)
         .memory_init_cow(true)
         .module_version(ModuleVersionStrategy::Custom(CODE_VERSION.to_owned()))?;
-    let memory_bytes = usize::try_from(limits.guest_memory_bytes)?;
-    if instances > FULL_RESERVATIONS_MAX {
-        config.memory_reservation(limits.guest_memory_bytes);
+    if let Some(bytes) = reservation_bytes {
+        config.memory_reservation(bytes);
     }
-    let table_elements = usize::try_from(limits.guest_table_elements)?;
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances, memory_bytes, table_elements)));
     Ok(config)
 }
 
@@ -55,6 +68,8 @@ fn language(config: &mut Config) {
         .wasm_memory64(false)
         .wasm_multi_memory(false)
         .wasm_relaxed_simd(false)
+        // Everything else that has a name, also what newer versions switch on by themselves.
+        .wasm_features(forbidden_features(), false)
         .relaxed_simd_deterministic(true)
         .cranelift_nan_canonicalization(true);
 }

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use wasmtime::component::Linker;
 
 use super::cache::Cache;
-use super::check::{Checked, check_bytes};
-use super::compile::Compiler;
+use super::check::{Checked, Inspection, check_bytes, inspect};
+use super::compile::{CompileCost, Compiler, CompilerProgram};
+use super::config::CODE_VERSION;
 use super::remembered::Remembered;
 use super::shared::Shared;
 use super::state::State;
-use super::{Component, Cpu, DeployError, GuestFailure, component, config, describe, link, machine, ticker};
+use super::{Component, Cpu, DeployError, Lasting, component, config, describe, link, machine, ticker};
 use crate::vocab::{Digest, Limits};
 
 /// Compiled components kept in memory; one that actors still run stays in any case.
@@ -31,6 +32,32 @@ pub struct SandboxSettings {
     pub limits: Limits,
     /// Where compiled code is kept between runs; `None`: only in memory.
     pub cache_dir: Option<PathBuf>,
+    /// Where components are compiled.
+    pub compiler: CompilerProgram,
+}
+
+/// What is known of a component without compiling it.
+#[derive(Debug)]
+pub enum Looked {
+    /// It is there: it was loaded before, or its code was in the cache.
+    Loaded(Component),
+    /// It passed every check of its bytes and must be compiled.
+    Compile(Uncompiled),
+}
+
+/// A component that passed every check of its bytes.
+#[derive(Debug)]
+pub struct Uncompiled {
+    digest: Digest,
+    checked: Checked,
+}
+
+impl Uncompiled {
+    /// The identity of its bytes.
+    #[must_use]
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
 }
 
 /// The sandbox of a host.
@@ -48,7 +75,7 @@ impl Engine {
     /// # Errors
     /// A sentence that names the machine limit in the way, and what to change. The settings are never lowered silently.
     pub fn new(settings: SandboxSettings) -> Result<Arc<Self>, String> {
-        let SandboxSettings { limits, cache_dir } = settings;
+        let SandboxSettings { limits, cache_dir, compiler } = settings;
         let instances = limits.live_actors.saturating_add(spare_instances(&limits));
         machine::check_memory_maps(u64::from(instances))?;
         let engine = config::config(&limits, instances)
@@ -63,10 +90,11 @@ impl Engine {
             }
         });
         ticker::start(&engine, &cpu)?;
+        let compiler = Compiler::new(cache, compiler, config::reservation_bytes(&limits, instances));
         Ok(Arc::new(Self {
             shared: Arc::new(Shared { engine, cpu, limits: Arc::new(limits) }),
             linker,
-            compiler: Compiler::new(cache),
+            compiler,
             components: Remembered::new(COMPONENTS_MAX),
             refusals: Remembered::new(REFUSALS_MAX),
         }))
@@ -84,7 +112,8 @@ impl Engine {
         self.shared.cpu.clone()
     }
 
-    /// Checks a component, compiles it (or takes it from the cache) and reads its manifest.
+    /// Checks a component, compiles it (or takes it from the cache) and reads its manifest: [`Engine::look`] and
+    /// [`Engine::compile`] in one.
     ///
     /// Takes seconds for large components: call it off the hot path, on a blocking thread. Components are compiled one
     /// after the other. A component that was refused for what it is, is refused again without another look.
@@ -92,35 +121,109 @@ impl Engine {
     /// # Errors
     /// Why it may not be deployed.
     pub fn load(self: &Arc<Self>, bytes: &[u8]) -> Result<Component, DeployError> {
+        match self.look(bytes)? {
+            Looked::Loaded(component) => Ok(component),
+            Looked::Compile(uncompiled) => self.compile(&uncompiled, bytes).0,
+        }
+    }
+
+    /// Everything but compiling: whether the component is known, its bytes may be compiled, its code is in the cache.
+    ///
+    /// Takes milliseconds: call it on a blocking thread.
+    ///
+    /// # Errors
+    /// Why it may not be deployed.
+    pub fn look(self: &Arc<Self>, bytes: &[u8]) -> Result<Looked, DeployError> {
         let digest = Digest::of(bytes);
         if let Some(known) = self.known(digest) {
-            return known;
+            return known.map(Looked::Loaded);
         }
-        let result = self.load_unknown(digest, bytes);
-        match &result {
-            Ok(component) => self.components.put(digest, component.clone()),
-            Err(refusal) if is_final(refusal) => self.refusals.put(digest, refusal.clone()),
-            Err(_) => {}
+        let checked = check_bytes(bytes, &self.shared.limits).inspect_err(|refusal| self.remember(digest, refusal))?;
+        match self.compiler.cached(&self.shared.engine, digest) {
+            Some(compiled) => Ok(Looked::Loaded(self.finish(digest, &checked, &compiled)?)),
+            None => Ok(Looked::Compile(Uncompiled { digest, checked })),
         }
-        result
+    }
+
+    /// What the bytes alone tell of a component, for a report.
+    #[must_use]
+    pub fn inspect(&self, bytes: &[u8]) -> Inspection {
+        inspect(bytes, &self.shared.limits)
+    }
+
+    /// Compiles a component that [`Engine::look`] let through, whose bytes these are, and reads its manifest. The second
+    /// value is what compiling it took; nothing if somebody else did meanwhile.
+    ///
+    /// Waits for others that are being compiled.
+    ///
+    /// # Errors
+    /// Why it may not be deployed.
+    pub fn compile(
+        self: &Arc<Self>,
+        uncompiled: &Uncompiled,
+        bytes: &[u8],
+    ) -> (Result<Component, DeployError>, CompileCost) {
+        // The digest that names the code is of the bytes that are compiled, whatever the caller mixed up.
+        let digest = Digest::of(bytes);
+        if digest != uncompiled.digest {
+            let reason = "other bytes were checked than are to be compiled".to_owned();
+            return (Err(DeployError::CompilerUnavailable { reason }), CompileCost::default());
+        }
+        let turn = self.compiler.wait();
+        if let Some(known) = self.known(digest) {
+            return (known, CompileCost::default());
+        }
+        let (compiled, cost) = self.compiler.compile(&self.shared.engine, &self.shared.limits, digest, bytes);
+        drop(turn);
+        let compiled = compiled.inspect_err(|refusal| self.remember(digest, refusal));
+        (compiled.and_then(|compiled| self.finish(digest, &uncompiled.checked, &compiled)), cost)
+    }
+
+    /// Identifies this build and its limits: what a refusal depends on beside the component.
+    #[must_use]
+    pub fn fingerprint(&self) -> Digest {
+        let limits = format!("{CODE_VERSION} {} {:?}", env!("CARGO_PKG_VERSION"), self.shared.limits);
+        Digest::of(limits.as_bytes())
+    }
+
+    /// Ends the compilation that is under way, and begins no other.
+    pub fn close(&self) {
+        self.compiler.close();
+    }
+
+    /// Forgets that a component was refused.
+    pub fn forget_refusal(&self, digest: Digest) {
+        self.refusals.remove(digest);
     }
 
     fn known(&self, digest: Digest) -> Option<Result<Component, DeployError>> {
         self.components.get(digest).map(Ok).or_else(|| self.refusals.get(digest).map(Err))
     }
 
-    fn load_unknown(&self, digest: Digest, bytes: &[u8]) -> Result<Component, DeployError> {
-        let Checked { reads_clocks } = check_bytes(bytes, &self.shared.limits)?;
-        let turn = self.compiler.wait();
-        if let Some(known) = self.known(digest) {
-            return known;
+    /// Links compiled code and asks it what it is.
+    fn finish(
+        &self,
+        digest: Digest,
+        checked: &Checked,
+        compiled: &wasmtime::component::Component,
+    ) -> Result<Component, DeployError> {
+        let finished = link::link(&self.linker, compiled).and_then(|linked| {
+            let manifest = describe::describe(&self.shared, &linked)?;
+            let (reads_clocks, shared) = (checked.reads_clocks, Arc::clone(&self.shared));
+            Ok(Component::new(component::Inner { digest, manifest, reads_clocks, linked, shared }))
+        });
+        match &finished {
+            Ok(component) => self.components.put(digest, component.clone()),
+            Err(refusal) => self.remember(digest, refusal),
         }
-        let compiled = self.compiler.compile(&self.shared.engine, digest, bytes)?;
-        drop(turn);
-        let linked = link::link(&self.linker, &compiled)?;
-        let manifest = describe::describe(&self.shared, &linked)?;
-        let shared = Arc::clone(&self.shared);
-        Ok(Component::new(component::Inner { digest, manifest, reads_clocks, linked, shared }))
+        finished
+    }
+
+    /// Keeps in memory what would be the same again on an idle machine.
+    fn remember(&self, digest: Digest, refusal: &DeployError) {
+        if refusal.lasting() == Lasting::Always {
+            self.refusals.put(digest, refusal.clone());
+        }
     }
 }
 
@@ -128,11 +231,6 @@ impl Engine {
 #[must_use]
 pub fn spare_instances(limits: &Limits) -> u32 {
     limits.live_actors.checked_div(SPARE_PART).unwrap_or(0).clamp(*SPARE.start(), *SPARE.end())
-}
-
-/// Whether the same bytes would be refused again on an idle machine.
-fn is_final(refusal: &DeployError) -> bool {
-    !matches!(refusal, DeployError::Describe(GuestFailure::NoRoom | GuestFailure::OutOfTime { .. }))
 }
 
 impl fmt::Debug for Engine {

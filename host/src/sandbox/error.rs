@@ -59,6 +59,66 @@ pub enum DeployError {
         /// What the compiler said.
         reason: String,
     },
+    /// It uses a part of WebAssembly that is switched off.
+    #[error("the component uses {features}, which actors may not use")]
+    ForbiddenFeature {
+        /// The names of the features, joined by commas.
+        features: String,
+    },
+    /// Compiling it took too much CPU time.
+    #[error("compiling the component {digest} takes more than {limit_ms} ms (limits.compile_ms)")]
+    CompileOutOfTime {
+        /// Which bytes.
+        digest: Digest,
+        /// The bound.
+        limit_ms: u64,
+    },
+    /// Compiling it took too much memory.
+    #[error(
+        "compiling the component {digest} takes more than {limit_bytes} bytes of memory (limits.compile_memory_bytes)"
+    )]
+    CompileOutOfMemory {
+        /// Which bytes.
+        digest: Digest,
+        /// The bound.
+        limit_bytes: u64,
+    },
+    /// The compiler crashed.
+    #[error("the compiler crashed over the component {digest}: {reason}")]
+    CompilerCrashed {
+        /// Which bytes.
+        digest: Digest,
+        /// Its last words.
+        reason: String,
+    },
+    /// The compiler could not be run to its end; that says nothing about the component.
+    #[error("the compiler could not be run to its end: {reason}")]
+    CompilerUnavailable {
+        /// What was in the way.
+        reason: String,
+    },
+    /// The host is shutting down.
+    #[error("the host is shutting down; nothing was stored")]
+    HostEnds,
+    /// An earlier attempt failed, and that was written down.
+    #[error("{reason} (known from an earlier attempt)")]
+    Remembered {
+        /// The code of the earlier refusal.
+        code: Code,
+        /// What it said.
+        reason: String,
+    },
+}
+
+/// How long a refusal is worth remembering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lasting {
+    /// The same bytes may be accepted a moment later.
+    Not,
+    /// It depends on time or memory: the same bytes may be accepted by another machine, or another day.
+    Awhile,
+    /// The same bytes are refused for as long as the host and its limits are the same.
+    Always,
 }
 
 /// How guest code failed. The instance is unusable afterwards; the host drops it and recovers the actor.
@@ -152,6 +212,29 @@ impl DeployError {
             Self::TooLarge { .. } => Code::ComponentTooLarge,
             Self::InvalidManifest { .. } | Self::Describe(_) => Code::InvalidManifest,
             Self::Compile { .. } => Code::CompileFailed,
+            Self::ForbiddenFeature { .. } => Code::ForbiddenFeature,
+            Self::CompileOutOfTime { .. } => Code::CompileOutOfTime,
+            Self::CompileOutOfMemory { .. } => Code::CompileOutOfMemory,
+            Self::CompilerCrashed { .. } => Code::CompilerCrashed,
+            Self::CompilerUnavailable { .. } => Code::CompilerUnavailable,
+            Self::HostEnds => Code::ShuttingDown,
+            Self::Remembered { code, .. } => *code,
+        }
+    }
+
+    /// How long it is worth remembering.
+    #[must_use]
+    pub const fn lasting(&self) -> Lasting {
+        match self {
+            Self::CompilerUnavailable { .. }
+            | Self::HostEnds
+            | Self::Remembered { .. }
+            | Self::Describe(GuestFailure::NoRoom) => Lasting::Not,
+            Self::CompileOutOfTime { .. }
+            | Self::CompileOutOfMemory { .. }
+            | Self::CompilerCrashed { .. }
+            | Self::Describe(GuestFailure::OutOfTime { .. }) => Lasting::Awhile,
+            _ => Lasting::Always,
         }
     }
 }

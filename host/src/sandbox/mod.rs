@@ -3,6 +3,7 @@
 //! Three lifetimes are three types: [`Engine`] (one per host), [`Component`] (one per revision) and
 //! [`Instance`] (one per activation).
 
+mod artifact;
 mod cache;
 mod calls;
 mod check;
@@ -37,11 +38,19 @@ mod wasi;
 pub use calls::{
     Caller, CommandColumns, CommandContext, Effect, GuestSnapshot, InstanceOptions, Moment, Outcome, Started, Verdict,
 };
+pub use check::{ByteCheck, Figure, Inspection};
+pub use compile::{CompileCost, CompilerProgram, WORKER_VERB, compile_worker};
 pub use component::Component;
-pub use cpu::{Cpu, Permit, Share, Waiting, describe_metrics, guest_calls};
-pub use engine::{Engine, SandboxSettings, spare_instances};
-pub use error::{DeployError, GuestFailure, ReplayFailure};
+pub use cpu::{Cpu, Permit, Share, Waiting, guest_calls};
+pub use engine::{Engine, Looked, SandboxSettings, Uncompiled, spare_instances};
+pub use error::{DeployError, GuestFailure, Lasting, ReplayFailure};
 pub use instance::{Admitted, Instance};
 pub use manifest::{CommandType, EventType, Manifest};
 pub use memory_account::MemoryAccount;
 pub(crate) use metric::{describe_limit_hits, limit_hit, quota_hit};
+
+/// Says what the metrics of the sandbox mean.
+pub fn describe_metrics() {
+    cpu::describe_metrics();
+    compile::describe_metrics();
+}

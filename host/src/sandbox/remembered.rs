@@ -34,6 +34,14 @@ impl<T: Clone> Remembered<T> {
         }
     }
 
+    pub(super) fn remove(&self, digest: Digest) {
+        let mut entries = self.lock();
+        let (map, order) = &mut *entries;
+        if map.remove(&digest).is_some() {
+            order.retain(|kept| *kept != digest);
+        }
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, (HashMap<Digest, T>, VecDeque<Digest>)> {
         self.entries.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }

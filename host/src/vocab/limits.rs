@@ -175,6 +175,18 @@ limits! {
     ReplayBatchEvents replay_batch_events: u32 = 8_192, "events" Host Soft [];
     /// Bytes of one uploaded component.
     ComponentBytes component_bytes: u32 = /* 32 MiB */ 32 * 1_024 * 1_024, "bytes" Host Hard [ComponentTooLarge];
+    /// CPU time of compiling one component, milliseconds: a component that is small and takes for ever.
+    CompileMs compile_ms: u64 = /* 1 minute */ 60_000, "ms" Host Hard [CompileOutOfTime];
+    /// Wall time of compiling one component, milliseconds: a machine too busy for it.
+    CompileWallMs compile_wall_ms: u64 = /* 3 minutes */ 180_000, "ms" Host Hard [CompilerUnavailable];
+    /// Memory of compiling one component, bytes: a component that is small and takes all of the machine's.
+    CompileMemoryBytes compile_memory_bytes: u64 = /* 1 GiB */ 1_024 * 1_024 * 1_024, "bytes" Host Hard [CompileOutOfMemory];
+    /// Bytes of one component's compiled code: the host holds it in memory.
+    CompiledBytes compiled_bytes: u32 = /* 256 MiB */ 256 * 1_024 * 1_024, "bytes" Host Hard [ComponentTooLarge];
+    /// Deploys of one tenant that are under way or wait for the compiler; the host holds their bytes.
+    TenantDeploys tenant_deploys: u32 = 4, "deploys" Host Hard [DeploysFull];
+    /// Deploys of all tenants that are under way or wait; past it a tenant may have one.
+    Deploys deploys: u32 = 64, "deploys" Host Hard [DeploysFull];
     /// Bytes of one idempotency key.
     IdempotencyKeyBytes idempotency_key_bytes: u32 = 256, "bytes" Actor Hard [InvalidIdempotencyKey];
     /// Idempotency keys that one actor remembers; the oldest is forgotten first.

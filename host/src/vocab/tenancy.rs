@@ -129,6 +129,8 @@ pub enum Quota {
     Snapshots,
     /// Milliseconds of CPU that the tenant's guests use per second; as many may be used at once: a tenant that computes.
     CpuMsPerSecond,
+    /// Seconds of the compiler's CPU time per hour: a tenant that deploys without end.
+    CompileSeconds,
 }
 
 impl Quota {
@@ -144,6 +146,7 @@ impl Quota {
         Self::JournalBytesPerHour,
         Self::Snapshots,
         Self::CpuMsPerSecond,
+        Self::CompileSeconds,
     ];
 
     /// As it is written, and the label of its metrics.
@@ -160,6 +163,7 @@ impl Quota {
             Self::JournalBytesPerHour => "journal_bytes_per_hour",
             Self::Snapshots => "snapshots",
             Self::CpuMsPerSecond => "cpu_ms_per_second",
+            Self::CompileSeconds => "compile_seconds",
         }
     }
 
@@ -177,6 +181,7 @@ impl Quota {
             Self::JournalBytesPerHour => Code::JournalGrowthQuota,
             Self::Snapshots => Code::SnapshotQuota,
             Self::CpuMsPerSecond => Code::CpuQuota,
+            Self::CompileSeconds => Code::CompileQuota,
         }
     }
 
@@ -191,6 +196,7 @@ impl Quota {
             Self::JournalBytesPerHour => "bytes/h",
             Self::Snapshots => "snapshots",
             Self::CpuMsPerSecond => "ms/s",
+            Self::CompileSeconds => "s/h",
         }
     }
 }

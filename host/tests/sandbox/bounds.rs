@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use greenroom_host::sandbox::{Engine, GuestFailure, SandboxSettings, Started};
+use greenroom_host::sandbox::{CompilerProgram, Engine, GuestFailure, SandboxSettings, Started};
 use greenroom_host::vocab::Limits;
 
 use crate::kit::{
@@ -137,7 +137,8 @@ fn a_full_pool_is_no_fault_of_the_guest() {
 fn more_live_actors_than_the_machine_can_map_are_refused_at_start() {
     let mut limits = Limits::default();
     limits.live_actors = 3_000_000_000;
-    let refusal = Engine::new(SandboxSettings { limits, cache_dir: None }).unwrap_err();
+    let refusal =
+        Engine::new(SandboxSettings { limits, cache_dir: None, compiler: CompilerProgram::InProcess }).unwrap_err();
     assert!(refusal.contains("vm.max_map_count"), "{refusal}");
     assert_eq!(hostile().manifest().state_version, 1);
 }

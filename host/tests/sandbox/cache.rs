@@ -2,14 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use greenroom_host::sandbox::{Engine, SandboxSettings};
+use greenroom_host::sandbox::{CompilerProgram, Engine, SandboxSettings};
 
 use crate::kit::{guest, limits, started_from, turn};
 
 fn engine_in(directory: &Path) -> std::sync::Arc<Engine> {
     let mut limits = limits();
     limits.live_actors = 4;
-    Engine::new(SandboxSettings { limits, cache_dir: Some(directory.to_owned()) }).unwrap()
+    Engine::new(SandboxSettings { limits, cache_dir: Some(directory.to_owned()), compiler: CompilerProgram::InProcess })
+        .unwrap()
 }
 
 fn works(directory: &Path) -> bool {

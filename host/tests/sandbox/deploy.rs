@@ -193,3 +193,49 @@ fn is_accepted(engine: &std::sync::Arc<Engine>, bytes: &[u8]) -> bool {
     }
     true
 }
+
+#[test]
+fn a_feature_that_actors_may_not_use_is_named() {
+    let module = |text: &str| format!("(core module {text})");
+    for (text, expected) in [
+        (module("(memory 1 1 shared)"), "threads"),
+        (module("(memory 1) (func i32.const 0 i32.atomic.load drop)"), "threads"),
+        (module("(func return_call 0)"), "tail calls"),
+        (module(r#"(import "a" "b" (memory 1)) (import "a" "c" (memory 1))"#), "several memories"),
+        (module("(memory i64 1)"), "64-bit memories"),
+        (module("(memory 1 (pagesize 1))"), "custom page sizes"),
+        (module("(tag)"), "exceptions"),
+        (module("(type (struct))"), "garbage collection"),
+        (module("(func (param externref))"), "garbage-collected references"),
+        (module("(type $f (func)) (func (param (ref $f)))"), "typed function references"),
+        (
+            module("(func (param v128 v128) (result v128) local.get 0 local.get 1 i8x16.relaxed_swizzle)"),
+            "relaxed SIMD",
+        ),
+        (
+            module(
+                "(func (param i64 i64 i64 i64) (result i64 i64) local.get 0 local.get 1 local.get 2 local.get 3 i64.add128)",
+            ),
+            "wide arithmetic",
+        ),
+        (module("(type $f (func)) (type $c (cont $f))"), "stack switching"),
+        ("(type $f (future u32))".to_owned(), "component-model async"),
+    ] {
+        let bytes = stating_version_1(&text);
+        let refusal = refusal(&bytes);
+        match refusal {
+            DeployError::ForbiddenFeature { features } => assert!(features.contains(expected), "{text}: {features}"),
+            other => panic!("{text}: {other}"),
+        }
+    }
+}
+
+#[test]
+fn what_is_merely_invalid_is_no_feature() {
+    // The function leaves a value behind.
+    let invalid = stating_version_1("(core module (func i32.const 1))");
+    match refusal(&invalid) {
+        DeployError::Compile { reason, .. } => assert!(!reason.is_empty()),
+        other => panic!("{other}"),
+    }
+}

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use greenroom_host::frame::{Column, EventColumns};
 use greenroom_host::sandbox::{
-    Caller, CommandColumns, CommandContext, Component, Engine, GuestFailure, Instance, InstanceOptions, Moment,
-    Outcome, SandboxSettings,
+    Caller, CommandColumns, CommandContext, CompilerProgram, Component, Engine, GuestFailure, Instance,
+    InstanceOptions, Moment, Outcome, SandboxSettings,
 };
 use greenroom_host::vocab::{Address, Limits, Sequence, Timestamp};
 
@@ -31,7 +31,7 @@ pub(crate) fn limits() -> Limits {
 }
 
 pub(crate) fn engine_with(limits: Limits) -> Arc<Engine> {
-    Engine::new(SandboxSettings { limits, cache_dir: None }).unwrap()
+    Engine::new(SandboxSettings { limits, cache_dir: None, compiler: CompilerProgram::InProcess }).unwrap()
 }
 
 /// One engine for all tests that do not need their own: compilation takes most of a test's time.

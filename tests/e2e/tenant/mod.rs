@@ -17,3 +17,5 @@ mod limits_quotas_and_their_use_are_shown;
 mod no_permit_is_lost;
 mod tenants_and_keys_survive_a_crash;
 mod tenants_are_administered_by_the_command_line;
+
+pub(crate) use scene::{out, run};

@@ -33,6 +33,8 @@ pub(super) fn components() -> Components {
         ("Keys", object(vec![("keys", Always, list(reference("Key")))])),
         ("NewKey", new_key()),
         ("Audit", audit()),
+        ("Refusals", object(vec![("refusals", Always, list(refusal().into()))])),
+        ("Forgotten", forgotten()),
         ("VerifyLine", verify_line()),
         ("SnapshotTaken", object(vec![("snapshot_sequence", Always, number(Some("The snapshot's number.")).into())])),
     ];
@@ -40,6 +42,23 @@ pub(super) fn components() -> Components {
         .into_iter()
         .fold(ComponentsBuilder::new(), |components, (name, schema)| components.schema(name, schema))
         .build()
+}
+
+fn refusal() -> Schema {
+    object(vec![
+        ("digest", Always, text(Some("BLAKE3 of the component, 64 hexadecimal digits.")).into()),
+        ("code", Always, text(Some("The code of the failure.")).into()),
+        ("reason", Always, text(Some("What was said.")).into()),
+        ("at", Always, number(Some("When it failed, milliseconds since 1970.")).into()),
+        ("expires_at", Always, nullable_number("When it is forgotten; null: when the host or its limits change.")),
+    ])
+}
+
+fn forgotten() -> Schema {
+    object(vec![
+        ("digest", Always, text(None).into()),
+        ("forgotten", Always, switch(Some("Whether it was known.")).into()),
+    ])
 }
 
 fn problem() -> Schema {

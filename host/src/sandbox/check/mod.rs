@@ -6,10 +6,16 @@ mod format;
 mod imports;
 mod manifest;
 mod structure;
+mod tally;
+#[cfg(test)]
+mod tests;
 
 pub(super) use exports::{check_exports, wrong_export};
 pub(super) use manifest::check_manifest;
+pub use tally::Figure;
 
+use self::structure::Structure;
+use self::tally::Cap;
 use super::DeployError;
 use crate::vocab::Limits;
 
@@ -20,17 +26,61 @@ pub(super) struct Checked {
     pub(super) reads_clocks: bool,
 }
 
+/// A question that the bytes alone answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ByteCheck {
+    /// Is it small enough to be looked at?
+    Size,
+    /// Is it a component?
+    Format,
+    /// Is it built of so few parts that it can be compiled safely?
+    Structure,
+    /// Was it built for a contract that is served?
+    Contract,
+    /// Does it import only what actors may have?
+    Imports,
+}
+
+/// What the checks of a component's bytes found, as far as they came.
+#[derive(Debug, Clone)]
+pub struct Inspection {
+    /// The first check that refused it, and why.
+    pub refused: Option<(ByteCheck, DeployError)>,
+    /// What was counted, beside the caps; nothing if it is no component.
+    pub figures: Vec<Figure>,
+    /// What it imports.
+    pub imports: Vec<String>,
+}
+
 /// Everything that can be asked of the bytes alone, the cheapest first.
 pub(super) fn check_bytes(bytes: &[u8], limits: &Limits) -> Result<Checked, DeployError> {
-    let found = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    let limit = u64::from(limits.component_bytes);
-    if found > limit {
-        return Err(DeployError::TooLarge { what: "bytes", found, limit });
-    }
-    format::check_format(bytes)?;
-    let structure = structure::walk(bytes, limits)?;
-    contract::check_contract(&structure.contracts)?;
-    imports::check_imports(&structure.imports)?;
-    let reads_clocks = structure.imports.iter().any(|import| import.starts_with("wasi:clocks/"));
-    Ok(Checked { reads_clocks })
+    let mut structure = Structure::default();
+    look(bytes, limits, &mut structure).map_err(|(_, refusal)| refusal)?;
+    Ok(Checked { reads_clocks: structure.imports.iter().any(|import| import.starts_with("wasi:clocks/")) })
+}
+
+/// The same, with everything that was found on the way.
+pub(super) fn inspect(bytes: &[u8], limits: &Limits) -> Inspection {
+    let mut structure = Structure::default();
+    let refused = look(bytes, limits, &mut structure).err();
+    let is_component = !matches!(refused, Some((ByteCheck::Format, _)));
+    let figures = if is_component { structure.tally.figures(limits) } else { Vec::new() };
+    Inspection { refused, figures, imports: structure.imports }
+}
+
+fn look(bytes: &[u8], limits: &Limits, structure: &mut Structure) -> Result<(), (ByteCheck, DeployError)> {
+    let at = |check: ByteCheck| move |refusal: DeployError| (check, refusal);
+    structure.tally.most(Cap::Bytes, count(bytes.len()), limits).map_err(at(ByteCheck::Size))?;
+    format::check_format(bytes).map_err(at(ByteCheck::Format))?;
+    structure::walk(bytes, limits, structure).map_err(|refusal| match refusal {
+        DeployError::NotAComponent { .. } => (ByteCheck::Format, refusal),
+        DeployError::ForbiddenImport { .. } => (ByteCheck::Imports, refusal),
+        other => (ByteCheck::Structure, other),
+    })?;
+    contract::check_contract(&structure.contracts).map_err(at(ByteCheck::Contract))?;
+    imports::check_imports(&structure.imports).map_err(at(ByteCheck::Imports))
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
 }

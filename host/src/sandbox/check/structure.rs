@@ -2,27 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use wasmparser::{ComponentTypeRef, MemorySectionReader, Parser, Payload, TableSectionReader};
+use wasmparser::{
+    ComponentTypeRef, ElementItems, ElementSectionReader, FunctionBody, MemorySectionReader, Parser, Payload,
+    TableSectionReader,
+};
 
 use super::contract;
+use super::tally::{Cap, Tally};
 use crate::sandbox::DeployError;
-use crate::sandbox::config::{CORE_INSTANCES_MAX, MEMORIES_MAX};
 use crate::vocab::Limits;
 
-/// Functions of all core modules: time and memory of compilation.
-const FUNCTIONS_MAX: u64 = 50_000;
-/// Globals of all core modules; each is a field of every instance. Shared-everything libraries of CPython have many.
-const GLOBALS_MAX: u64 = 20_000;
-/// Exports of all core modules and components; shared-everything libraries of CPython have many thousands.
-const EXPORTS_MAX: u64 = 50_000;
-/// Types of all modules and components.
-const TYPES_MAX: u64 = 50_000;
-/// Core modules, and components inside of it.
-const PARTS_MAX: u64 = CORE_INSTANCES_MAX as u64;
-/// How deep components are nested.
-const DEPTH_MAX: u64 = 8;
-/// Bytes of all sections that say what contract it was built for.
-const CONTRACT_BYTES_MAX: u64 = 256;
 /// A page of linear memory.
 const PAGE_BYTES: u64 = 65_536;
 
@@ -33,71 +22,108 @@ pub(super) struct Structure {
     pub(super) imports: Vec<String>,
     /// The distinct contents of `greenroom:contract`, at any depth.
     pub(super) contracts: BTreeSet<Vec<u8>>,
-    functions: u64,
-    globals: u64,
-    exports: u64,
-    types: u64,
-    parts: u64,
-    memories: u64,
+    /// How much there is of everything.
+    pub(super) tally: Tally,
     depth: u64,
-    contract_bytes: u64,
 }
 
-/// Reads every section header once, without validating code.
-pub(super) fn walk(bytes: &[u8], limits: &Limits) -> Result<Structure, DeployError> {
-    let mut structure = Structure::default();
+/// Reads every section once, without validating code. What was counted before is in `structure` also after a refusal.
+pub(super) fn walk(bytes: &[u8], limits: &Limits, structure: &mut Structure) -> Result<(), DeployError> {
     let mut ended = false;
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(|error| damaged(&error))?;
         ended = matches!(payload, Payload::End(_)) && structure.depth == 0;
         structure.take(payload, limits)?;
     }
-    if !ended {
-        return Err(DeployError::NotAComponent { reason: "it ends too early".to_owned() });
-    }
-    Ok(structure)
+    if ended { Ok(()) } else { Err(DeployError::NotAComponent { reason: "it ends too early".to_owned() }) }
 }
 
 impl Structure {
     fn take(&mut self, payload: Payload<'_>, limits: &Limits) -> Result<(), DeployError> {
+        let tally = &mut self.tally;
+        let mut count = |cap, count: u32| tally.add(cap, u64::from(count), limits);
         match payload {
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => self.enter(),
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => self.enter(limits),
             Payload::End(_) => {
                 self.depth = self.depth.saturating_sub(1);
                 Ok(())
             }
-            Payload::FunctionSection(section) => {
-                count(&mut self.functions, section.count(), "functions", FUNCTIONS_MAX)
-            }
-            Payload::GlobalSection(section) => count(&mut self.globals, section.count(), "globals", GLOBALS_MAX),
-            Payload::ExportSection(section) => count(&mut self.exports, section.count(), "exports", EXPORTS_MAX),
-            Payload::ComponentExportSection(section) => {
-                count(&mut self.exports, section.count(), "exports", EXPORTS_MAX)
-            }
-            Payload::TypeSection(section) => count(&mut self.types, section.count(), "types", TYPES_MAX),
-            Payload::ComponentTypeSection(section) => count(&mut self.types, section.count(), "types", TYPES_MAX),
+            Payload::TypeSection(section) => count(Cap::Types, section.count()),
+            Payload::CoreTypeSection(section) => count(Cap::Types, section.count()),
+            Payload::ComponentTypeSection(section) => count(Cap::Types, section.count()),
+            Payload::FunctionSection(section) => count(Cap::Functions, section.count()),
+            Payload::CodeSectionEntry(body) => self.take_function(&body, limits),
+            Payload::GlobalSection(section) => count(Cap::Globals, section.count()),
             Payload::MemorySection(section) => self.take_memories(section, limits),
-            Payload::TableSection(section) => take_tables(section, limits),
-            Payload::ComponentImportSection(section) if self.depth == 0 => self.take_imports(section),
-            Payload::CustomSection(section) if section.name() == contract::SECTION => {
-                let length = u32::try_from(section.data().len()).unwrap_or(u32::MAX);
-                count(&mut self.contract_bytes, length, "bytes of contract version", CONTRACT_BYTES_MAX)?;
-                self.contracts.insert(section.data().to_vec());
-                Ok(())
+            Payload::TableSection(section) => self.take_tables(section, limits),
+            Payload::ElementSection(section) => self.take_elements(section, limits),
+            Payload::DataSection(section) => count(Cap::DataSegments, section.count()),
+            Payload::InstanceSection(section) => count(Cap::Instances, section.count()),
+            Payload::ComponentInstanceSection(section) => count(Cap::Instances, section.count()),
+            Payload::ComponentAliasSection(section) => count(Cap::Aliases, section.count()),
+            Payload::ComponentCanonicalSection(section) => count(Cap::CanonicalFunctions, section.count()),
+            Payload::ImportSection(section) => self.take_core_imports(section, limits),
+            Payload::ComponentImportSection(section) => self.take_imports(section, limits),
+            Payload::ExportSection(section) => {
+                count(Cap::Exports, section.count())?;
+                section.into_iter().try_for_each(|export| {
+                    self.tally.most(Cap::NameBytes, length(export.map_err(|error| damaged(&error))?.name), limits)
+                })
             }
+            Payload::ComponentExportSection(section) => {
+                count(Cap::Exports, section.count())?;
+                section.into_iter().try_for_each(|export| {
+                    self.tally.most(Cap::NameBytes, length(export.map_err(|error| damaged(&error))?.name.name), limits)
+                })
+            }
+            Payload::CustomSection(section) => self.take_custom(section.name(), section.data(), limits),
             _ => Ok(()),
         }
     }
 
-    fn enter(&mut self) -> Result<(), DeployError> {
+    fn enter(&mut self, limits: &Limits) -> Result<(), DeployError> {
         self.depth = self.depth.saturating_add(1);
-        bound("levels of nesting", self.depth, DEPTH_MAX)?;
-        count(&mut self.parts, 1, "modules and nested components", PARTS_MAX)
+        self.tally.most(Cap::Depth, self.depth, limits)?;
+        self.tally.add(Cap::Parts, 1, limits)
     }
 
-    fn take_imports(&mut self, section: wasmparser::ComponentImportSectionReader<'_>) -> Result<(), DeployError> {
+    fn take_function(&mut self, body: &FunctionBody<'_>, limits: &Limits) -> Result<(), DeployError> {
+        self.tally.most(Cap::FunctionBytes, super::count(body.range().len()), limits)?;
+        let locals = body.get_locals_reader().map_err(|error| damaged(&error))?;
+        let mut total = 0_u64;
+        for group in locals {
+            let (count, _) = group.map_err(|error| damaged(&error))?;
+            total = total.saturating_add(u64::from(count));
+        }
+        self.tally.most(Cap::Locals, total, limits)
+    }
+
+    fn take_core_imports(
+        &mut self,
+        section: wasmparser::ImportSectionReader<'_>,
+        limits: &Limits,
+    ) -> Result<(), DeployError> {
+        // One by one: several can stand in the place of one.
+        for import in section.into_imports() {
+            let import = import.map_err(|error| damaged(&error))?;
+            self.tally.add(Cap::Imports, 1, limits)?;
+            self.tally.most(Cap::NameBytes, length(import.module).max(length(import.name)), limits)?;
+        }
+        Ok(())
+    }
+
+    fn take_imports(
+        &mut self,
+        section: wasmparser::ComponentImportSectionReader<'_>,
+        limits: &Limits,
+    ) -> Result<(), DeployError> {
+        self.tally.add(Cap::Imports, u64::from(section.count()), limits)?;
         for import in section {
             let import = import.map_err(|error| damaged(&error))?;
+            self.tally.most(Cap::NameBytes, length(import.name.name), limits)?;
+            if self.depth > 0 {
+                continue;
+            }
             let name = import.name.name.to_owned();
             if !matches!(import.ty, ComponentTypeRef::Instance(_)) {
                 return Err(DeployError::ForbiddenImport { import: name });
@@ -108,31 +134,49 @@ impl Structure {
     }
 
     fn take_memories(&mut self, section: MemorySectionReader<'_>, limits: &Limits) -> Result<(), DeployError> {
-        count(&mut self.memories, section.count(), "memories", u64::from(MEMORIES_MAX))?;
+        self.tally.add(Cap::Memories, u64::from(section.count()), limits)?;
         for memory in section {
             let memory = memory.map_err(|error| damaged(&error))?;
-            let bytes = memory.initial.saturating_mul(PAGE_BYTES);
-            bound("bytes of initial memory", bytes, limits.guest_memory_bytes)?;
+            self.tally.most(Cap::MemoryBytes, memory.initial.saturating_mul(PAGE_BYTES), limits)?;
+        }
+        Ok(())
+    }
+
+    fn take_tables(&mut self, section: TableSectionReader<'_>, limits: &Limits) -> Result<(), DeployError> {
+        self.tally.add(Cap::Tables, u64::from(section.count()), limits)?;
+        for table in section {
+            let table = table.map_err(|error| damaged(&error))?;
+            self.tally.most(Cap::TableElements, table.ty.initial, limits)?;
+        }
+        Ok(())
+    }
+
+    fn take_elements(&mut self, section: ElementSectionReader<'_>, limits: &Limits) -> Result<(), DeployError> {
+        self.tally.add(Cap::ElementSegments, u64::from(section.count()), limits)?;
+        for segment in section {
+            let count = match segment.map_err(|error| damaged(&error))?.items {
+                ElementItems::Functions(items) => items.count(),
+                ElementItems::Expressions(_, items) => items.count(),
+            };
+            self.tally.add(Cap::Elements, u64::from(count), limits)?;
+        }
+        Ok(())
+    }
+
+    fn take_custom(&mut self, name: &str, data: &[u8], limits: &Limits) -> Result<(), DeployError> {
+        self.tally.add(Cap::CustomSections, 1, limits)?;
+        self.tally.add(Cap::CustomBytes, super::count(data.len()), limits)?;
+        self.tally.most(Cap::NameBytes, length(name), limits)?;
+        if name == contract::SECTION {
+            self.tally.add(Cap::ContractBytes, super::count(data.len()), limits)?;
+            self.contracts.insert(data.to_vec());
         }
         Ok(())
     }
 }
 
-fn take_tables(section: TableSectionReader<'_>, limits: &Limits) -> Result<(), DeployError> {
-    for table in section {
-        let table = table.map_err(|error| damaged(&error))?;
-        bound("initial table elements", table.ty.initial, u64::from(limits.guest_table_elements))?;
-    }
-    Ok(())
-}
-
-fn count(total: &mut u64, more: u32, what: &'static str, limit: u64) -> Result<(), DeployError> {
-    *total = total.saturating_add(u64::from(more));
-    bound(what, *total, limit)
-}
-
-fn bound(what: &'static str, found: u64, limit: u64) -> Result<(), DeployError> {
-    if found > limit { Err(DeployError::TooLarge { what, found, limit }) } else { Ok(()) }
+fn length(name: &str) -> u64 {
+    super::count(name.len())
 }
 
 fn damaged(error: &wasmparser::BinaryReaderError) -> DeployError {

@@ -15,7 +15,7 @@ const CALLS: &str = "greenroom_guest_calls";
 const THROTTLED: &str = "greenroom_guest_cpu_throttled_total";
 
 /// Gives these metrics their help text; call once after the recorder is installed.
-pub fn describe() {
+pub(crate) fn describe() {
     describe_counter!(USED, Unit::Microseconds, "CPU time in which a tenant's calls held a permit");
     describe_histogram!(WAITED, Unit::Seconds, "How long calls that could not begin at once waited for CPU, by tenant");
     describe_counter!(GAVE_WAY, "Times that a call under way gave way to another, by tenant");

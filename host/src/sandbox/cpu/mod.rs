@@ -24,7 +24,7 @@ use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use self::core::Core;
-pub use metric::describe as describe_metrics;
+pub(super) use metric::describe as describe_metrics;
 pub use permit::Permit;
 pub(super) use permit::{Gave, aside};
 use share::Account;

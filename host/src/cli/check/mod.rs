@@ -1,0 +1,80 @@
+//! `greenroom check FILE.wasm`: the deploy gate, without a server.
+
+mod report;
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use self::report::{Compiled, Report};
+use super::failure::Failure;
+use super::files;
+use super::output::{Output, Tone};
+use super::settings::ServeSettings;
+use crate::api::Problem;
+use crate::runtime::RequestError;
+use crate::sandbox::{CompileCost, CompilerProgram, DeployError, Engine, Looked, SandboxSettings};
+use crate::vocab::{Code, Digest, Limits};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The component
+    file: PathBuf,
+    /// A server's configuration file: its limits instead of the defaults
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Fails as a deploy would, after a report. It does not know the journals of a kind: a deploy also refuses code that
+/// cannot read them.
+pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
+    let limits = limits(arguments)?;
+    let bytes = files::read(&arguments.file)?;
+    let settings = SandboxSettings { limits: limits.clone(), cache_dir: None, compiler: CompilerProgram::ThisProgram };
+    let engine = Engine::new(settings).map_err(|reason| Failure::new(Code::MachineLimit, reason))?;
+    let inspection = engine.inspect(&bytes);
+    let compiled = match engine.look(&bytes) {
+        Ok(Looked::Compile(uncompiled)) => Some(engine.compile(&uncompiled, &bytes)),
+        Ok(Looked::Loaded(component)) => Some((Ok(component), CompileCost::default())),
+        Err(_) => None,
+    };
+    let report = Report {
+        file: arguments.file.display().to_string(),
+        digest: Digest::of(&bytes).to_string(),
+        component_bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+        limits,
+        inspection,
+        compiled: compiled.map(|(result, cost)| Compiled {
+            cost,
+            found: result.map(|component| (component.manifest().clone(), component.reads_clocks())),
+        }),
+    };
+    if output.is_json() {
+        output.json(&report.to_json())?;
+    } else {
+        output.line(&report.to_text())?;
+    }
+    match report.refusal() {
+        None => {
+            output.note(&format!("{}  a deploy would accept it", output.paint(Tone::Good, "ok")));
+            Ok(())
+        }
+        Some(refusal) => Err(refused(refusal.clone())),
+    }
+}
+
+fn refused(refusal: DeployError) -> Failure {
+    Failure::from(Problem::from(RequestError::from(refusal)))
+}
+
+fn limits(arguments: &Arguments) -> Result<Limits, Failure> {
+    let limits = match &arguments.config {
+        None => Limits::default(),
+        Some(path) => {
+            let told = |error: super::SettingsError| Failure::new(error.code(), format!("{}: {error}", path.display()));
+            ServeSettings::parse(&files::read_text(path)?).map_err(told)?.host.limits
+        }
+    };
+    // One instance, for describe: the default would reserve address space for thousands.
+    Ok(Limits { live_actors: 1, ..limits })
+}

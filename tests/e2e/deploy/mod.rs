@@ -1,0 +1,15 @@
+//! The deploy gate, on a real server with a compiler in a process of its own.
+
+mod bomb;
+mod scene;
+
+mod a_compile_bomb_ends_in_an_error_and_the_host_goes_on;
+mod a_component_that_failed_is_remembered_until_it_is_forgotten;
+mod a_deploy_that_is_too_large_is_refused_before_it_is_held;
+mod a_library_host_compiles_in_a_process_too;
+mod a_shutdown_ends_a_compilation;
+mod a_worker_has_no_rights_and_never_outlives_its_host;
+mod a_worker_that_is_killed_is_a_refusal_and_nothing_else;
+mod check_reports_what_a_deploy_would_say;
+mod compile_seconds_are_charged_to_who_deploys;
+mod tenants_deploys_take_turns;
