@@ -4,6 +4,7 @@ mod actor;
 mod deploy;
 mod setting;
 mod tenant;
+mod trouble;
 
 mod a_command_that_traps_takes_nothing_with_it;
 mod a_component_for_another_contract_is_refused;

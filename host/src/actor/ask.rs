@@ -93,6 +93,26 @@ pub enum AskError {
         /// The stable code of the reason.
         code: Code,
     },
+    /// The actor is quarantined: it failed again and again. Nothing of it runs until an operator says so.
+    #[error(
+        "{address} is quarantined: {reason}; nothing was stored. An operator can look (`greenroom inspect KIND/KEY`), then retry, skip, release or purge"
+    )]
+    Quarantined {
+        /// Whose.
+        address: String,
+        /// Code and words of the cause.
+        reason: String,
+    },
+    /// The actor failed and is tried again after a pause.
+    #[error("{address} failed and is tried again in {after_ms} ms: {reason}; nothing was stored")]
+    Restarting {
+        /// Whose.
+        address: String,
+        /// Code and words of the cause.
+        reason: String,
+        /// How long the pause still lasts, milliseconds.
+        after_ms: u64,
+    },
     /// The snapshot that was asked for could not be taken; the actor goes on from its events.
     #[error("no snapshot was taken: {0}")]
     Snapshot(String),
@@ -186,6 +206,22 @@ pub enum RequestError {
         /// The highest.
         last: Sequence,
     },
+    /// The actor is not in trouble.
+    #[error("{0} is not quarantined")]
+    NotQuarantined(String),
+    /// There is nothing that could be left out.
+    #[error(
+        "{address} cannot skip what it failed at: {reason}; deploy code that can cope with it and retry, or purge the actor"
+    )]
+    NothingToSkip {
+        /// Whose.
+        address: String,
+        /// Why not.
+        reason: String,
+    },
+    /// Another act on the same actor has not ended.
+    #[error("an operator's act on {0} is under way; wait for its end")]
+    ActUnderWay(String),
     /// The component was refused.
     #[error(transparent)]
     Deploy(#[from] DeployError),
@@ -233,6 +269,9 @@ impl RequestError {
             Self::InvalidIdempotencyKey(_) => Code::InvalidIdempotencyKey,
             Self::UnknownActor(_) => Code::UnknownActor,
             Self::SequenceOutOfRange { .. } => Code::SequenceOutOfRange,
+            Self::NotQuarantined(_) => Code::NotQuarantined,
+            Self::NothingToSkip { .. } => Code::NothingToSkip,
+            Self::ActUnderWay(_) => Code::ActUnderWay,
             Self::Deploy(error) => error.code(),
             Self::IncompatibleRevision { .. } => Code::IncompatibleRevision,
             Self::DeploysFull { .. } => Code::DeploysFull,
@@ -262,6 +301,8 @@ impl AskError {
             Self::ShuttingDown => Code::ShuttingDown,
             Self::Guest(failure) => failure.code(),
             Self::Recovery { code, .. } | Self::Setup { code, .. } => *code,
+            Self::Quarantined { .. } => Code::Quarantined,
+            Self::Restarting { .. } => Code::Restarting,
             Self::Snapshot(_) => Code::SnapshotFailed,
             Self::Render(_) => Code::InvalidOutcome,
             Self::Lost => Code::OutcomeUnknown,
@@ -275,6 +316,10 @@ impl AskError {
     pub const fn retry_after_s(&self) -> Option<u64> {
         match self {
             Self::Request(error) => error.retry_after_s(),
+            Self::Restarting { after_ms, .. } => {
+                let seconds = after_ms.div_ceil(1_000);
+                Some(if seconds == 0 { 1 } else { seconds })
+            }
             _ => None,
         }
     }

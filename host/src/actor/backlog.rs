@@ -3,10 +3,12 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::ask::RequestError;
 use super::ledger::Change;
 use super::live::Exit;
 use super::mail::Envelope;
 use super::snapshotting::SnapshotAsker;
+use super::turn::FailedCommand;
 use crate::decide::TurnSize;
 use crate::sandbox::GuestFailure;
 
@@ -31,6 +33,10 @@ pub(super) struct Backlog {
     pub(super) over_quota: Option<GuestFailure>,
     /// Appends that were not stored since the last one that was.
     pub(super) lost_in_a_row: u32,
+    /// The command at which the last instance died, if it was alone in its turn.
+    pub(super) failed: Option<FailedCommand>,
+    /// Commands of timers that the running revision does not have, and why.
+    pub(super) dead_timers: Vec<(Envelope, RequestError)>,
     /// What this actor's commands cost, learned: a turn that ran out of time is not made as large again.
     pub(super) turn_size: TurnSize,
 }
@@ -46,6 +52,8 @@ impl Backlog {
             no_snapshot_before: None,
             over_quota: None,
             lost_in_a_row: 0,
+            failed: None,
+            dead_timers: Vec::new(),
             turn_size,
         }
     }

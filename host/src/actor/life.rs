@@ -18,20 +18,16 @@ use super::ledger::Change;
 use super::live::{Exit, Live};
 use super::mail::{Envelope, Order};
 use super::recovery::{Admission, Recovery, RecoveryError};
-use super::turn::{FailedTurn, Wishes, fired};
+use super::supervision::{DeadLetter, DeadReason, PoisonCommand};
+use super::turn::{FailedCommand, FailedTurn, Wishes, fired};
 use super::{Code, Pass, Phase, Progress, Stage};
 use crate::decide::{SinceSnapshot, SnapshotReason, snapshot_due_on_passivation};
 use crate::provider::AppendError;
 use crate::sandbox::{GuestFailure, Moment, Permit, Waiting, limit_hit, quota_hit};
 use crate::vocab::{Address, Code as ErrorCode, Limit, Limits, Quota, Sequence, Timestamp};
 
-/// An actor that cannot be recovered refuses for this long before the next command may try again, so that a
-/// broken one does not spend the host's time on recoveries.
-const RECOVERY_RETRY_AFTER: Duration = Duration::from_millis(500);
 /// How long an actor waits for a place of its tenant's before its callers are refused.
 const WAIT_FOR_PLACE: Duration = Duration::from_secs(5);
-/// An actor that must be awake and could not be recovered is tried again after this long, milliseconds.
-const RECOVERY_WAKE_AFTER_MS: u64 = 5_000;
 /// A delivered tell is struck off after this long, even if others of its actor are not delivered yet.
 const STRIKE_OFF_AFTER: Duration = Duration::from_secs(1);
 /// An undelivered tell of a passive actor is tried again after this long, milliseconds.
@@ -55,19 +51,29 @@ impl Actor {
     pub(crate) async fn run(mut self) {
         let _place_of_tenant = match self.take_place_of_tenant().await {
             Ok(place) => place,
-            Err(error) => return self.refuse_all(Backlog::new(self.limits.turn_commands), &error).await,
+            Err(error) => return self.gives_up(Backlog::new(self.limits.turn_commands), error).await,
         };
         let _place = self.take_place().await;
         self.code.metrics().activations.increment(1);
         let mut backlog = Backlog::new(self.limits.turn_commands);
         loop {
+            self.attempt_begins().await;
             match self.recover().await {
                 Ok(live) => {
+                    self.attempt_succeeded().await;
                     if Box::pin(self.perform(live, &mut backlog)).await == Exit::Left {
                         break;
                     }
                     if let Some(failure) = backlog.over_quota.take() {
-                        self.refuse_all(backlog, &RecoveryError::OverQuota(failure)).await;
+                        if let Some(failed) = backlog.failed.take() {
+                            failed.envelope.answer(Err(AskError::Guest(failed.failure)));
+                        }
+                        self.gives_up(backlog, RecoveryError::OverQuota(failure)).await;
+                        break;
+                    }
+                    if let Some(failed) = backlog.failed.take()
+                        && !self.survives(failed, &mut backlog).await
+                    {
                         break;
                     }
                     tokio::time::sleep(backlog.pause()).await;
@@ -76,7 +82,7 @@ impl Actor {
                     if error.code() == ErrorCode::MemoryQuota {
                         self.ask_for_memory();
                     }
-                    self.refuse_all(backlog, &error).await;
+                    self.gives_up(backlog, error).await;
                     break;
                 }
             }
@@ -152,6 +158,8 @@ impl Actor {
             through: Sequence::MAX,
             silent: false,
             admission: Admission::default(),
+            one_by_one_from: None,
+            skip: None,
         };
         let mut recovered = Box::pin(recovery.run()).await?;
         let now = self.stage.clock.now();
@@ -232,6 +240,7 @@ impl Actor {
                     if live.gate.appends() == turns_max {
                         limit_hit(&self.address.tenant, Limit::PipelinedTurns);
                     }
+                    self.bury_dead_timers(&mut live, backlog).await;
                     live.pause().await;
                 }
                 Step::Recover => return live.end(Exit::Recover, backlog).await,
@@ -252,7 +261,7 @@ impl Actor {
         let done = match handled {
             Ok(wishes) => self.grant(wishes, live, alarm).await,
             Err(failed) => {
-                self.note_failed(failed, backlog);
+                self.note_failed(failed, live, backlog);
                 Err(Exit::Recover)
             }
         };
@@ -271,8 +280,8 @@ impl Actor {
         Ok(())
     }
 
-    /// A turn failed in the guest: a lone command is answered, several are put back to be tried one by one.
-    fn note_failed(&self, failed: FailedTurn, backlog: &mut Backlog) {
+    /// A turn failed in the guest: a lone command is the supervisor's, several are put back to be tried one by one.
+    fn note_failed(&self, failed: FailedTurn, live: &Live, backlog: &mut Backlog) {
         let FailedTurn { mut envelopes, failure } = failed;
         self.code.metrics().trapped(failure.code());
         tracing::warn!(actor = %self.address, commands = envelopes.len(), code = %failure.code(), %failure, "turn failed in the guest");
@@ -284,17 +293,31 @@ impl Actor {
         if let [_] = envelopes.as_slice()
             && let Some(envelope) = envelopes.pop()
         {
-            if backlog.over_quota.is_none() {
-                backlog.changes.extend(fired(&envelope));
-            }
             self.code.metrics().refused(failure.code());
-            envelope.answer(Err(AskError::Guest(failure)));
+            let revision = live.revision.number;
+            backlog.failed = Some(FailedCommand { envelope, failure, sequence: live.head, revision });
             return;
         }
         backlog.alone = backlog.alone.max(envelopes.len());
         for envelope in envelopes.into_iter().rev() {
             backlog.mail.push_front(envelope);
         }
+    }
+
+    /// Timers whose command is gone: first they become dead letters, then they are struck off. Unstored, they would be
+    /// due again at once, for ever; a crash in between buries one twice.
+    async fn bury_dead_timers(&self, live: &mut Live, backlog: &mut Backlog) {
+        if backlog.dead_timers.is_empty() {
+            return;
+        }
+        for (envelope, unknown) in std::mem::take(&mut backlog.dead_timers) {
+            let command = PoisonCommand::of(&envelope);
+            let (code, message) = (unknown.code(), unknown.to_string());
+            let letter = DeadLetter::to(&self.address, DeadReason::TimerUnknown, code, message, &command);
+            self.stage.supervisor.bury(letter).await;
+            backlog.changes.extend(fired(&envelope));
+        }
+        live.store_changes(backlog);
     }
 
     async fn obey(&mut self, order: Order, live: &mut Live, backlog: &mut Backlog, alarm: Pin<&mut Sleep>) -> Step {
@@ -323,7 +346,7 @@ impl Actor {
     }
 
     /// Takes no more mail; what is queued is still handled.
-    fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         self.mailbox.close();
         self.progress.enter(Phase::Passivating);
     }
@@ -364,37 +387,6 @@ impl Actor {
             tracing::warn!(actor = %self.address, "the actor leaves without a snapshot");
         }
         live.end(Exit::Left, backlog).await
-    }
-
-    /// Tells everybody who waits that the actor cannot be brought back, for a while, then lets the next try begin.
-    /// An actor with a timer or an undelivered tell (or of which that is not known) is tried again without a call.
-    async fn refuse_all(&mut self, backlog: Backlog, error: &RecoveryError) {
-        let refusal = AskError::Recovery { reason: error.to_string(), code: error.code() };
-        for envelope in backlog.mail {
-            envelope.answer(Err(refusal.clone()));
-        }
-        for asker in backlog.askers {
-            let _left = asker.send(Err(refusal.clone()));
-        }
-        let until = Instant::now() + RECOVERY_RETRY_AFTER;
-        loop {
-            tokio::select! {
-                envelope = self.mailbox.recv() => match envelope {
-                    Some(envelope) => envelope.answer(Err(refusal.clone())),
-                    None => break,
-                },
-                Some(order) = self.orders.recv() => match order {
-                    Order::Snapshot(asker) => { let _left = asker.send(Err(refusal.clone())); }
-                    Order::Passivate => self.close(),
-                    Order::Delivered(_) => {}
-                },
-                () = tokio::time::sleep_until(until), if !self.mailbox.is_closed() => self.close(),
-            }
-        }
-        if !self.stage.provider.head(self.address.id()).await.is_ok_and(|head| head.wake_at.is_none()) {
-            let at = self.stage.clock.now().0.saturating_add(RECOVERY_WAKE_AFTER_MS);
-            self.stage.crew.wake_later(&self.address, Timestamp(at));
-        }
     }
 }
 

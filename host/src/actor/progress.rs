@@ -23,16 +23,22 @@ pub enum Phase {
     Running,
     /// Finishing its turns before it becomes passive.
     Passivating,
+    /// Not live: it failed, and is tried again after a pause.
+    Restarting,
+    /// Not live: it failed again and again, and waits for an operator.
+    Quarantined,
 }
 
 impl Phase {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 8] = [
         Self::Passive,
         Self::WaitingForPermit,
         Self::LoadingSnapshot,
         Self::Replaying,
         Self::Running,
         Self::Passivating,
+        Self::Restarting,
+        Self::Quarantined,
     ];
 }
 
@@ -116,9 +122,9 @@ impl Progress {
     }
 
     /// It is known what is to be replayed.
-    pub(crate) fn recovery_planned(&self, base: Sequence, head: Sequence) {
+    pub(crate) fn recovery_planned(&self, base: Sequence, from: Sequence, head: Sequence) {
         self.base.store(base.0, Ordering::Release);
-        self.events_total.store(head.since(base), Ordering::Release);
+        self.events_total.store(head.since(from), Ordering::Release);
     }
 
     /// Events replayed so far, and events to replay in all.
@@ -187,7 +193,7 @@ mod tests {
         assert_eq!(progress.recovery(), None);
         progress.enter(Phase::Replaying);
         progress.recovery_begins();
-        progress.recovery_planned(Sequence(100), Sequence(300));
+        progress.recovery_planned(Sequence(100), Sequence(100), Sequence(300));
         progress.replayed(50);
         let seen = progress.recovery().expect("running");
         assert_eq!((seen.from_snapshot, seen.events_done, seen.events_total), (Some(100), 50, 200));

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::ledger::Ledger;
+use super::ledger::{Change, Ledger, decode_changes};
 use super::{Code, Phase, Progress, Revision, Stage};
 use crate::frame::codec::CodecError;
 use crate::provider::{Head, ReadRange, Snapshot, StoreError};
@@ -92,6 +92,10 @@ pub(crate) struct Recovery<'a> {
     pub(crate) silent: bool,
     /// How long it waited for CPU, which is no time of its own.
     pub(crate) admission: Admission,
+    /// From this event on each is handed to the guest by itself, so that a failure names it; `None`: in large batches.
+    pub(crate) one_by_one_from: Option<Sequence>,
+    /// An event that is left out as an experiment, beside those that an operator decided to skip.
+    pub(crate) skip: Option<Sequence>,
 }
 
 /// An actor brought back.
@@ -118,7 +122,9 @@ type Ready = (Instance, Ledger);
 struct Start {
     instance: Instance,
     ledger: Ledger,
-    /// The snapshot, and when it was taken; `None`: from the first event.
+    /// The last event that is folded in.
+    from: Sequence,
+    /// The snapshot, and when it was taken; `None`: from the first event, or the first behind a purge.
     base: Option<(Sequence, Timestamp)>,
     /// Newer ones that could not be used.
     unusable: Vec<(Sequence, Unusable)>,
@@ -130,6 +136,27 @@ impl Recovery<'_> {
     pub(crate) async fn run(&self) -> Result<Recovered, RecoveryError> {
         let revision = self.code.current().await?;
         self.in_time(self.walk(revision)).await
+    }
+
+    /// The same failure with the event that it is about, where the code did not say at which one of a batch it failed:
+    /// the batch is replayed once more, event by event.
+    pub(crate) async fn pinpointed(&self, error: RecoveryError) -> RecoveryError {
+        let (first, last) = match error.events() {
+            Some((first, last)) if first < last => (first, last),
+            _ => return error,
+        };
+        let closely = Recovery {
+            progress: None,
+            silent: true,
+            through: last,
+            admission: Admission::default(),
+            one_by_one_from: Some(first),
+            ..*self
+        };
+        match Box::pin(closely.run()).await {
+            Err(found) if found.events().is_some_and(|(a, b)| a == b && a >= first) => found,
+            _ => error,
+        }
     }
 
     /// Gives something up when it takes longer than a recovery may.
@@ -147,10 +174,9 @@ impl Recovery<'_> {
         let id = self.address.id();
         let head = self.stage.provider.head(id).await?;
         let target = head.sequence.min(self.through);
-        let Start { instance, ledger, base, unusable } = self.start(&revision, &head, target).await?;
-        let from = base.map_or(Sequence::ZERO, |(sequence, _)| sequence);
+        let Start { instance, ledger, from, base, unusable } = self.start(&revision, &head, target).await?;
         if let Some(progress) = self.progress {
-            progress.recovery_planned(from, target);
+            progress.recovery_planned(base.map_or(Sequence::ZERO, |(at, _)| at), from, target);
         }
         self.enter(Phase::Replaying);
         let mut replay = Replay::new(self, &revision, instance, ledger, from);
@@ -176,7 +202,8 @@ impl Recovery<'_> {
         for meta in candidates.iter().filter(|meta| meta.sequence <= target && meta.sequence >= head.deleted_through) {
             match self.try_snapshot(revision, meta.sequence).await? {
                 Ok((instance, ledger)) => {
-                    return Ok(Start { instance, ledger, base: Some((meta.sequence, meta.time)), unusable });
+                    let (from, base) = (meta.sequence, Some((meta.sequence, meta.time)));
+                    return Ok(Start { instance, ledger, from, base, unusable });
                 }
                 Err(why) => unusable.push((meta.sequence, why)),
             }
@@ -184,19 +211,32 @@ impl Recovery<'_> {
             tokio::task::yield_now().await;
         }
         let tried = unusable.len();
-        if head.deleted_through > Sequence::ZERO {
-            return Err(RecoveryError::NoBase { deleted_through: head.deleted_through, tried });
+        let from = head.deleted_through;
+        if from > Sequence::ZERO && !self.was_purged(from).await? {
+            return Err(RecoveryError::NoBase { deleted_through: from, tried });
         }
-        let moment = Moment { time: Timestamp(0), sequence: Sequence::ZERO };
+        let moment = Moment { time: Timestamp(0), sequence: from };
         let (mut instance, permit) = self.instantiate(revision).await?;
         let started = instance.with(permit).start(moment, None);
         match started.map_err(RecoveryError::Start)? {
-            Started::Ready => Ok(Start { instance, ledger: Ledger::default(), base: None, unusable }),
+            Started::Ready => Ok(Start { instance, ledger: Ledger::default(), from, base: None, unusable }),
             Started::UnknownStateVersion => Err(RecoveryError::Start(GuestFailure::Refused {
                 call: "start",
                 reason: "it refused the state version of a snapshot that was not given".to_owned(),
             })),
         }
+    }
+
+    /// Whether an operator purged the actor through that event: then it starts anew behind it. The record that says so
+    /// is the first one that is kept.
+    async fn was_purged(&self, through: Sequence) -> Result<bool, RecoveryError> {
+        let range = ReadRange { from: through.next(), through: through.next(), batch_bytes: 1 };
+        let frames = self.stage.provider.read(self.address.id(), range).next().await?.unwrap_or_default();
+        let Some(frame) = frames.first().filter(|frame| frame.is_host_event()) else { return Ok(false) };
+        let sequence = frame.header().first;
+        let changes = decode_changes(frame.effects());
+        let changes = changes.map_err(|reason| RecoveryError::Ledger { sequence, reason })?;
+        Ok(changes.iter().any(|change| matches!(change, Change::Purge { through: last, .. } if *last == through.0)))
     }
 
     /// An instance that started from the snapshot at a number, or why there is none. The outer error is about something

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::future::BoxFuture;
 
 use super::metric::KindMetrics;
-use super::{Account, Loads, RecoveryError, Revision, Tell, TellId, Turnstile};
-use crate::decide::{PassivationSettings, RecoverySettings, ReplayCost, RetentionSettings, SnapshotSettings};
+use super::{Account, Loads, RecoveryError, Revision, Supervisor, Tell, TellId, Turnstile};
+use crate::decide::{
+    PassivationSettings, RecoverySettings, ReplayCost, RetentionSettings, SnapshotSettings, SupervisionSettings,
+};
 use crate::provider::SharedProvider;
 use crate::sandbox::EventType;
 use crate::vocab::{ActorId, Address, Clock, Limits, RevisionId, Sequence, Timestamp};
@@ -28,6 +30,8 @@ pub(crate) struct Stage {
     pub(crate) loads: Loads,
     /// The rooms above.
     pub(crate) crew: Arc<dyn Crew>,
+    /// Who decides about actors that fail.
+    pub(crate) supervisor: Arc<dyn Supervisor>,
 }
 
 /// What the runtime does for actors.
@@ -71,6 +75,8 @@ pub(crate) struct Policy {
     pub(crate) passivation: PassivationSettings,
     /// What bounds a recovery.
     pub(crate) recovery: RecoverySettings,
+    /// What is done when it fails.
+    pub(crate) supervision: SupervisionSettings,
     /// What recovery costs, learned.
     pub(crate) rate: ReplayRate,
 }

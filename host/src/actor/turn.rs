@@ -37,6 +37,16 @@ pub(super) struct FailedTurn {
     pub(super) failure: GuestFailure,
 }
 
+/// A command that was alone in its turn, and at which the guest failed.
+pub(super) struct FailedCommand {
+    pub(super) envelope: Envelope,
+    pub(super) failure: GuestFailure,
+    /// The last event that was folded in.
+    pub(super) sequence: Sequence,
+    /// The revision that failed.
+    pub(super) revision: u32,
+}
+
 /// What a turn asked the host for, beside its frame.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Wishes {
@@ -56,7 +66,6 @@ impl Live {
         }
         let batch = self.gather(backlog, closed);
         if batch.envelopes.is_empty() {
-            // A timer whose command is gone left its removal: unstored, it would be due again at once, for ever.
             self.store_changes(backlog);
             return Ok(Wishes::default());
         }
@@ -167,12 +176,15 @@ impl Live {
             return None;
         }
         let Some(index) = self.revision.command(&envelope.name) else {
-            backlog.changes.extend(fired(&envelope));
             let known = self.revision.command_names();
             let kind = self.address.kind.to_string();
             let unknown = RequestError::UnknownCommand { kind, command: envelope.name.clone(), known };
             self.code.metrics().refused(unknown.code());
-            envelope.answer(Err(unknown.into()));
+            if is_timer(&envelope) {
+                backlog.dead_timers.push((envelope, unknown));
+            } else {
+                envelope.answer(Err(unknown.into()));
+            }
             return None;
         };
         let Some(record) = envelope.key.as_ref().and_then(|key| self.ledger.key(key)) else {
@@ -428,7 +440,11 @@ pub(super) fn fired(envelope: &Envelope) -> Option<Change> {
 fn tells_of(first: Sequence, changes: &[Change]) -> Vec<(TellId, Tell)> {
     let told = |change: &Change| match change {
         Change::Tell { index, tell } => Some((TellId { sequence: first.0, index: *index }, tell.clone())),
-        Change::Schedule { .. } | Change::Unschedule { .. } | Change::Delivered { .. } => None,
+        Change::Schedule { .. }
+        | Change::Unschedule { .. }
+        | Change::Delivered { .. }
+        | Change::Skip { .. }
+        | Change::Purge { .. } => None,
     };
     changes.iter().filter_map(told).collect()
 }

@@ -11,7 +11,7 @@ use super::access::Access;
 use super::body::{self, BodyLimit};
 use super::context::Context;
 use super::problem::Problem;
-use super::route::{GUEST, KIND, READ, RECOVERY, RequestPayload, Route, Success, Verb, WRITE};
+use super::route::{GUEST, KIND, READ, RECOVERY, RequestPayload, Route, Success, TROUBLE, Verb, WRITE};
 use crate::runtime::{Command, Reply};
 use crate::vocab::{Address, Code, Limit, Scope, Tenant};
 
@@ -57,6 +57,7 @@ pub(super) static ROUTE: Route = Route {
         WRITE,
         GUEST,
         RECOVERY,
+        TROUBLE,
         &[
             Code::UnknownCommand,
             Code::MalformedPayload,

@@ -111,6 +111,7 @@ mod tests {
             version: 1,
             time: Timestamp(5),
             revision: 2,
+            skipped: false,
             payload: RawValue::from_string("{\n  \"by\": 1,\r\n \"note\":\"a\\nb\"}".into()).unwrap(),
         };
         let line = event_line(&event);

@@ -31,6 +31,7 @@ mod tls;
 mod actors;
 mod ask;
 mod audit;
+mod dead_letters;
 mod deploy;
 mod error_page;
 mod events;
@@ -46,6 +47,7 @@ mod snapshot;
 mod state;
 mod status;
 mod tenants;
+mod trouble;
 mod verify;
 
 pub use metrics::Metrics;

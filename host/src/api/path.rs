@@ -34,6 +34,10 @@ pub(super) enum Path {
     Rotate(Owner, KeyId),
     /// `/v1/{owner}/audit`
     Audit(Owner),
+    /// `/v1/{owner}/trouble`
+    Trouble(Owner),
+    /// `/v1/{tenant}/dead-letters`
+    DeadLetters(Tenant),
     /// `/v1/{tenant}/kinds`
     Kinds(Tenant),
     /// `/v1/{tenant}/kinds/{kind}`
@@ -53,6 +57,21 @@ pub(super) enum Path {
 pub(super) enum ActorVerb {
     Snapshot,
     Passivate,
+    Retry,
+    Skip,
+    Release,
+    Purge,
+}
+
+impl ActorVerb {
+    const ALL: [(&'static str, Self); 6] = [
+        (":snapshot", Self::Snapshot),
+        (":passivate", Self::Passivate),
+        (":retry", Self::Retry),
+        (":skip", Self::Skip),
+        (":release", Self::Release),
+        (":purge", Self::Purge),
+    ];
 }
 
 /// What an operator can ask of a tenant.
@@ -83,6 +102,8 @@ impl Path {
             ["v1", owner, "keys"] => Ok(Self::Keys(owner_of(owner)?)),
             ["v1", owner, "keys", last] => key(owner, last),
             ["v1", owner, "audit"] => Ok(Self::Audit(owner_of(owner)?)),
+            ["v1", owner, "trouble"] => Ok(Self::Trouble(owner_of(owner)?)),
+            ["v1", tenant, "dead-letters"] => Ok(Self::DeadLetters(tenant_of(tenant)?)),
             ["v1", tenant, "kinds"] => Ok(Self::Kinds(tenant_of(tenant)?)),
             ["v1", tenant, "kinds", kind] => Ok(Self::Kind(tenant_of(tenant)?, kind_of(kind)?)),
             ["v1", tenant, "actors", kind] => Ok(Self::Actors(tenant_of(tenant)?, kind_of(kind)?)),
@@ -121,7 +142,7 @@ fn owner_of(raw: &str) -> Result<Owner, Problem> {
 }
 
 fn actor(tenant: &str, kind: &str, last: &str) -> Result<Path, Problem> {
-    for (suffix, verb) in [(":snapshot", ActorVerb::Snapshot), (":passivate", ActorVerb::Passivate)] {
+    for (suffix, verb) in ActorVerb::ALL {
         if let Some(key) = last.strip_suffix(suffix) {
             return Ok(Path::Verb(address(tenant, kind, key)?, verb));
         }

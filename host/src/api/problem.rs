@@ -212,6 +212,18 @@ mod tests {
     }
 
     #[test]
+    fn a_restart_says_when_it_is() {
+        let restarting = |after_ms| AskError::Restarting { address: "a".into(), reason: "r".into(), after_ms };
+        for (after_ms, seconds) in [(1, "1"), (1_000, "1"), (1_001, "2"), (29_500, "30")] {
+            let response = Problem::from(restarting(after_ms)).into_response();
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(response.headers()[RETRY_AFTER], seconds);
+        }
+        let quarantined = AskError::Quarantined { address: "a".into(), reason: "r".into() };
+        assert!(!Problem::from(quarantined).into_response().headers().contains_key(RETRY_AFTER));
+    }
+
+    #[test]
     fn a_full_mailbox_says_when_to_come_back() {
         let response = Problem::from(AskError::MailboxFull("default/counter/c-1".into())).into_response();
         assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);

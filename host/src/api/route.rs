@@ -134,6 +134,8 @@ pub(super) const GUEST: &[Code] = &[
     Code::MailboxFull,
     Code::TenantSuspended,
 ];
+/// What a call is told of an actor that failed again and again.
+pub(super) const TROUBLE: &[Code] = &[Code::Quarantined, Code::Restarting];
 /// What can go wrong when an actor is brought up from its journal.
 pub(super) const RECOVERY: &[Code] =
     &[Code::ReplayFailed, Code::UnknownEventType, Code::CompileFailed, Code::RecoveryOutOfTime];

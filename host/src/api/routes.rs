@@ -12,8 +12,8 @@ use super::problem::Problem;
 use super::query::Query;
 use super::route::{Route, Verb};
 use super::{
-    access, actors, ask, audit, deploy, error_page, events, health, keys, kinds, metrics, metrics_page, openapi,
-    passivate, ready, refusals, revisions, snapshot, state, status, tenants, verify,
+    access, actors, ask, audit, dead_letters, deploy, error_page, events, health, keys, kinds, metrics, metrics_page,
+    openapi, passivate, ready, refusals, revisions, snapshot, state, status, tenants, trouble, verify,
 };
 use crate::runtime::{Act, ActResult, Identity, KeyId};
 use crate::vocab::{Address, Code, Digest, Kind, Owner, Tenant};
@@ -39,6 +39,8 @@ pub(super) const ROUTES: &[&Route] = &[
     &audit::ROUTE,
     &refusals::list::ROUTE,
     &refusals::forget::ROUTE,
+    &trouble::list::ROUTE,
+    &dead_letters::ROUTE,
     &verify::ROUTE,
     &kinds::ROUTE,
     &deploy::ROUTE,
@@ -50,6 +52,11 @@ pub(super) const ROUTES: &[&Route] = &[
     &ask::ROUTE,
     &snapshot::ROUTE,
     &passivate::ROUTE,
+    &trouble::inspect::ROUTE,
+    &trouble::retry::ROUTE,
+    &trouble::skip::ROUTE,
+    &trouble::release::ROUTE,
+    &trouble::purge::ROUTE,
 ];
 
 /// The label of requests that no route answers.
@@ -77,6 +84,8 @@ enum Call {
     Audit(Owner),
     Refusals,
     ForgetRefusal(Digest),
+    Trouble(Owner),
+    DeadLetters(Tenant),
     Verify,
     Kinds(Tenant),
     Deploy(Tenant, Kind),
@@ -88,6 +97,11 @@ enum Call {
     Ask(Address, String),
     Snapshot(Address),
     Passivate(Address),
+    Inspect(Address),
+    Retry(Address),
+    Skip(Address),
+    Release(Address),
+    Purge(Address),
 }
 
 /// Answers a request, whatever it is.
@@ -144,7 +158,7 @@ fn audited_owner(call: &Call, route: &Route, context: &Context) -> Owner {
     }
 }
 
-fn who(caller: &Identity) -> String {
+pub(super) fn who(caller: &Identity) -> String {
     caller.key.map_or_else(|| "anyone".to_owned(), |id| id.to_string())
 }
 
@@ -192,6 +206,8 @@ impl Call {
             (Verb::Get, Path::Audit(owner)) => Self::Audit(owner),
             (Verb::Get, Path::Refusals) => Self::Refusals,
             (Verb::Delete, Path::Refusal(digest)) => Self::ForgetRefusal(digest),
+            (Verb::Get, Path::Trouble(owner)) => Self::Trouble(owner),
+            (Verb::Get, Path::DeadLetters(tenant)) => Self::DeadLetters(tenant),
             (Verb::Post, Path::StoreVerify) => Self::Verify,
             (Verb::Get, Path::Kinds(tenant)) => Self::Kinds(tenant),
             (Verb::Put, Path::Kind(tenant, kind)) => Self::Deploy(tenant, kind),
@@ -200,9 +216,14 @@ impl Call {
             (Verb::Get, Path::Actor(address)) => Self::Status(address),
             (Verb::Get, Path::Member(address, name)) if name == "state" => Self::State(address),
             (Verb::Get, Path::Member(address, name)) if name == "events" => Self::Events(address),
+            (Verb::Get, Path::Member(address, name)) if name == "trouble" => Self::Inspect(address),
             (Verb::Post, Path::Member(address, command)) => Self::Ask(address, command),
             (Verb::Post, Path::Verb(address, ActorVerb::Snapshot)) => Self::Snapshot(address),
             (Verb::Post, Path::Verb(address, ActorVerb::Passivate)) => Self::Passivate(address),
+            (Verb::Post, Path::Verb(address, ActorVerb::Retry)) => Self::Retry(address),
+            (Verb::Post, Path::Verb(address, ActorVerb::Skip)) => Self::Skip(address),
+            (Verb::Post, Path::Verb(address, ActorVerb::Release)) => Self::Release(address),
+            (Verb::Post, Path::Verb(address, ActorVerb::Purge)) => Self::Purge(address),
             _ => return None,
         })
     }
@@ -225,6 +246,7 @@ impl Call {
             | Self::DeleteTenant(tenant)
             | Self::SuspendTenant(tenant)
             | Self::ResumeTenant(tenant)
+            | Self::DeadLetters(tenant)
             | Self::Kinds(tenant)
             | Self::Deploy(tenant, _)
             | Self::Revisions(tenant, _)
@@ -233,13 +255,19 @@ impl Call {
             | Self::CreateKey(owner)
             | Self::RevokeKey(owner, _)
             | Self::RotateKey(owner, _)
+            | Self::Trouble(owner)
             | Self::Audit(owner) => Some(owner.clone()),
             Self::Status(address)
             | Self::State(address)
             | Self::Events(address)
             | Self::Ask(address, _)
             | Self::Snapshot(address)
-            | Self::Passivate(address) => Some(Owner::Tenant(address.tenant.clone())),
+            | Self::Passivate(address)
+            | Self::Inspect(address)
+            | Self::Retry(address)
+            | Self::Skip(address)
+            | Self::Release(address)
+            | Self::Purge(address) => Some(Owner::Tenant(address.tenant.clone())),
         }
     }
 
@@ -264,6 +292,8 @@ impl Call {
             Self::Audit(_) => &audit::ROUTE,
             Self::Refusals => &refusals::list::ROUTE,
             Self::ForgetRefusal(_) => &refusals::forget::ROUTE,
+            Self::Trouble(_) => &trouble::list::ROUTE,
+            Self::DeadLetters(_) => &dead_letters::ROUTE,
             Self::Verify => &verify::ROUTE,
             Self::Kinds(_) => &kinds::ROUTE,
             Self::Deploy(..) => &deploy::ROUTE,
@@ -275,6 +305,11 @@ impl Call {
             Self::Ask(..) => &ask::ROUTE,
             Self::Snapshot(_) => &snapshot::ROUTE,
             Self::Passivate(_) => &passivate::ROUTE,
+            Self::Inspect(_) => &trouble::inspect::ROUTE,
+            Self::Retry(_) => &trouble::retry::ROUTE,
+            Self::Skip(_) => &trouble::skip::ROUTE,
+            Self::Release(_) => &trouble::release::ROUTE,
+            Self::Purge(_) => &trouble::purge::ROUTE,
         }
     }
 }
@@ -307,6 +342,8 @@ async fn run(
         Call::Audit(owner) => audit::answer(context, &owner, &query).await,
         Call::Refusals => Ok(refusals::list::answer(context)),
         Call::ForgetRefusal(digest) => refusals::forget::answer(context, digest).await,
+        Call::Trouble(owner) => trouble::list::answer(context, &owner, &query),
+        Call::DeadLetters(tenant) => dead_letters::answer(context, &tenant, &query).await,
         Call::Verify => verify::answer(context),
         Call::Kinds(tenant) => kinds::answer(context, &tenant).await,
         Call::Deploy(tenant, kind) => deploy::answer(context, tenant, kind, request).await,
@@ -318,6 +355,11 @@ async fn run(
         Call::Ask(address, command) => ask::answer(context, address, command, request).await,
         Call::Snapshot(address) => snapshot::answer(context, address).await,
         Call::Passivate(address) => passivate::answer(context, address).await,
+        Call::Inspect(address) => trouble::inspect::answer(context, address).await,
+        Call::Retry(address) => trouble::retry::answer(context, address).await,
+        Call::Skip(address) => trouble::skip::answer(context, caller, address, &query).await,
+        Call::Release(address) => trouble::release::answer(context, address).await,
+        Call::Purge(address) => trouble::purge::answer(context, caller, address, &query).await,
     }
 }
 

@@ -45,9 +45,12 @@ pub const fn http_status(code: Code) -> StatusCode {
         | Code::JournalQuota
         | Code::SnapshotQuota => StatusCode::FORBIDDEN,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-        Code::IncompatibleRevision | Code::WriteConflict | Code::TenantExists | Code::TenantInUse => {
-            StatusCode::CONFLICT
-        }
+        Code::IncompatibleRevision
+        | Code::WriteConflict
+        | Code::TenantExists
+        | Code::TenantInUse
+        | Code::NotQuarantined
+        | Code::NothingToSkip => StatusCode::CONFLICT,
         Code::PayloadTooLarge | Code::ComponentTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::Rejected => StatusCode::UNPROCESSABLE_ENTITY,
         Code::MailboxFull
@@ -60,7 +63,8 @@ pub const fn http_status(code: Code) -> StatusCode {
         | Code::TenantConnections
         | Code::VerifyUnderWay
         | Code::DeploysFull
-        | Code::CompileQuota => StatusCode::TOO_MANY_REQUESTS,
+        | Code::CompileQuota
+        | Code::ActUnderWay => StatusCode::TOO_MANY_REQUESTS,
         Code::ShuttingDown
         | Code::StoreLocked
         | Code::StorePoisoned
@@ -68,6 +72,8 @@ pub const fn http_status(code: Code) -> StatusCode {
         | Code::Unreachable
         | Code::RecoveryOutOfTime
         | Code::CompilerUnavailable
+        | Code::Quarantined
+        | Code::Restarting
         | Code::PortInUse => StatusCode::SERVICE_UNAVAILABLE,
         Code::TimedOut | Code::GuestOutOfTime => StatusCode::GATEWAY_TIMEOUT,
         Code::GuestTrapped
@@ -83,6 +89,7 @@ pub const fn http_status(code: Code) -> StatusCode {
         | Code::StoreCorrupt
         | Code::FormatTooNew
         | Code::SequenceGap
+        | Code::AttemptCutOff
         | Code::MachineLimit => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

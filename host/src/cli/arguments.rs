@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::{
     actors, audit, call, check, deploy, events, explain, key, kinds, new, passivate, refusals, serve, snapshot, state,
-    status, tenant, verify,
+    status, tenant, trouble, verify,
 };
 use crate::vocab::{AddressError, Key, Kind, Tenant};
 
@@ -64,6 +64,20 @@ pub(super) enum Verb {
     Snapshot(snapshot::Arguments),
     /// End an actor's activation; its state stays in the journal
     Passivate(passivate::Arguments),
+    /// List the actors that are quarantined or failed lately
+    Trouble(trouble::list::Arguments),
+    /// Show why an actor failed, at what, and what can be done
+    Inspect(trouble::inspect::Arguments),
+    /// Try to bring a quarantined actor back
+    Retry(trouble::retry::Arguments),
+    /// Leave out the event or command at which an actor failed
+    Skip(trouble::skip::Arguments),
+    /// End an actor's quarantine without trying
+    Release(trouble::release::Arguments),
+    /// Delete an actor's events and snapshots for good
+    Purge(trouble::purge::Arguments),
+    /// List commands that nobody will handle
+    DeadLetters(trouble::dead_letters::Arguments),
     /// List the kinds, or the revisions of one
     Kinds(kinds::Arguments),
     /// Create, list, show, change, suspend, resume or delete tenants
@@ -181,6 +195,13 @@ mod tests {
             "greenroom key rotate 0123456789abcdef --overlap-hours 0",
             "greenroom key revoke 0123456789abcdef",
             "greenroom audit --operator --before 7 --limit 2",
+            "greenroom trouble --operator --limit 5 --after a/b/c",
+            "greenroom inspect counter/c-1",
+            "greenroom retry counter/c-1",
+            "greenroom skip counter/c-1 --reason broken",
+            "greenroom release counter/c-1",
+            "greenroom purge counter/c-1 --yes --reason gone",
+            "greenroom dead-letters --before 7 --limit 2",
             "greenroom kinds",
             "greenroom kinds counter",
             "greenroom check counter.wasm",

@@ -13,7 +13,7 @@ const KINDS: &str = "kinds";
 /// The section of the highest limits.
 const CEILINGS: &str = "ceilings";
 /// The sections that a kind can have of its own.
-const KIND_SECTIONS: [&str; 4] = ["snapshots", "retention", "passivation", "recovery"];
+const KIND_SECTIONS: [&str; 5] = ["snapshots", "retention", "passivation", "recovery", "supervision"];
 
 /// Refuses the first key that is not known, with the nearest one that is.
 pub(super) fn check_keys(table: &Table, known: &Table) -> Result<(), SettingsError> {

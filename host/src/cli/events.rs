@@ -48,8 +48,9 @@ fn query(arguments: &Arguments) -> Vec<(&'static str, String)> {
 }
 
 fn text(event: &views::Event) -> String {
-    let views::Event { sequence, r#type, version, time, payload } = event;
-    format!("{sequence:>8}  {}  {type} v{version}  {payload}", utc(*time))
+    let views::Event { sequence, r#type, version, time, payload, skipped } = event;
+    let skipped = if *skipped { "  (skipped)" } else { "" };
+    format!("{sequence:>8}  {}  {type} v{version}  {payload}{skipped}", utc(*time))
 }
 
 #[cfg(test)]

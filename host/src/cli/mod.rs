@@ -36,6 +36,7 @@ mod snapshot;
 mod state;
 mod status;
 mod tenant;
+mod trouble;
 mod verify;
 
 use std::process::ExitCode;
@@ -80,6 +81,13 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
         Verb::Events(arguments) => events::run(&arguments, &client()?, output),
         Verb::Snapshot(arguments) => snapshot::run(&arguments, &client()?, output),
         Verb::Passivate(arguments) => passivate::run(&arguments, &client()?, output),
+        Verb::Trouble(arguments) => trouble::list::run(&arguments, &global, &client()?, output),
+        Verb::Inspect(arguments) => trouble::inspect::run(&arguments, &client()?, output),
+        Verb::Retry(arguments) => trouble::retry::run(&arguments, &client()?, output),
+        Verb::Skip(arguments) => trouble::skip::run(&arguments, &client()?, output),
+        Verb::Release(arguments) => trouble::release::run(&arguments, &client()?, output),
+        Verb::Purge(arguments) => trouble::purge::run(&arguments, &client()?, output),
+        Verb::DeadLetters(arguments) => trouble::dead_letters::run(&arguments, &client()?, output),
         Verb::Kinds(arguments) => kinds::run(&arguments, &client()?, output),
         Verb::Tenant(arguments) => tenant::run(&arguments, &client()?, output),
         Verb::Key(arguments) => key::run(&arguments, &global, client, output),

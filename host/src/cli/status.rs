@@ -32,6 +32,13 @@ fn text(target: &Target, status: &views::Status) -> String {
     if status.deleted_through > 0 {
         lines.push(format!("deleted   events through {}", status.deleted_through));
     }
+    if !status.skipped_events.is_empty() {
+        let skipped: Vec<String> = status.skipped_events.iter().map(u64::to_string).collect();
+        lines.push(format!("skipped   events {}", skipped.join(", ")));
+    }
+    if ["quarantined", "restarting"].contains(&status.phase.as_str()) {
+        lines.push(format!("trouble   `greenroom inspect {target}` says why"));
+    }
     lines.extend(status.recovery.as_ref().map(recovery));
     lines.join("\n")
 }

@@ -46,6 +46,8 @@ pub(super) struct Status {
     pub(super) revision: u32,
     pub(super) phase: String,
     pub(super) mailbox: u64,
+    #[serde(default)]
+    pub(super) skipped_events: Vec<u64>,
     pub(super) recovery: Option<Recovery>,
 }
 
@@ -73,6 +75,8 @@ pub(super) struct Event {
     pub(super) version: u16,
     pub(super) time: u64,
     pub(super) payload: Box<serde_json::value::RawValue>,
+    #[serde(default)]
+    pub(super) skipped: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -209,4 +213,86 @@ pub(super) struct VerifySummary {
     pub(super) actors: u64,
     pub(super) index_entries: Option<u64>,
     pub(super) index_skipped: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Trouble {
+    pub(super) phase: String,
+    pub(super) quarantined_at: Option<u64>,
+    pub(super) retry_after_ms: Option<u64>,
+    pub(super) failures: Vec<PastFailure>,
+    pub(super) cause: Option<Cause>,
+    pub(super) skipped_events: Vec<u64>,
+    pub(super) advice: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct PastFailure {
+    pub(super) at: u64,
+    pub(super) code: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Cause {
+    pub(super) code: String,
+    pub(super) message: String,
+    pub(super) revision: Option<u32>,
+    pub(super) event: Option<PoisonEvent>,
+    pub(super) command: Option<PoisonCommand>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct PoisonEvent {
+    pub(super) first: u64,
+    pub(super) last: u64,
+    pub(super) r#type: Option<String>,
+    pub(super) version: Option<u16>,
+    pub(super) payload: Option<Box<serde_json::value::RawValue>>,
+    pub(super) unreadable: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct PoisonCommand {
+    pub(super) name: String,
+    pub(super) from: String,
+    pub(super) payload_bytes: u64,
+    pub(super) payload: Option<Box<serde_json::value::RawValue>>,
+    pub(super) payload_hex: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Troubled {
+    pub(super) actors: Vec<TroubledActor>,
+    pub(super) next: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct TroubledActor {
+    pub(super) tenant: String,
+    pub(super) kind: String,
+    pub(super) key: String,
+    pub(super) phase: String,
+    pub(super) failed_at: u64,
+    pub(super) failures: u64,
+    pub(super) code: String,
+    pub(super) message: String,
+    pub(super) sequence: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct DeadLetters {
+    pub(super) letters: Vec<DeadLetter>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct DeadLetter {
+    pub(super) number: u64,
+    pub(super) at: u64,
+    pub(super) reason: String,
+    pub(super) code: String,
+    pub(super) kind: String,
+    pub(super) key: String,
+    pub(super) command: String,
+    pub(super) from: String,
+    pub(super) payload_bytes: u64,
 }

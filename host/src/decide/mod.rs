@@ -11,6 +11,7 @@ mod passivation;
 mod recovery;
 mod retention;
 mod snapshot;
+mod supervision;
 mod token_bucket;
 mod turn_size;
 mod turns;
@@ -27,6 +28,9 @@ pub use recovery::RecoverySettings;
 pub use retention::{RetentionPlan, RetentionSettings, plan_retention};
 pub use snapshot::{
     ReplayCost, SinceSnapshot, SnapshotReason, SnapshotSettings, snapshot_due, snapshot_due_on_passivation,
+};
+pub use supervision::{
+    AfterDeploy, FAILURES_KEPT_MAX, PastFailure, Sentence, SupervisionSettings, pause_ms, recent, sentence,
 };
 pub use token_bucket::TokenBucket;
 pub use turn_size::TurnSize;

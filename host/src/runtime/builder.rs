@@ -13,6 +13,7 @@ use super::feed::Followers;
 use super::host::{Host, Inner};
 use super::loading::Loader;
 use super::tenancy::{self, AuditLog, Books, Census, Keys, Tenants, keep_books};
+use super::trouble::{self, Troubles};
 use super::waker::Waker;
 use super::{AskError, HostSettings, TenancyError};
 use crate::actor::{Crew, Loads, Stage, Tell, TellId, Turnstile};
@@ -103,13 +104,15 @@ impl HostBuilder {
         let (loads, cpu) = (Loads::new(&settings.limits), engine.cpu());
         let tenancy = Tenancy::open(&provider, &clock, (cpu.clone(), &loads), settings.ceiling()).await?;
         let (clock_, tenants) = (Arc::clone(&clock), Arc::clone(&tenancy.tenants));
+        let troubles = Troubles::open(Arc::clone(&provider), Arc::clone(&clock), &settings).await?;
+        let troubles = Arc::new(troubles);
         let loader =
             Loader::open(Arc::clone(&provider), engine, &settings.limits, Arc::clone(&tenants), Arc::clone(&clock));
         let loader = Arc::new(loader.await?);
         let deployments = Deployments::open(Arc::clone(&provider), loader, settings.clone(), clock_, tenants).await?;
         let wakes = provider.wakes().await?;
         let runtime = stage_runtime(&settings.limits)?;
-        let inner = assemble(settings, (provider, clock), deployments, (tenancy, loads, cpu), runtime);
+        let inner = assemble(settings, (provider, clock), deployments, (tenancy, troubles, loads, cpu), runtime);
         tenancy::resume(&inner).await.map_err(|error| match error {
             TenancyError::Ask(error) => error,
             other => AskError::Setup { code: other.code(), reason: other.to_string() },
@@ -121,7 +124,9 @@ impl HostBuilder {
         inner.spawn(waker.run(Arc::downgrade(&inner.directory), clock));
         inner.spawn(store_uses(Arc::downgrade(&inner.keys)));
         inner.spawn(keep_books(Arc::downgrade(&inner.books)));
-        Ok(Host::new(inner))
+        let host = Host::new(inner);
+        trouble::resume(&host).await;
+        Ok(host)
     }
 }
 
@@ -181,7 +186,7 @@ fn assemble(
     settings: HostSettings,
     (provider, clock): (SharedProvider, Arc<dyn Clock>),
     deployments: Deployments,
-    (tenancy, loads, cpu): (Tenancy, Loads, Cpu),
+    (tenancy, troubles, loads, cpu): (Tenancy, Arc<Troubles>, Loads, Cpu),
     runtime: tokio::runtime::Runtime,
 ) -> Inner {
     let limits = settings.limits;
@@ -193,7 +198,7 @@ fn assemble(
     let directory = Arc::new_cyclic(|me: &Weak<Directory>| {
         let crew = StageCrew {
             directory: me.clone(),
-            couriers: Couriers::new(threads.clone()),
+            couriers: Couriers::new(threads.clone(), Arc::clone(&troubles)),
             followers: Arc::clone(&followers),
             census: Arc::clone(&census),
             waker: Arc::clone(&waker),
@@ -205,6 +210,7 @@ fn assemble(
             places: Turnstile::new(limits.live_actors, spare_instances(&limits) / SPARE_PLACES_PART),
             crew: Arc::new(crew),
             loads,
+            supervisor: Arc::<Troubles>::clone(&troubles),
             limits,
         });
         Directory::new(me.clone(), shared, Arc::clone(&deployments), Arc::clone(&census), threads.clone())
@@ -221,6 +227,7 @@ fn assemble(
         audit,
         census,
         books,
+        troubles,
         followers,
         waker,
         looks,

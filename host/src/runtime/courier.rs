@@ -8,8 +8,9 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::directory::Directory;
+use super::trouble::Troubles;
 use super::{AskError, OnFull, Reply};
-use crate::actor::{Envelope, Order, Tell, TellId};
+use crate::actor::{DeadLetter, DeadReason, Envelope, Order, Supervisor as _, Tell, TellId};
 use crate::sandbox::{Caller, CommandContext};
 use crate::vocab::{ActorId, Address, ErrorKind, Key, Kind};
 
@@ -17,8 +18,9 @@ use crate::vocab::{ActorId, Address, ErrorKind, Key, Kind};
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 /// The longest pause between two tries.
 const RETRY_LONGEST: Duration = Duration::from_secs(30);
-/// A receiver whose code fails at a tell gets it this many times, then the tell is given up with a log line.
-const GUEST_TRIES_MAX: u32 = 5;
+/// A receiver whose code fails at a tell gets it this many times, then the tell is a dead letter. Fewer than the failures
+/// that quarantine an actor by default: one poison tell does not take its receiver down.
+const GUEST_TRIES_MAX: u32 = 3;
 /// Keys of tells begin with this; callers' keys cannot hold it.
 const KEY_PREFIX: char = '\0';
 
@@ -26,6 +28,7 @@ const KEY_PREFIX: char = '\0';
 pub(super) struct Couriers {
     runtime: tokio::runtime::Handle,
     under_way: Arc<Mutex<HashSet<(ActorId, TellId)>>>,
+    troubles: Arc<Troubles>,
 }
 
 /// What a try came to.
@@ -33,13 +36,15 @@ enum Try {
     Done,
     Again,
     GuestFailed(AskError),
+    /// The receiver is quarantined.
+    Stuck(AskError),
     GiveUp(AskError),
     HostCloses,
 }
 
 impl Couriers {
-    pub(super) fn new(runtime: tokio::runtime::Handle) -> Self {
-        Self { runtime, under_way: Arc::default() }
+    pub(super) fn new(runtime: tokio::runtime::Handle, troubles: Arc<Troubles>) -> Self {
+        Self { runtime, under_way: Arc::default(), troubles }
     }
 
     /// Delivers a tell in the background, then orders the sender to strike it off.
@@ -48,9 +53,9 @@ impl Couriers {
         if !self.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(name) {
             return;
         }
-        let (from, under_way) = (Arc::clone(from), Arc::clone(&self.under_way));
+        let (from, under_way, troubles) = (Arc::clone(from), Arc::clone(&self.under_way), Arc::clone(&self.troubles));
         self.runtime.spawn(async move {
-            let settled = carry(&directory, &from, id, &tell).await;
+            let settled = carry(&directory, &troubles, &from, id, &tell).await;
             under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
             if settled && let Some(sender) = directory.upgrade().and_then(|directory| directory.find(from.id())) {
                 // A sender that has left finds the tell in its journal and sends it again; the receiver drops it.
@@ -61,9 +66,9 @@ impl Couriers {
 }
 
 /// Tries until the tell is handled or given up; false when the host closes first.
-async fn carry(directory: &Weak<Directory>, from: &Arc<Address>, id: TellId, tell: &Tell) -> bool {
+async fn carry(directory: &Weak<Directory>, troubles: &Troubles, from: &Arc<Address>, id: TellId, tell: &Tell) -> bool {
     let mut pause = RETRY_FIRST;
-    let mut guest_tries: u32 = 0;
+    let (mut guest_tries, mut stuck_tries): (u32, u32) = (0, 0);
     loop {
         let Some(strong) = directory.upgrade() else { return false };
         let outcome = attempt(&strong, from, id, tell).await;
@@ -72,13 +77,20 @@ async fn carry(directory: &Weak<Directory>, from: &Arc<Address>, id: TellId, tel
             Try::Done => return true,
             Try::HostCloses => return false,
             Try::GiveUp(error) => {
-                give_up(from, tell, &error);
+                give_up(troubles, from, tell, DeadReason::TellRefused, &error).await;
                 return true;
             }
             Try::GuestFailed(error) => {
                 guest_tries = guest_tries.saturating_add(1);
                 if guest_tries >= GUEST_TRIES_MAX {
-                    give_up(from, tell, &error);
+                    give_up(troubles, from, tell, DeadReason::TellRefused, &error).await;
+                    return true;
+                }
+            }
+            Try::Stuck(error) => {
+                stuck_tries = stuck_tries.saturating_add(1);
+                if stuck_tries >= troubles.letters.settings.tell_tries {
+                    give_up(troubles, from, tell, DeadReason::TellStuck, &error).await;
                     return true;
                 }
             }
@@ -119,7 +131,8 @@ fn come_to(result: Result<Reply, AskError>) -> Try {
         Err(AskError::ShuttingDown) => Try::HostCloses,
         // A receiver that cannot be brought back has not seen the tell: that is not the tell's fault, and a roll-back
         // or a repair of its code ends it.
-        Err(AskError::Recovery { .. }) => Try::Again,
+        Err(AskError::Recovery { .. } | AskError::Restarting { .. }) => Try::Again,
+        Err(error @ AskError::Quarantined { .. }) => Try::Stuck(error),
         Err(error) => match error.kind() {
             ErrorKind::Request | ErrorKind::NotFound | ErrorKind::TooLarge | ErrorKind::Rejected => Try::GiveUp(error),
             ErrorKind::Guest => Try::GuestFailed(error),
@@ -128,9 +141,20 @@ fn come_to(result: Result<Reply, AskError>) -> Try {
     }
 }
 
-fn give_up(from: &Address, tell: &Tell, error: &AskError) {
-    metrics::counter!("greenroom_dead_tells_total").increment(1);
-    tracing::warn!(%from, to = %format_args!("{}/{}", tell.kind, tell.key), command = %tell.name, %error, "tell given up");
+/// The letter first, then the sender strikes the tell off: a crash in between leaves both.
+async fn give_up(troubles: &Troubles, from: &Address, tell: &Tell, reason: DeadReason, error: &AskError) {
+    let letter = DeadLetter {
+        tenant: from.tenant.clone(),
+        reason,
+        code: error.code(),
+        message: error.to_string(),
+        kind: tell.kind.clone(),
+        key: tell.key.clone(),
+        command: tell.name.clone(),
+        payload: Bytes::from(tell.payload.clone()),
+        from: format!("actor {}/{}", from.kind, from.key),
+    };
+    troubles.bury(letter).await;
 }
 
 #[cfg(test)]

@@ -176,6 +176,17 @@ impl Deployment {
         self.newest().is_some_and(|deployed| named(&deployed.record))
     }
 
+    /// The id of the active revision.
+    pub(super) fn active_id(&self) -> RevisionId {
+        self.newest().map_or_else(RevisionId::default, |deployed| deployed.record.id())
+    }
+
+    /// Name and version of an event type, by the revision that wrote it and its index there.
+    pub(super) fn named(&self, written_by: RevisionId, index: u16) -> Option<(String, u16)> {
+        let deployed = self.find(written_by)?;
+        deployed.event_types.get(usize::from(index)).map(|event| (event.name.clone(), event.version))
+    }
+
     /// The number of a revision within this kind.
     pub(super) fn number_of(&self, id: RevisionId) -> Option<u32> {
         self.find(id).map(|deployed| deployed.record.number)

@@ -126,7 +126,10 @@ impl Directory {
     ) -> Result<(), AskError> {
         let mut envelope = envelope;
         loop {
-            let handle = self.bring_on_counted(address, id).await?;
+            let mut first = Some(envelope);
+            let handle = self.bring_on_counted(address, id, &mut first).await?;
+            let Some(unsent) = first else { return Ok(()) };
+            envelope = unsent;
             handle.last_used.store(self.stamp.load(Ordering::Relaxed), Ordering::Relaxed);
             envelope = match handle.mailbox.try_send(envelope) {
                 Ok(()) => return Ok(()),
@@ -147,25 +150,45 @@ impl Directory {
     }
 
     /// The same as [`Directory::bring_on`], also for an actor that may be new: its tenant may have a quota of actors.
-    async fn bring_on_counted(&self, address: &Arc<Address>, id: ActorId) -> Result<Arc<Handle>, AskError> {
+    async fn bring_on_counted(
+        &self,
+        address: &Arc<Address>,
+        id: ActorId,
+        first: &mut Option<Envelope>,
+    ) -> Result<Arc<Handle>, AskError> {
         if let Some(handle) = self.find(id) {
             return Ok(handle);
         }
         self.deployments.find_active(&address.tenant, &address.kind)?;
         if !self.census.is_newcomer(address, id).await? {
-            return self.bring_on(address, id);
+            return self.bring_on_for(address, id, first);
         }
         let mut begun = None;
         let is_live = || self.find(id).is_some();
-        self.census.admit(&address.tenant, id, is_live, || begun.insert(self.bring_on(address, id)).is_ok())?;
-        begun.unwrap_or_else(|| self.bring_on(address, id))
+        let begin = || begun.insert(self.bring_on_for(address, id, first)).is_ok();
+        self.census.admit(&address.tenant, id, is_live, begin)?;
+        begun.unwrap_or_else(|| self.bring_on_for(address, id, first))
     }
 
     /// The live activation of an actor; begins one if there is none.
     ///
     /// # Errors
-    /// When the kind is unknown or the host is closing.
+    /// When the kind is unknown, the actor is in trouble, or the host is closing.
     pub(super) fn bring_on(&self, address: &Arc<Address>, id: ActorId) -> Result<Arc<Handle>, AskError> {
+        self.bring_on_for(address, id, &mut None)
+    }
+
+    /// The same for a command. An activation that begins for it finds it in its mailbox, and takes it out of `first`: one
+    /// that fails at once tells whoever began it why.
+    ///
+    /// # Errors
+    /// When the kind is unknown, the actor is in trouble, or the host is closing.
+    fn bring_on_for(
+        &self,
+        address: &Arc<Address>,
+        id: ActorId,
+        first: &mut Option<Envelope>,
+    ) -> Result<Arc<Handle>, AskError> {
         if let Some(handle) = self.find(id) {
             return Ok(handle);
         }
@@ -173,6 +196,9 @@ impl Directory {
             return Err(AskError::ShuttingDown);
         }
         let code = self.deployments.find_active(&address.tenant, &address.kind)?;
+        if let Some(refusal) = self.stage.supervisor.refusal(address, id) {
+            return Err(refusal);
+        }
         let limits = code.limits();
         let mailbox_max = usize::try_from(limits.mailbox_commands).unwrap_or(1).max(1);
         let (mailbox, mail) = mpsc::channel(mailbox_max);
@@ -192,6 +218,17 @@ impl Directory {
         let pinned = self.live.pin();
         if let Err(taken) = pinned.try_insert(id, Arc::clone(&handle)) {
             return Ok(Arc::clone(taken.current));
+        }
+        // Once more, now that everybody can see the entry: who quarantines an actor to write into its journal looks for
+        // its activation afterwards, and finds this one or none.
+        if let Some(refusal) = self.stage.supervisor.refusal(address, id) {
+            pinned.remove(&id);
+            return Err(refusal);
+        }
+        if let Some(envelope) = first.take()
+            && let Err(error) = handle.mailbox.try_send(envelope)
+        {
+            *first = Some(error.into_inner());
         }
         let actor = Actor {
             stage: Arc::clone(&self.stage),

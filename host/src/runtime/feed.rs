@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::value::RawValue;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 
 use super::look::Renderer;
+use super::trouble::Troubles;
 use super::{AskError, EventView};
+use crate::actor::Supervisor as _;
 use crate::frame::Frame;
 use crate::provider::{ReadRange, SharedProvider, StoreError};
 use crate::vocab::{ActorId, Sequence};
@@ -71,6 +73,7 @@ impl EventFeed {
 /// A reading in progress, on the stage's threads because it renders with guest code.
 pub(super) struct Reading {
     pub(super) provider: SharedProvider,
+    pub(super) troubles: Arc<Troubles>,
     pub(super) renderer: Renderer,
     pub(super) actor: ActorId,
     pub(super) next: Sequence,
@@ -131,12 +134,19 @@ impl Reading {
             let (actor, before) = (self.actor, self.next.previous());
             return Err(StoreError::Gap { actor, before, after: first }.into());
         }
-        let skipped = usize::try_from(self.next.since(first)).unwrap_or(usize::MAX);
-        for (index, payload) in frame.events().skip(skipped) {
+        let passed = usize::try_from(self.next.since(first)).unwrap_or(usize::MAX);
+        let skips = self.troubles.skips(self.actor);
+        for (index, payload) in frame.events().skip(passed) {
             if self.left == 0 {
                 return Ok(());
             }
-            let view = self.renderer.render(frame, self.next, index, payload).await?;
+            let is_skipped = skips.as_ref().is_some_and(|skips| skips.binary_search(&self.next).is_ok());
+            let view = match self.renderer.render(frame, self.next, index, payload).await {
+                Ok(view) => EventView { skipped: is_skipped, ..view },
+                // What the actor cannot apply it may not be able to show either; the events behind it are listed.
+                Err(error) if is_skipped => self.renderer.unreadable(frame, self.next, index, &error)?,
+                Err(error) => return Err(error),
+            };
             self.next = self.next.next();
             self.left = self.left.saturating_sub(1);
             let left = match out.try_send(Ok(view)) {

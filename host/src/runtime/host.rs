@@ -13,11 +13,14 @@ use super::feed::{EventFeed, Followers, Reading};
 use super::loading::{Place, RefusalView};
 use super::look::{Renderer, state_at};
 use super::tenancy::{AuditLog, Books, Census, Keys, Tenants};
+use super::trouble::Troubles;
 use super::waker::Waker;
 use super::{
     ActorStatus, AskError, Command, DeployedRevision, GuestCalls, HostBuilder, Phase, Reply, RequestError, StateView,
 };
-use crate::actor::{Code as _, Envelope, Order, Stage, Turnstile};
+use crate::actor::{
+    Code as _, DeadLetter, DeadReason, Envelope, Order, PoisonCommand, Stage, Supervisor as _, Turnstile,
+};
 use crate::provider::{ActorListing, VerifyFeed, VerifyRefusal};
 use crate::sandbox::{Caller, CommandContext, Cpu, Manifest, limit_hit};
 use crate::vocab::{ActorId, Address, Code, Digest, Kind, Limit, Limits, Owner, Sequence, Tenant};
@@ -36,9 +39,9 @@ pub struct DeployPlace(Place);
 /// One actor, by address. It need not exist yet.
 #[derive(Clone)]
 pub struct ActorRef {
-    inner: Arc<Inner>,
-    address: Arc<Address>,
-    id: ActorId,
+    pub(super) inner: Arc<Inner>,
+    pub(super) address: Arc<Address>,
+    pub(super) id: ActorId,
 }
 
 /// What the clones of a host share.
@@ -51,6 +54,7 @@ pub(super) struct Inner {
     pub(super) audit: AuditLog,
     pub(super) census: Arc<Census>,
     pub(super) books: Arc<Books>,
+    pub(super) troubles: Arc<Troubles>,
     pub(super) followers: Arc<Followers>,
     pub(super) waker: Arc<Waker>,
     pub(super) looks: Turnstile,
@@ -69,7 +73,7 @@ impl Inner {
     }
 
     /// Runs something that calls guest code on the actors' threads, a bounded number at a time; tenants take turns.
-    async fn look<T: Send + 'static>(
+    pub(super) async fn look<T: Send + 'static>(
         &self,
         tenant: &Tenant,
         look: impl Future<Output = Result<T, AskError>> + Send + 'static,
@@ -120,6 +124,12 @@ impl Host {
         &self.inner
     }
 
+    /// The host for as long as somebody else holds it.
+    pub(super) fn downgrade(&self) -> impl Fn() -> Option<Self> + Send + use<> {
+        let inner = Arc::downgrade(&self.inner);
+        move || inner.upgrade().map(|inner| Self { inner })
+    }
+
     /// Deploys a component as the next revision of a kind; new activations use it, live actors of the kind leave
     /// after the turns that are queued and come back on it. The same bytes as the active revision change nothing.
     ///
@@ -156,6 +166,8 @@ impl Host {
         let (deployed, new) = self.inner.deployments.deploy(tenant, kind, place.0, component).await?;
         if new {
             self.inner.directory.send_off(|address| address.tenant == *tenant && address.kind == *kind).await;
+            let after_deploy = self.inner.deployments.find(tenant, kind)?.policy().supervision.after_deploy;
+            self.retry_after_deploy(tenant, kind, after_deploy);
         }
         Ok(deployed)
     }
@@ -263,6 +275,7 @@ impl Host {
             tracing::warn!(?deadline, "some actors did not finish in time; they are stopped where they are");
             self.inner.directory.force();
         }
+        self.inner.troubles.host_ends().await;
         self.inner.keys.store_uses().await;
         self.inner.books.close().await;
         Ok(self.inner.stage.provider.close().await?)
@@ -296,8 +309,26 @@ impl ActorRef {
     /// The actor's rejection, or why there is no answer.
     pub async fn ask(&self, command: Command) -> Result<Reply, AskError> {
         let (reply_to, answer) = oneshot::channel();
+        let copy = self.inner.troubles.letters.settings.clients_commands.then(|| command.clone());
         self.send(command, Some(reply_to)).await?;
-        answer.await.unwrap_or(Err(AskError::Lost))
+        let answered = answer.await.unwrap_or(Err(AskError::Lost));
+        if let (Some(command), Err(error)) = (copy, &answered) {
+            self.keep_dead_command(command, error).await;
+        }
+        answered
+    }
+
+    /// Keeps a client's command that the actor rejected or failed at.
+    async fn keep_dead_command(&self, command: Command, error: &AskError) {
+        let reason = match error {
+            AskError::Rejected(_) => DeadReason::Rejected,
+            AskError::Guest(_) => DeadReason::Failed,
+            _ => return,
+        };
+        let Command { name, payload, idempotency_key: key, client, .. } = command;
+        let dead = PoisonCommand { name, payload, key, caller: Caller::Client(client) };
+        let letter = DeadLetter::to(&self.address, reason, error.code(), error.to_string(), &dead);
+        self.inner.troubles.bury(letter).await;
     }
 
     /// Sends a command and does not wait: resolves when it is in the mailbox. Its outcome is not reported.
@@ -371,8 +402,11 @@ impl ActorRef {
         let deployment = self.deployment()?;
         let provider = &self.inner.stage.provider;
         let live = self.inner.directory.find(self.id);
+        let troubles = &self.inner.troubles;
+        let standing = troubles.standing(&self.address, self.id).filter(|_| live.is_none());
         let head = provider.head(self.id).await?;
-        if live.is_none() && head.sequence == Sequence::ZERO {
+        let is_known = live.is_some() || standing.is_some() || troubles.knows(&self.address, self.id);
+        if !is_known && head.sequence == Sequence::ZERO {
             return Err(RequestError::UnknownActor(self.address.to_string()).into());
         }
         let newest = provider.list_snapshots(self.id).await?.first().map(|meta| meta.sequence);
@@ -385,7 +419,12 @@ impl ActorRef {
             snapshot_sequence: newest,
             deleted_through: head.deleted_through,
             revision: live.as_ref().and_then(|live| live.progress.revision()).unwrap_or(active),
-            phase: live.as_ref().map_or(Phase::Passive, |live| live.progress.phase()),
+            phase: match (&live, &standing) {
+                (Some(live), _) => live.progress.phase(),
+                (None, Some(standing)) => standing.phase(),
+                (None, None) => Phase::Passive,
+            },
+            skipped_events: troubles.skips(self.id).map(|skips| skips.to_vec()).unwrap_or_default(),
             mailbox: live
                 .as_ref()
                 .map_or(0, |live| live.mailbox.max_capacity().saturating_sub(live.mailbox.capacity())),
@@ -397,7 +436,10 @@ impl ActorRef {
     /// has its place in the queue.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        self.inner.directory.find(self.id).map_or(Phase::Passive, |live| live.progress.phase())
+        if let Some(live) = self.inner.directory.find(self.id) {
+            return live.progress.phase();
+        }
+        self.inner.troubles.standing(&self.address, self.id).map_or(Phase::Passive, |standing| standing.phase())
     }
 
     /// The state as of a number (`None`: the newest durable one), rebuilt from the journal in an instance of its own.
@@ -430,7 +472,8 @@ impl ActorRef {
             self.inner.look(&self.address.tenant, Renderer::new(deployment, Arc::clone(&self.address))).await?;
         let next = from.max(head.deleted_through.next());
         let closing = self.inner.closing.subscribe();
-        let reading = Reading { provider, renderer, actor: self.id, next, left: limit, closing };
+        let troubles = Arc::clone(&self.inner.troubles);
+        let reading = Reading { provider, troubles, renderer, actor: self.id, next, left: limit, closing };
         let Some(runtime) = &self.inner.runtime else { return Err(AskError::ShuttingDown) };
         Ok(reading.start(runtime.handle(), follow.then_some(self.inner.followers.as_ref())))
     }
@@ -470,7 +513,7 @@ impl ActorRef {
         Ok(())
     }
 
-    fn deployment(&self) -> Result<Arc<Deployment>, AskError> {
+    pub(super) fn deployment(&self) -> Result<Arc<Deployment>, AskError> {
         Ok(self.inner.deployments.find(&self.address.tenant, &self.address.kind)?)
     }
 }

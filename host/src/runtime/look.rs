@@ -43,6 +43,8 @@ pub(super) async fn state_at(
         through: asked,
         silent: true,
         admission: Admission::default(),
+        one_by_one_from: None,
+        skip: None,
     };
     let mut recovered = Box::pin(recovery.run()).await.map_err(AskError::from)?;
     let permit = recovered.instance.share().enter().await;
@@ -115,7 +117,26 @@ impl Renderer {
         };
         let FrameHeader { time, revision, .. } = *frame.header();
         let revision = self.code.number_of(revision).unwrap_or_default();
-        Ok(EventView { sequence, event_type, version, time, revision, payload: json(payload)? })
+        Ok(EventView { sequence, event_type, version, time, revision, payload: json(payload)?, skipped: false })
+    }
+
+    /// A skipped event that cannot be shown.
+    ///
+    /// # Errors
+    /// Never in practice: the payload is a JSON text of our own.
+    pub(super) fn unreadable(
+        &mut self,
+        frame: &Frame,
+        sequence: Sequence,
+        index: u16,
+        error: &AskError,
+    ) -> Result<EventView, AskError> {
+        self.instance = None;
+        let FrameHeader { time, revision, .. } = *frame.header();
+        let (event_type, version) = self.code.named(revision, index).unwrap_or_else(|| (format!("#{index}"), 0));
+        let payload = json(serde_json::json!({ "unreadable": error.to_string() }).to_string())?;
+        let revision = self.code.number_of(revision).unwrap_or_default();
+        Ok(EventView { sequence, event_type, version, time, revision, payload, skipped: true })
     }
 
     async fn render_event(

@@ -12,21 +12,25 @@ mod loading;
 mod look;
 mod settings;
 mod tenancy;
+mod trouble;
 mod views;
 mod waker;
 
-pub use crate::actor::{AskError, Command, OnFull, Phase, RecoveryProgress, Reply, RequestError};
+pub use crate::actor::{AskError, Command, DeadReason, OnFull, Phase, RecoveryProgress, Reply, RequestError};
 pub use builder::HostBuilder;
 pub use feed::EventFeed;
 pub use host::{ActorRef, DeployPlace, Host};
 pub use loading::RefusalView;
 pub use settings::{
-    Durability, HostSettings, KindSettings, LimitOverrides, PassivationSettings, RecoverySettings, RetentionSettings,
-    SnapshotSettings,
+    AfterDeploy, DeadLetterSettings, Durability, HostSettings, KindSettings, LimitOverrides, PassivationSettings,
+    RecoverySettings, RetentionSettings, SnapshotSettings, SupervisionSettings,
 };
 pub use tenancy::{
     Act, ActResult, AuditEntry, Identity, KeyId, KeyRequest, KeyText, KeyView, NewKey, TenancyError, TenantChange,
     TenantView, Usage, create_operator_key,
+};
+pub use trouble::{
+    CauseView, DeadLetterView, FailureView, Operator, PoisonCommandView, PoisonEventView, TroubleListing, TroubleView,
 };
 pub use views::{ActorStatus, DeployedRevision, EventView, GuestCalls, StateView};
 
@@ -36,4 +40,5 @@ pub fn describe_metrics() {
     crate::sandbox::describe_metrics();
     loading::describe_metrics();
     tenancy::describe_metrics();
+    trouble::describe_metrics();
 }

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::decide::{LimitOverrides, PassivationSettings, RecoverySettings, RetentionSettings, SnapshotSettings};
+pub use crate::decide::{
+    AfterDeploy, LimitOverrides, PassivationSettings, RecoverySettings, RetentionSettings, SnapshotSettings,
+    SupervisionSettings,
+};
 pub use crate::provider::Durability;
 
 use crate::actor::{Policy, ReplayRate};
@@ -31,6 +34,10 @@ pub struct HostSettings {
     pub retention: RetentionSettings,
     /// What bounds recoveries, for kinds that `kinds` does not name.
     pub recovery: RecoverySettings,
+    /// What is done about actors that fail, for kinds that `kinds` does not name.
+    pub supervision: SupervisionSettings,
+    /// What is kept of commands that nobody will handle.
+    pub dead_letters: DeadLetterSettings,
     /// Per kind (`tenant/kind`, or `kind` for every tenant): what differs.
     pub kinds: BTreeMap<String, KindSettings>,
 }
@@ -49,6 +56,36 @@ pub struct KindSettings {
     pub recovery: Option<RecoverySettings>,
     /// Bounds of its actors; unlike the others, limit by limit.
     pub limits: LimitOverrides,
+    /// What is done about actors that fail.
+    pub supervision: Option<SupervisionSettings>,
+}
+
+/// What is kept of commands that nobody will handle, for each tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeadLetterSettings {
+    /// Letters that are kept of each tenant; the oldest is forgotten first.
+    pub letters: u32,
+    /// Bytes of a letter's payload that are kept; of a longer one the beginning and a digest.
+    pub payload_bytes: u32,
+    /// Letters of one tenant that are kept per second; more are only counted: a flood of failing commands.
+    pub per_second: u32,
+    /// How often a tell is tried at a receiver that is quarantined, up to 30 seconds apart.
+    pub tell_tries: u32,
+    /// Keep clients' commands, too, that the actor rejected or failed at. Their callers were told.
+    pub clients_commands: bool,
+}
+
+impl Default for DeadLetterSettings {
+    fn default() -> Self {
+        Self {
+            letters: 1_000,
+            payload_bytes: /* 16 KiB */ 16 * 1_024,
+            per_second: 20,
+            tell_tries: 100,
+            clients_commands: false,
+        }
+    }
 }
 
 impl HostSettings {
@@ -71,6 +108,11 @@ impl HostSettings {
             ("limits.replay_batch_bytes", limits.replay_batch_bytes),
             ("limits.replay_batch_events", limits.replay_batch_events),
             ("retention.keep_snapshots", self.retention.keep_snapshots),
+            ("limits.troubled_actors", limits.troubled_actors),
+            ("dead_letters.letters", self.dead_letters.letters),
+            ("dead_letters.payload_bytes", self.dead_letters.payload_bytes),
+            ("dead_letters.per_second", self.dead_letters.per_second),
+            ("dead_letters.tell_tries", self.dead_letters.tell_tries),
         ];
         if let Some((name, _)) = positive.iter().find(|(_, value)| *value == 0) {
             return Some(format!("{name} is 0; the smallest value is 1"));
@@ -103,7 +145,13 @@ impl HostSettings {
         if self.recovery.time_limit_ms == 0 {
             return Some("recovery.time_limit_ms is 0; the smallest value is 1".to_owned());
         }
+        if let Some(problem) = self.supervision.problem() {
+            return Some(format!("supervision.{problem}"));
+        }
         self.kinds.iter().find_map(|(name, kind)| {
+            if let Some(problem) = kind.supervision.as_ref().and_then(SupervisionSettings::problem) {
+                return Some(format!("kinds.{name}.supervision.{problem}"));
+            }
             if kind.recovery.as_ref().is_some_and(|recovery| recovery.time_limit_ms == 0) {
                 return Some(format!("kinds.{name}.recovery.time_limit_ms is 0; the smallest value is 1"));
             }
@@ -162,7 +210,8 @@ impl HostSettings {
         let retention = own.and_then(|own| own.retention.clone()).unwrap_or_else(|| self.retention.clone());
         let passivation = own.and_then(|own| own.passivation.clone()).unwrap_or_else(|| self.passivation.clone());
         let recovery = own.and_then(|own| own.recovery.clone()).unwrap_or_else(|| self.recovery.clone());
-        Policy { snapshots, retention, passivation, recovery, rate: ReplayRate::default() }
+        let supervision = own.and_then(|own| own.supervision.clone()).unwrap_or_else(|| self.supervision.clone());
+        Policy { snapshots, retention, passivation, recovery, supervision, rate: ReplayRate::default() }
     }
 }
 

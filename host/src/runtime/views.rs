@@ -27,6 +27,8 @@ pub struct ActorStatus {
     pub phase: Phase,
     /// Commands that wait in its mailbox.
     pub mailbox: usize,
+    /// Events that replays leave out, as an operator decided.
+    pub skipped_events: Vec<Sequence>,
     /// Progress of the recovery that is running, or figures of the last one.
     pub recovery: Option<RecoveryProgress>,
 }
@@ -47,6 +49,9 @@ pub struct EventView {
     pub revision: u32,
     /// Its payload as the component renders it.
     pub payload: Box<serde_json::value::RawValue>,
+    /// Replays leave it out, as an operator decided.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub skipped: bool,
 }
 
 /// State as of a sequence number.

@@ -73,6 +73,11 @@ impl Waker {
                     Ok(_leaving) => self.wake_later(&address, Timestamp(now.0.saturating_add(LEAVING_MS))),
                     // Deleted with its tenant: there is nobody to wake.
                     Err(AskError::Request(RequestError::UnknownTenant(_))) => {}
+                    // Whoever ends the quarantine wakes it.
+                    Err(AskError::Quarantined { .. }) => {}
+                    Err(AskError::Restarting { after_ms, .. }) => {
+                        self.wake_later(&address, Timestamp(now.0.saturating_add(after_ms.max(1))));
+                    }
                     Err(_) => self.wake_later(&address, Timestamp(now.0.saturating_add(RETRY_AFTER_MS))),
                 }
             }

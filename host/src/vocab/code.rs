@@ -149,6 +149,12 @@ codes! {
     0117 CpuQuota Overloaded "the tenant used up its CPU time, and as many of its commands wait as may",
     0118 TenantBusy Overloaded "as many commands of the tenant wait as may",
     0119 TenantConnections Overloaded "the tenant has as many connections as it may have",
+    0120 Quarantined Operator "the actor is quarantined after it failed again and again; nothing was stored",
+    0121 Restarting Unavailable "the actor failed and is restarted after a pause; nothing was stored",
+    0122 NotQuarantined Conflict "the actor is not quarantined",
+    0123 NothingToSkip Conflict "what the actor failed at cannot be skipped",
+    0124 AttemptCutOff Operator "the host ended while it brought the actor back",
+    0125 ActUnderWay Overloaded "an operator's act on this actor is under way",
 }
 
 impl Code {
@@ -158,7 +164,19 @@ impl Code {
         let digits =
             text.trim().trim_start_matches(|c: char| c.eq_ignore_ascii_case(&'g') || c.eq_ignore_ascii_case(&'r'));
         let number: u16 = digits.parse().ok()?;
+        Self::of(number)
+    }
+
+    /// The code with this number, if there is one.
+    #[must_use]
+    pub fn of(number: u16) -> Option<Self> {
         Self::ALL.iter().copied().find(|code| *code as u16 == number)
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        self as u16
     }
 }
 

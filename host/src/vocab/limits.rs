@@ -197,6 +197,8 @@ limits! {
     PendingEffects pending_effects: u32 = 10_000, "effects" Actor Hard [GuestLimit];
     /// Bytes of the timers and undelivered tells that one actor may have pending: the host holds them in memory.
     PendingEffectBytes pending_effect_bytes: u32 = /* 8 MiB */ 8 * 1_024 * 1_024, "bytes" Actor Hard [GuestLimit];
+    /// Actors in trouble that are remembered of each tenant, restarting or quarantined: a kind that fails everywhere.
+    TroubledActors troubled_actors: u32 = 4_096, "actors" Host Soft [];
 }
 
 /// The smallest and the largest stack of guests: calls into them need a thread of 2 MiB with 1 MiB to spare.

@@ -28,6 +28,8 @@ pub(super) struct Replay<'a> {
     key_types: Vec<u16>,
     key_event: bool,
     replayed: (u64, u64),
+    /// Events that are left out and not passed yet, the last one first.
+    skips: Vec<Sequence>,
 }
 
 impl<'a> Replay<'a> {
@@ -39,6 +41,12 @@ impl<'a> Replay<'a> {
         from: Sequence,
     ) -> Self {
         let key_types = revision.event_indices(&recovery.code.policy().snapshots.on_events);
+        let decided = recovery.stage.supervisor.skips(recovery.address.id());
+        let mut skips: Vec<Sequence> = decided.iter().flat_map(|decided| decided.iter().copied()).collect();
+        skips.extend(recovery.skip);
+        skips.retain(|skip| *skip > from);
+        skips.sort_unstable_by(|a, b| b.cmp(a));
+        skips.dedup();
         Self {
             recovery,
             revision,
@@ -51,6 +59,7 @@ impl<'a> Replay<'a> {
             key_types,
             key_event: false,
             replayed: (0, 0),
+            skips,
         }
     }
 
@@ -64,15 +73,26 @@ impl<'a> Replay<'a> {
         if frame.is_host_event() {
             self.hand_over().await?;
             self.taken = header.last().min(through);
+            // What the host wrote is no event of the guest: there is nothing to skip.
+            while self.skips.last().is_some_and(|skip| *skip <= self.taken) {
+                self.skips.pop();
+            }
         } else {
             let last = header.last().min(through);
             while self.taken < last {
+                if self.skips.last() == Some(&self.taken.next()) {
+                    self.hand_over().await?;
+                    self.skips.pop();
+                    self.taken = self.taken.next();
+                    continue;
+                }
                 if self.is_full(header.time) {
                     self.hand_over().await?;
                 }
                 self.batch_time = header.time;
                 let before = self.batch.len();
-                let stop = self.taken.plus(self.room()).min(last);
+                let before_skip = self.skips.last().map_or(last, |skip| skip.previous());
+                let stop = self.taken.plus(self.room()).min(last).min(before_skip);
                 frame.append_events(self.taken.next(), stop, &mut self.batch);
                 self.taken = stop;
                 self.translate(header.revision, before)?;
@@ -119,13 +139,22 @@ impl<'a> Replay<'a> {
             limit_hit(&self.recovery.address.tenant, limit);
         }
         let other_time = self.revision.component.reads_clocks() && time != self.batch_time;
-        full.is_some() || other_time
+        full.is_some() || other_time || (self.is_one_by_one() && !self.batch.is_empty())
+    }
+
+    /// Whether the next event is handed over by itself.
+    fn is_one_by_one(&self) -> bool {
+        self.recovery.one_by_one_from.is_some_and(|from| self.taken.next() >= from)
     }
 
     /// How many events the batch may still take; at least one.
     fn room(&self) -> u64 {
+        if self.is_one_by_one() {
+            return 1;
+        }
         let taken = u64::try_from(self.batch.len()).unwrap_or(u64::MAX);
-        u64::from(self.recovery.stage.limits.replay_batch_events).saturating_sub(taken).max(1)
+        let room = u64::from(self.recovery.stage.limits.replay_batch_events).saturating_sub(taken).max(1);
+        self.recovery.one_by_one_from.map_or(room, |from| room.min(from.previous().since(self.taken)).max(1))
     }
 
     async fn hand_over(&mut self) -> Result<(), RecoveryError> {

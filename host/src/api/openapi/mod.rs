@@ -1,6 +1,7 @@
 //! `GET /openapi.json`: the routes as a document, made from the table that routes the requests.
 
 mod schemas;
+mod trouble;
 
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};

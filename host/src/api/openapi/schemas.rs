@@ -5,10 +5,10 @@ use utoipa::openapi::schema::{ArrayBuilder, SchemaType};
 use utoipa::openapi::{Components, ComponentsBuilder, ObjectBuilder, Ref, RefOr, Schema, Type};
 
 /// A member of an object: its name, whether it is always there, and its shape.
-type Member = (&'static str, Presence, RefOr<Schema>);
+pub(super) type Member = (&'static str, Presence, RefOr<Schema>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Presence {
+pub(super) enum Presence {
     Always,
     Sometimes,
 }
@@ -40,6 +40,7 @@ pub(super) fn components() -> Components {
     ];
     named
         .into_iter()
+        .chain(super::trouble::named())
         .fold(ComponentsBuilder::new(), |components, (name, schema)| components.schema(name, schema))
         .build()
 }
@@ -84,12 +85,22 @@ fn actor_status() -> Schema {
         ("revision", Always, number(Some("The revision that it runs, or would run.")).into()),
         ("phase", Always, phase().into()),
         ("mailbox", Always, number(Some("Commands that wait.")).into()),
+        ("skipped_events", Always, list(number(None).into())),
         ("recovery", Always, reference("RecoveryProgress")),
     ])
 }
 
-fn phase() -> Schema {
-    let phases = ["passive", "waiting-for-permit", "loading-snapshot", "replaying", "running", "passivating"];
+pub(super) fn phase() -> Schema {
+    let phases = [
+        "passive",
+        "waiting-for-permit",
+        "loading-snapshot",
+        "replaying",
+        "running",
+        "passivating",
+        "restarting",
+        "quarantined",
+    ];
     Schema::Object(ObjectBuilder::new().schema_type(Type::String).enum_values(Some(phases)).build())
 }
 
@@ -124,6 +135,7 @@ fn event() -> Schema {
         ("time", Always, number(Some("Milliseconds since the Unix epoch.")).into()),
         ("revision", Always, number(Some("The revision that wrote it.")).into()),
         ("payload", Always, anything("The payload as the component renders it.")),
+        ("skipped", Sometimes, switch(Some("There and true if replays leave it out.")).into()),
     ])
 }
 
@@ -266,31 +278,31 @@ pub(super) fn switch(about: Option<&str>) -> Schema {
     typed(Type::Boolean, about)
 }
 
-fn nullable_number(about: &str) -> RefOr<Schema> {
+pub(super) fn nullable_number(about: &str) -> RefOr<Schema> {
     RefOr::T(typed(SchemaType::Array(vec![Type::Integer, Type::Null]), Some(about)))
 }
 
-fn anything(about: &str) -> RefOr<Schema> {
+pub(super) fn anything(about: &str) -> RefOr<Schema> {
     RefOr::T(typed(SchemaType::AnyValue, Some(about)))
 }
 
-fn typed(of: impl Into<SchemaType>, about: Option<&str>) -> Schema {
+pub(super) fn typed(of: impl Into<SchemaType>, about: Option<&str>) -> Schema {
     Schema::Object(ObjectBuilder::new().schema_type(of).description(about).build())
 }
 
-fn list(items: RefOr<Schema>) -> RefOr<Schema> {
+pub(super) fn list(items: RefOr<Schema>) -> RefOr<Schema> {
     RefOr::T(Schema::Array(ArrayBuilder::new().items(items).build()))
 }
 
-fn reference(name: &str) -> RefOr<Schema> {
+pub(super) fn reference(name: &str) -> RefOr<Schema> {
     RefOr::Ref(Ref::from_schema_name(name))
 }
 
-fn object(members: Vec<Member>) -> Schema {
+pub(super) fn object(members: Vec<Member>) -> Schema {
     Schema::Object(with_members(ObjectBuilder::new().schema_type(Type::Object), members).build())
 }
 
-fn with_members(object: ObjectBuilder, members: Vec<Member>) -> ObjectBuilder {
+pub(super) fn with_members(object: ObjectBuilder, members: Vec<Member>) -> ObjectBuilder {
     members.into_iter().fold(object, |object, (name, presence, shape)| {
         let object = object.property(name, shape);
         if presence == Always { object.required(name) } else { object }
@@ -298,7 +310,7 @@ fn with_members(object: ObjectBuilder, members: Vec<Member>) -> ObjectBuilder {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::api::Problem;
     use crate::provider::{Finding, FindingKind, VerifyLine, VerifyMode, VerifyProgress, VerifySummary};
@@ -331,7 +343,7 @@ mod tests {
         }
     }
 
-    fn check(name: &str, view: impl Serialize) {
+    pub(in super::super) fn check(name: &str, view: impl Serialize) {
         let components = serde_json::to_value(components()).unwrap();
         let all = &components["schemas"];
         assert!(all[name].is_object(), "{name}");
@@ -364,6 +376,7 @@ mod tests {
                 revision: 1,
                 phase: Phase::Running,
                 mailbox: 0,
+                skipped_events: vec![Sequence(2)],
                 recovery: Some(progress),
             },
         );
@@ -381,6 +394,7 @@ mod tests {
                 time: Timestamp(0),
                 revision: 1,
                 payload: raw(),
+                skipped: false,
             },
         );
         let manifest = Manifest {
@@ -464,6 +478,8 @@ mod tests {
             Phase::Replaying,
             Phase::Running,
             Phase::Passivating,
+            Phase::Restarting,
+            Phase::Quarantined,
         ] {
             assert!(schema["enum"].as_array().unwrap().contains(&serde_json::to_value(phase).unwrap()), "{phase:?}");
         }

@@ -64,6 +64,7 @@ pub(super) async fn finish(inner: &Inner, tenant: &Tenant, part: Part) -> Result
         had_actors |= delete_actors(inner, tenant, &kind).await?;
     }
     inner.deployments.forget(tenant).await?;
+    inner.troubles.forget_tenant(tenant).await?;
     inner.audit.delete(tenant).await?;
     inner.census.forget(tenant);
     inner.books.forget(tenant).await?;

@@ -34,6 +34,9 @@ pub(crate) const COMMANDS: &[(&str, bool)] = &[
     ("bomb-handles", false),
     ("recurse", false),
     ("trap", false),
+    ("poison", false),
+    ("schedule-trap", false),
+    ("tell-trap", false),
     ("exit", false),
     ("flood-log", true),
     ("flood-effects", false),
@@ -69,6 +72,8 @@ pub(crate) fn run(name: &str, index: u32, payload: &[u8], out: &mut Builder) {
         "malformed" => out.answer(0, 2, b"not a number"),
         "tell" => effect(out, || effects::tell(index, &address("other"), "add", payload)),
         "schedule" => effect(out, || effects::schedule(index, "alarm", 5_000, "add", payload)),
+        "schedule-trap" => effect(out, || effects::schedule(index, "fuse", 5_000, "trap", payload)),
+        "tell-trap" => effect(out, || effects::tell(index, &address("other"), "trap", payload)),
         "schedule-unknown" => effect(out, || effects::schedule(index, "alarm", 5_000, "no-such-command", payload)),
         "cancel" => effect(out, || effects::cancel(index, "alarm")),
         "request-snapshot" => effect(out, effects::request_snapshot),
@@ -107,7 +112,10 @@ fn misbehave(name: &str, index: u32, out: &mut Builder) {
             wasi::leak_handle();
         },
         "recurse" => out.answer(0, 0, &recurse(1).to_le_bytes()),
+        "trap" if crate::is_cured() => out.answer(0, 0, b""),
         "trap" => panic!("the command traps"),
+        // Handled well, and applied by nobody: the next replay traps at it.
+        "poison" => append(out, b"poison"),
         "exit" => std::process::exit(3),
         "flood-log" => {
             (0..10_000).for_each(|n| log::write(log::Level::Info, &format!("line {n} {}", "x".repeat(1_000))));

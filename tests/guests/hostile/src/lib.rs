@@ -26,6 +26,15 @@ static CONTRACT: [u8; 1] = *b"1";
 /// What `describe` does; tests overwrite the part after the colon in the component's bytes.
 static DESCRIBE: &[u8; 32] = b"describe-mode:honest            ";
 
+/// Whether a poison event, and the command `trap`, are poison; tests overwrite the part after the colon: a new revision
+/// that is `cured`.
+static POISON: &[u8; 32] = b"poison-mode:poisonous           ";
+
+/// Whether this revision can cope with poison.
+pub(crate) fn is_cured() -> bool {
+    black_box(POISON).starts_with(b"poison-mode:cured")
+}
+
 pub(crate) struct State {
     key: String,
     total: u64,
@@ -118,6 +127,7 @@ impl behavior::Guest for Hostile {
         for (event, end) in events.types.iter().zip(&events.payloads.ends) {
             let payload = &events.payloads.data[start..*end as usize];
             start = *end as usize;
+            assert!(payload != b"poison" || is_cured(), "this event is poison");
             if *event == 0 {
                 let by = payload.try_into().map_or(0, u64::from_le_bytes);
                 with_state(|state| state.total = state.total.wrapping_add(by));

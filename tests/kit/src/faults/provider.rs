@@ -163,6 +163,21 @@ impl FaultyProvider {
     }
 }
 
+/// The same for a change of the catalog.
+fn fateful_record(
+    fate: Fate,
+    change: impl FnOnce() -> BoxFuture<'static, Result<(), StoreError>>,
+) -> BoxFuture<'static, Result<(), StoreError>> {
+    match fate {
+        Fate::Answered => change(),
+        Fate::Undone => ready(Err(dead())).boxed(),
+        Fate::Done => {
+            let change = change();
+            async move { change.await.and(Err(dead())) }.boxed()
+        }
+    }
+}
+
 impl SnapshotStore for FaultyProvider {
     fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<'static, Result<(), StoreError>> {
         self.note(Call::SaveSnapshot(snapshot.address.id(), snapshot.meta.sequence));
@@ -220,7 +235,8 @@ impl SnapshotStore for FaultyProvider {
 
 impl Catalog for FaultyProvider {
     fn put_record(&self, key: &str, value: Bytes) -> BoxFuture<'static, Result<(), StoreError>> {
-        self.inner.put_record(key, value)
+        let fate = self.plan().fate();
+        fateful_record(fate, || self.inner.put_record(key, value))
     }
 
     fn record(&self, key: &str) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
@@ -232,7 +248,8 @@ impl Catalog for FaultyProvider {
     }
 
     fn delete_record(&self, key: &str) -> BoxFuture<'static, Result<(), StoreError>> {
-        self.inner.delete_record(key)
+        let fate = self.plan().fate();
+        fateful_record(fate, || self.inner.delete_record(key))
     }
 }
 

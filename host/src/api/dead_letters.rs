@@ -1,0 +1,55 @@
+//! `GET /v1/{tenant}/dead-letters`: commands that nobody will handle.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use super::access::Access;
+use super::context::Context;
+use super::problem::Problem;
+use super::query::Query;
+use super::route::{ParameterType, QueryParameter, READ, Route, Success, TENANT, Verb};
+use crate::vocab::{Code, Scope, Tenant};
+
+/// Letters on a page when the caller does not say.
+const PAGE_LETTERS: u64 = 100;
+/// Letters on the largest page: bounds the memory of one answer.
+const PAGE_LETTERS_MAX: u64 = 1_000;
+
+pub(super) static ROUTE: Route = Route {
+    verb: Verb::Get,
+    template: "/v1/{tenant}/dead-letters",
+    name: "listDeadLetters",
+    about: "Commands of tells, timers and skips that nobody will handle, the newest first; the oldest are forgotten \
+            first.",
+    access: Access::Owner(Scope::Read),
+    headers: &[],
+    query: &[
+        QueryParameter {
+            name: "before",
+            of: ParameterType::Number,
+            about: "List numbers below this one; the last `number` of the page before.",
+        },
+        QueryParameter { name: "limit", of: ParameterType::Number, about: "Letters on the page, 1 to 1000; else 100." },
+    ],
+    body: None,
+    success: Success {
+        content_type: "application/json",
+        schema: Some("DeadLetters"),
+        about: "The letters.",
+        headers: &[],
+    },
+    errors: &[TENANT, READ],
+};
+
+pub(super) async fn answer(context: &Context, tenant: &Tenant, query: &Query) -> Result<Response, Problem> {
+    let limit = query.number("limit")?.unwrap_or(PAGE_LETTERS);
+    if !(1..=PAGE_LETTERS_MAX).contains(&limit) {
+        let detail = format!("limit={limit} is not between 1 and {PAGE_LETTERS_MAX}");
+        return Err(Problem::new(Code::InvalidRequest, detail));
+    }
+    let before = query.number("before")?.unwrap_or(u64::MAX);
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let letters = context.host.dead_letters(tenant, before, limit).await?;
+    Ok(Json(json!({ "letters": letters })).into_response())
+}

@@ -1,0 +1,15 @@
+//! Actors that fail, what becomes of them, and what an operator can do: one property per file.
+
+mod scene;
+
+mod a_command_that_always_fails_quarantines_its_actor_only;
+mod a_crash_anywhere_in_a_skip_or_a_purge_is_finished;
+mod a_deploy_releases_nobody_unless_it_is_told_to;
+mod a_poison_event_is_found_and_skipped_for_ever;
+mod a_purged_actor_starts_anew_and_its_numbers_go_on;
+mod a_store_outage_is_never_the_actors_fault;
+mod a_thousand_poison_actors_cost_their_neighbours_nothing;
+mod an_operator_gets_a_quarantined_actor_back_also_after_kill_9;
+mod failures_are_remembered_over_crashes;
+mod pauses_grow_and_callers_are_told_how_long;
+mod what_cannot_be_delivered_is_a_dead_letter;
