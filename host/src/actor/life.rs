@@ -227,6 +227,8 @@ impl Actor {
             };
             match step {
                 Step::Go => {}
+                // Others of the tenant may have filled the way to the store while this one waited: it waits for that first.
+                Step::Turn | Step::Admitted(_) if !live.load.appends.has_room() => live.admission = None,
                 Step::Turn | Step::Admitted(_) => {
                     live.admission = None;
                     live.permit = if let Step::Admitted(permit) = step { Some(permit) } else { live.share.try_enter() };
