@@ -157,12 +157,15 @@ impl TestHost {
     }
 }
 
-/// Settings for tests: a small stage, and no snapshot that the test did not ask for.
+/// Settings for tests: a small stage, and no snapshot, quarantine or noticeable pause that the test did not ask for.
 #[must_use]
 pub fn settings() -> HostSettings {
     let mut settings = HostSettings::default();
     settings.limits.live_actors = 64;
     settings.limits.guest_call_ms = 5_000;
+    settings.supervision.failures_max = 0;
+    settings.supervision.backoff_first_ms = 1;
+    settings.supervision.backoff_longest_ms = 10;
     settings.snapshots.every_events = 0;
     settings.snapshots.every_bytes = 0;
     settings.snapshots.on_passivation = false;

@@ -57,7 +57,14 @@ pub(super) fn run(bench: &Bench, neighbour: Neighbour) -> Result<Vec<Sample>> {
     let samples = bench.block_on(async {
         // What spins does so for a whole repetition; with the full length that is the default.
         let call_ms = u64::try_from(bench.pace.length.as_millis()).unwrap_or(u64::MAX);
-        let scene = Scene::open(bench, Store::Log, |settings| settings.limits.guest_call_ms = call_ms).await?;
+        let scene = Scene::open(bench, Store::Log, |settings| {
+            settings.limits.guest_call_ms = call_ms;
+            // A neighbour that spins goes on spinning: nobody is quarantined, and pauses are as short as they can be.
+            settings.supervision.failures_max = 0;
+            settings.supervision.backoff_first_ms = 1;
+            settings.supervision.backoff_longest_ms = 1;
+        })
+        .await?;
         let other = Tenant::new("neighbour")?;
         scene.host.create_tenant(&other, &TenantChange::default()).await?;
         scene.host.deploy(&other, &Kind::new("counter")?, &bench.counter).await?;
