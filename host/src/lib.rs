@@ -15,6 +15,9 @@ pub mod api;
 pub mod cli;
 pub mod decide;
 pub mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod provider;
 pub mod runtime;
 pub mod sandbox;

@@ -5,6 +5,7 @@ use crate::sources::Source;
 /// The rooms of `host/src` with their floor; a room may import only from lower floors.
 /// `sandbox` and `provider` share one, so they do not know each other.
 const FLOORS: &[(&str, u8)] = &[
+    ("fuzzing", 8),
     ("cli", 7),
     ("api", 6),
     ("runtime", 5),

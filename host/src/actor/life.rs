@@ -156,6 +156,7 @@ impl Actor {
             limits: &self.limits,
             progress: Some(&self.progress),
             through: Sequence::MAX,
+            before: None,
             silent: false,
             admission: Admission::default(),
             one_by_one_from: None,

@@ -7,6 +7,8 @@ mod account;
 mod ask;
 mod backlog;
 mod bounds;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod gate;
 mod ledger;
 mod life;

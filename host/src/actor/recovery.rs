@@ -88,6 +88,8 @@ pub(crate) struct Recovery<'a> {
     pub(crate) progress: Option<&'a Progress>,
     /// The last event to fold in; `Sequence::MAX`: all.
     pub(crate) through: Sequence,
+    /// Snapshots at or after this number are left aside; `None`: none is.
+    pub(crate) before: Option<Sequence>,
     /// Log lines of the guest are dropped: the walk only looks.
     pub(crate) silent: bool,
     /// How long it waited for CPU, which is no time of its own.
@@ -199,7 +201,9 @@ impl Recovery<'_> {
         let id = self.address.id();
         let candidates = self.stage.provider.list_snapshots(id).await?;
         let mut unusable = Vec::new();
-        for meta in candidates.iter().filter(|meta| meta.sequence <= target && meta.sequence >= head.deleted_through) {
+        let is_wanted =
+            |at: Sequence| at <= target && at >= head.deleted_through && self.before.is_none_or(|end| at < end);
+        for meta in candidates.iter().filter(|meta| is_wanted(meta.sequence)) {
             match self.try_snapshot(revision, meta.sequence).await? {
                 Ok((instance, ledger)) => {
                     let (from, base) = (meta.sequence, Some((meta.sequence, meta.time)));

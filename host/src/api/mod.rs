@@ -12,6 +12,8 @@ mod access;
 mod body;
 mod connections;
 mod context;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod json_body;
 mod metrics;
 mod openapi;
@@ -41,6 +43,7 @@ mod kinds;
 mod metrics_page;
 mod passivate;
 mod ready;
+mod recheck;
 mod refusals;
 mod revisions;
 mod snapshot;

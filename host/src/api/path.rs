@@ -61,16 +61,18 @@ pub(super) enum ActorVerb {
     Skip,
     Release,
     Purge,
+    Recheck,
 }
 
 impl ActorVerb {
-    const ALL: [(&'static str, Self); 6] = [
+    const ALL: [(&'static str, Self); 7] = [
         (":snapshot", Self::Snapshot),
         (":passivate", Self::Passivate),
         (":retry", Self::Retry),
         (":skip", Self::Skip),
         (":release", Self::Release),
         (":purge", Self::Purge),
+        (":recheck", Self::Recheck),
     ];
 }
 

@@ -1,5 +1,7 @@
 //! Every route × every scope × every kind of caller. A route that is not in the table below fails the test.
 
+mod suspended;
+
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -68,6 +70,7 @@ const NEEDS: &[(&str, Need)] = &[
     ("ask", Need::Own(Scope::Call)),
     ("snapshotActor", Need::Own(Scope::Admin)),
     ("passivateActor", Need::Own(Scope::Admin)),
+    ("recheckActor", Need::Own(Scope::Admin)),
 ];
 
 /// Who calls.

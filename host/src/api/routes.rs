@@ -13,7 +13,7 @@ use super::query::Query;
 use super::route::{Route, Verb};
 use super::{
     access, actors, ask, audit, dead_letters, deploy, error_page, events, health, keys, kinds, metrics, metrics_page,
-    openapi, passivate, ready, refusals, revisions, snapshot, state, status, tenants, trouble, verify,
+    openapi, passivate, ready, recheck, refusals, revisions, snapshot, state, status, tenants, trouble, verify,
 };
 use crate::runtime::{Act, ActResult, Identity, KeyId};
 use crate::vocab::{Address, Code, Digest, Kind, Owner, Tenant};
@@ -57,6 +57,7 @@ pub(super) const ROUTES: &[&Route] = &[
     &trouble::skip::ROUTE,
     &trouble::release::ROUTE,
     &trouble::purge::ROUTE,
+    &recheck::ROUTE,
 ];
 
 /// The label of requests that no route answers.
@@ -64,7 +65,7 @@ const NO_ROUTE: &str = "none";
 
 /// A request whose verb is known.
 #[derive(Debug, PartialEq, Eq)]
-enum Call {
+pub(super) enum Call {
     Health,
     Ready,
     Metrics,
@@ -102,6 +103,7 @@ enum Call {
     Skip(Address),
     Release(Address),
     Purge(Address),
+    Recheck(Address),
 }
 
 /// Answers a request, whatever it is.
@@ -162,7 +164,7 @@ pub(super) fn who(caller: &Identity) -> String {
     caller.key.map_or_else(|| "anyone".to_owned(), |id| id.to_string())
 }
 
-fn select(request: &Request) -> Result<Call, Problem> {
+pub(super) fn select(request: &Request) -> Result<Call, Problem> {
     let path = Path::parse(request.uri().path())?;
     let method = request.method().as_str();
     match Verb::of(method).and_then(|verb| Call::choose(verb, &path)) {
@@ -224,6 +226,7 @@ impl Call {
             (Verb::Post, Path::Verb(address, ActorVerb::Skip)) => Self::Skip(address),
             (Verb::Post, Path::Verb(address, ActorVerb::Release)) => Self::Release(address),
             (Verb::Post, Path::Verb(address, ActorVerb::Purge)) => Self::Purge(address),
+            (Verb::Post, Path::Verb(address, ActorVerb::Recheck)) => Self::Recheck(address),
             _ => return None,
         })
     }
@@ -267,11 +270,12 @@ impl Call {
             | Self::Retry(address)
             | Self::Skip(address)
             | Self::Release(address)
-            | Self::Purge(address) => Some(Owner::Tenant(address.tenant.clone())),
+            | Self::Purge(address)
+            | Self::Recheck(address) => Some(Owner::Tenant(address.tenant.clone())),
         }
     }
 
-    const fn route(&self) -> &'static Route {
+    pub(super) const fn route(&self) -> &'static Route {
         match self {
             Self::Health => &health::ROUTE,
             Self::Ready => &ready::ROUTE,
@@ -310,6 +314,7 @@ impl Call {
             Self::Skip(_) => &trouble::skip::ROUTE,
             Self::Release(_) => &trouble::release::ROUTE,
             Self::Purge(_) => &trouble::purge::ROUTE,
+            Self::Recheck(_) => &recheck::ROUTE,
         }
     }
 }
@@ -360,6 +365,7 @@ async fn run(
         Call::Skip(address) => trouble::skip::answer(context, caller, address, &query).await,
         Call::Release(address) => trouble::release::answer(context, address).await,
         Call::Purge(address) => trouble::purge::answer(context, caller, address, &query).await,
+        Call::Recheck(address) => recheck::answer(context, address).await,
     }
 }
 

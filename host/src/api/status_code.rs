@@ -83,6 +83,7 @@ pub const fn http_status(code: Code) -> StatusCode {
         | Code::StartFailed
         | Code::ReplayFailed
         | Code::SnapshotFailed
+        | Code::StateDrifted
         | Code::UnknownEventType
         | Code::OutcomeUnknown
         | Code::StoreFailed

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    actors, audit, call, check, deploy, events, explain, key, kinds, new, passivate, refusals, serve, snapshot, state,
-    status, tenant, trouble, verify,
+    actors, audit, call, check, deploy, events, explain, key, kinds, new, passivate, recheck, refusals, serve, snapshot,
+    state, status, tenant, trouble, verify,
 };
 use crate::vocab::{AddressError, Key, Kind, Tenant};
 
@@ -60,6 +60,8 @@ pub(super) enum Verb {
     State(state::Arguments),
     /// Print an actor's events
     Events(events::Arguments),
+    /// Compare an actor's snapshots with what its events give
+    Recheck(recheck::Arguments),
     /// Take a snapshot of an actor now
     Snapshot(snapshot::Arguments),
     /// End an actor's activation; its state stays in the journal
@@ -178,6 +180,7 @@ mod tests {
             "greenroom state counter/c-1 --at 7",
             "greenroom events counter/c-1 --from 3 --limit 2 --follow",
             "greenroom snapshot counter/c-1",
+            "greenroom recheck counter/c-1",
             "greenroom passivate counter/c-1",
             "greenroom status counter/c-1",
             "greenroom tenant show acme",

@@ -9,6 +9,9 @@ mod client;
 mod config_file;
 mod failure;
 mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
+mod memory;
 mod output;
 mod secret;
 mod settings;
@@ -30,6 +33,7 @@ mod key;
 mod kinds;
 mod new;
 mod passivate;
+mod recheck;
 mod refusals;
 mod serve;
 mod snapshot;
@@ -79,6 +83,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
         Verb::Status(arguments) => status::run(&arguments, &client()?, output),
         Verb::State(arguments) => state::run(&arguments, &client()?, output),
         Verb::Events(arguments) => events::run(&arguments, &client()?, output),
+        Verb::Recheck(arguments) => recheck::run(&arguments, &client()?, output),
         Verb::Snapshot(arguments) => snapshot::run(&arguments, &client()?, output),
         Verb::Passivate(arguments) => passivate::run(&arguments, &client()?, output),
         Verb::Trouble(arguments) => trouble::list::run(&arguments, &global, &client()?, output),

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::failure::Failure;
 use super::files;
+use super::memory;
 use super::output::{Output, Tone};
 use super::settings::{ServeSettings, SettingsError};
 use super::store;
@@ -76,6 +77,7 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure>
         return Err(Failure::new(Code::InvalidSetting, "data: where to keep everything is not set; use --data DIR"));
     };
     arguments.log.start(output.has_colours())?;
+    memory::give_back();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| machine(&format!("the threads could not be started: {error}")))?;
     runtime.block_on(serve(settings, &data, output))

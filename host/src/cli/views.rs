@@ -80,6 +80,22 @@ pub(super) struct Event {
 }
 
 #[derive(Debug, Deserialize)]
+pub(super) struct Recheck {
+    pub(super) checked: Vec<u64>,
+    pub(super) unchecked: Vec<u64>,
+    pub(super) findings: Vec<Drift>,
+}
+
+/// A snapshot that differs.
+#[derive(Debug, Deserialize)]
+pub(super) struct Drift {
+    pub(super) code: String,
+    pub(super) sequence: u64,
+    pub(super) after: u64,
+}
+
+/// The answer to `:snapshot`.
+#[derive(Debug, Deserialize)]
 pub(super) struct SnapshotTaken {
     pub(super) snapshot_sequence: u64,
 }

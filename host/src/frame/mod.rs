@@ -6,6 +6,8 @@ pub mod codec;
 mod columns;
 mod error;
 pub(crate) mod fields;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod header;
 mod record;
 #[cfg(test)]

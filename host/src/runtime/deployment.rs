@@ -234,3 +234,14 @@ impl Code for Deployment {
         &self.metrics
     }
 }
+
+/// Bytes of the catalog are a revision or an error; see `fuzzing`.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz_revision(bytes: &[u8]) {
+    use crate::frame::codec;
+    let Ok(stored) = codec::decode::<StoredRevision>(bytes) else { return };
+    let again = codec::encode(&stored).ok().and_then(|bytes| codec::decode::<StoredRevision>(&bytes).ok());
+    assert!(again.is_some_and(|again| again == stored), "a revision is not read as it is written");
+    let StoredRevision::V1(record) = stored;
+    let _looked = (record.view(true), record.component_key());
+}

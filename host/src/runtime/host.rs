@@ -12,6 +12,7 @@ use super::directory::Directory;
 use super::feed::{EventFeed, Followers, Reading};
 use super::loading::{Place, RefusalView};
 use super::look::{Renderer, state_at};
+use super::recheck::{Recheck, recheck};
 use super::tenancy::{AuditLog, Books, Census, Keys, Tenants};
 use super::trouble::Troubles;
 use super::waker::Waker;
@@ -450,6 +451,17 @@ impl ActorRef {
         let deployment = self.deployment()?;
         let (stage, address) = (Arc::clone(&self.inner.stage), Arc::clone(&self.address));
         self.inner.look(&self.address.tenant, state_at(stage, deployment, address, at)).await
+    }
+
+    /// Replays to each of the newest snapshots from the one before it, and says where the two differ: code that drifts
+    /// away from its journal. Costs about what recovering the actor costs, for each snapshot; changes nothing.
+    ///
+    /// # Errors
+    /// When the actor or kind is unknown, or the replay fails.
+    pub async fn recheck(&self) -> Result<Recheck, AskError> {
+        let deployment = self.deployment()?;
+        let (stage, address) = (Arc::clone(&self.inner.stage), Arc::clone(&self.address));
+        self.inner.look(&self.address.tenant, recheck(stage, deployment, address)).await
     }
 
     /// Durable events from a number on (`Sequence::ZERO`: from the first that is kept), at most `limit`; with

@@ -41,6 +41,7 @@ pub(super) async fn state_at(
         limits: &code.limits(),
         progress: None,
         through: asked,
+        before: None,
         silent: true,
         admission: Admission::default(),
         one_by_one_from: None,

@@ -7,9 +7,12 @@ mod deploy;
 mod deployment;
 mod directory;
 mod feed;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod host;
 mod loading;
 mod look;
+mod recheck;
 mod settings;
 mod tenancy;
 mod trouble;
@@ -21,6 +24,7 @@ pub use builder::HostBuilder;
 pub use feed::EventFeed;
 pub use host::{ActorRef, DeployPlace, Host};
 pub use loading::RefusalView;
+pub use recheck::{Drift, Recheck};
 pub use settings::{
     AfterDeploy, DeadLetterSettings, Durability, HostSettings, KindSettings, LimitOverrides, PassivationSettings,
     RecoverySettings, RetentionSettings, SnapshotSettings, SupervisionSettings,

@@ -16,8 +16,11 @@ mod describe;
 mod engine;
 mod error;
 mod failure;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod growth;
 mod guest_log;
+mod host_time;
 mod instance;
 mod link;
 mod machine;

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::cpu::{Permit, Share};
 use super::deadline::Deadline;
+use super::failure::Refusal;
 use super::growth::{Denied, Growth};
 use super::guest_log::GuestLog;
+use super::host_time::HostTime;
 use super::randomness::{Draws, Randomness};
 use super::shared::Shared;
 use super::turn::Turn;
@@ -29,6 +31,8 @@ pub(super) struct State {
     pub(super) permit: Option<Permit>,
     /// Bounds time.
     pub(super) deadline: Deadline,
+    /// Bounds time inside of host calls.
+    host_time: HostTime,
     /// Bounds the bytes that a result or a host call may bring at once.
     pub(super) hostcall_bytes: u64,
     /// Bounds log lines, and remembers the last words before a trap.
@@ -53,6 +57,7 @@ impl State {
             share,
             permit: None,
             deadline: Deadline::default(),
+            host_time: HostTime::default(),
             hostcall_bytes: limits.guest_hostcall_bytes,
             log: GuestLog::new(address, silent, &limits),
             randomness,
@@ -66,8 +71,17 @@ impl State {
     pub(super) fn enter(&mut self, moment: Moment) {
         self.moment = moment;
         self.growth.enter();
+        self.host_time = HostTime::default();
         self.log.enter();
         self.randomness.enter(moment, self.draws);
+    }
+
+    /// Counts a host call that brought this many bytes; every host function that takes or gives bytes begins with it.
+    ///
+    /// # Errors
+    /// When the guest's call has been asking for longer than it may last.
+    pub(super) fn spend(&mut self, bytes: usize) -> Result<(), Refusal> {
+        self.host_time.spend(bytes, self.deadline.limit_ms())
     }
 
     /// Counts that this instance hit a limit.

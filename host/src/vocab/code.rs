@@ -101,6 +101,7 @@ codes! {
     0031 DeploysFull Overloaded "too many deploys are under way",
     0032 CompileQuota Overloaded "the tenant has used the compile seconds that its quota allows",
     0033 ForbiddenFeature Request "the component uses a part of WebAssembly that actors may not use",
+    0034 StateDrifted Guest "the actor's state is not what its events give",
     0037 CompilerUnavailable Unavailable "the compiler could not be run to its end; nothing is known about the component",
     0040 GuestTrapped Guest "the actor's code trapped while handling this command; nothing was stored",
     0041 GuestOutOfTime Guest "the actor's code ran longer than its limit; nothing was stored",

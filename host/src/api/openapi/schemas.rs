@@ -37,6 +37,7 @@ pub(super) fn components() -> Components {
         ("Forgotten", forgotten()),
         ("VerifyLine", verify_line()),
         ("SnapshotTaken", object(vec![("snapshot_sequence", Always, number(Some("The snapshot's number.")).into())])),
+        ("Recheck", recheck()),
     ];
     named
         .into_iter()
@@ -59,6 +60,20 @@ fn forgotten() -> Schema {
     object(vec![
         ("digest", Always, text(None).into()),
         ("forgotten", Always, switch(Some("Whether it was known.")).into()),
+    ])
+}
+
+fn recheck() -> Schema {
+    let drift = object(vec![
+        ("code", Always, text(Some("GR0034.")).into()),
+        ("actor", Always, text(None).into()),
+        ("sequence", Always, number(Some("The snapshot that is not what the events up to it give.")).into()),
+        ("after", Always, number(Some("The number that was replayed from: it drifted after this one.")).into()),
+    ]);
+    object(vec![
+        ("checked", Always, list(number(None).into())),
+        ("unchecked", Always, list(number(None).into())),
+        ("findings", Always, list(drift.into())),
     ])
 }
 
@@ -314,7 +329,9 @@ pub(super) mod tests {
     use super::*;
     use crate::api::Problem;
     use crate::provider::{Finding, FindingKind, VerifyLine, VerifyMode, VerifyProgress, VerifySummary};
-    use crate::runtime::{ActorStatus, DeployedRevision, EventView, Phase, RecoveryProgress, StateView};
+    use crate::runtime::{
+        ActorStatus, DeployedRevision, Drift, EventView, Phase, Recheck, RecoveryProgress, StateView,
+    };
     use crate::sandbox::{CommandType, EventType, Manifest};
     use crate::vocab::{ActorId, Code, Sequence, Timestamp};
     use serde::Serialize;
@@ -414,6 +431,13 @@ pub(super) mod tests {
                 manifest,
             },
         );
+    }
+
+    #[test]
+    fn a_recheck_has_the_members_that_are_documented() {
+        let drift = Drift { code: "GR0034".into(), actor: "a".into(), sequence: Sequence(2), after: Sequence::ZERO };
+        let (checked, unchecked) = (vec![Sequence(2)], vec![Sequence(1)]);
+        check("Recheck", Recheck { checked, unchecked, findings: vec![drift] });
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub mod disk;
 mod events;
 mod files;
 mod found;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod index;
 mod introduce;
 mod list;

@@ -24,7 +24,7 @@ const TEXT_BYTES_MAX: usize = 1_200;
 
 /// What the catalog keeps of an act. Append-only: a new layout is a new variant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-enum StoredAct {
+pub(super) enum StoredAct {
     /// The first layout.
     V1 { at: u64, act: Act, result: ActResult },
 }

@@ -11,6 +11,8 @@ mod census;
 mod delete;
 mod error;
 mod face;
+#[cfg(any(test, feature = "fuzzing"))]
+mod fuzz;
 mod key;
 mod key_record;
 mod keys;
@@ -28,6 +30,9 @@ pub use key_record::{KeyRequest, KeyView, NewKey};
 pub use keys::Identity;
 pub use offline::create_operator_key;
 pub use tenant::{TenantChange, TenantView};
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use fuzz::{fuzz_change, fuzz_key, fuzz_records};
 
 pub(super) use audit::AuditLog;
 pub(super) use books::{Books, keep_books};

@@ -5,6 +5,7 @@ mod exports;
 mod format;
 mod imports;
 mod manifest;
+mod straight_line;
 mod structure;
 mod tally;
 #[cfg(test)]

@@ -7,8 +7,8 @@ use wasmparser::{
     TableSectionReader,
 };
 
-use super::contract;
 use super::tally::{Cap, Tally};
+use super::{contract, straight_line};
 use crate::sandbox::DeployError;
 use crate::vocab::Limits;
 
@@ -95,7 +95,8 @@ impl Structure {
             let (count, _) = group.map_err(|error| damaged(&error))?;
             total = total.saturating_add(u64::from(count));
         }
-        self.tally.most(Cap::Locals, total, limits)
+        self.tally.most(Cap::Locals, total, limits)?;
+        straight_line::check_function(body)
     }
 
     fn take_core_imports(
@@ -179,6 +180,6 @@ fn length(name: &str) -> u64 {
     super::count(name.len())
 }
 
-fn damaged(error: &wasmparser::BinaryReaderError) -> DeployError {
+pub(super) fn damaged(error: &wasmparser::BinaryReaderError) -> DeployError {
     DeployError::NotAComponent { reason: format!("it is damaged at byte {}: {}", error.offset(), error.message()) }
 }

@@ -21,6 +21,7 @@ impl log::Host for State {
             log::Level::Warn => Level::Warn,
             log::Level::Error => Level::Error,
         };
+        self.spend(message.len())?;
         self.log.write(level, &message);
         Ok(())
     }
@@ -28,6 +29,7 @@ impl log::Host for State {
 
 impl context::Host for State {
     fn caller(&mut self, command: u32) -> wasmtime::Result<Origin> {
+        self.spend(0)?;
         Ok(match &turn(self)?.0.context(command)?.caller {
             Caller::Client(name) => Origin::Client(name.clone()),
             Caller::Actor(address) => Origin::Actor(to_guest(address)),
@@ -36,6 +38,7 @@ impl context::Host for State {
     }
 
     fn header(&mut self, command: u32, name: String) -> wasmtime::Result<Option<String>> {
+        self.spend(name.len())?;
         let headers = &turn(self)?.0.context(command)?.headers;
         Ok(headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(&name)).map(|(_, value)| value.clone()))
     }
@@ -43,6 +46,7 @@ impl context::Host for State {
 
 impl effects::Host for State {
     fn tell(&mut self, command: u32, to: GuestAddress, name: String, payload: Vec<u8>) -> wasmtime::Result<()> {
+        self.spend(payload.len().saturating_add(to.key.len()))?;
         let (turn, limits) = turn(self)?;
         let to = Address::new(to.tenant, to.kind, to.key)
             .map_err(|error| invalid(format!("a command was sent to an address that cannot exist: {error}")))?;
@@ -57,11 +61,13 @@ impl effects::Host for State {
         name: String,
         payload: Vec<u8>,
     ) -> wasmtime::Result<()> {
+        self.spend(payload.len().saturating_add(timer.len()))?;
         let (turn, limits) = turn(self)?;
         Ok(turn.ask(Effect::Schedule { command, timer, at: Timestamp(at), name, payload }, limits)?)
     }
 
     fn cancel(&mut self, command: u32, timer: String) -> wasmtime::Result<()> {
+        self.spend(timer.len())?;
         let (turn, limits) = turn(self)?;
         Ok(turn.ask(Effect::Cancel { command, timer }, limits)?)
     }

@@ -4,6 +4,8 @@ mod bindings;
 mod host;
 
 pub(super) use bindings::exports::greenroom::actor::behavior::StartError;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use bindings::greenroom::actor::types::EventBatchResult;
 pub(super) use bindings::greenroom::actor::types::{
     AddressParam, ColumnParam, ColumnResult, CommandBatch, EventBatchParam, OutcomeBatch, SnapshotParam,
 };

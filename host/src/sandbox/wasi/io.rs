@@ -8,6 +8,8 @@ use crate::sandbox::state::State;
 
 /// Bytes that one `write` may bring.
 const WRITE_BYTES_MAX: u64 = /* 64 KiB */ 64 * 1_024;
+/// What looking one handle up costs, as bytes copied.
+const HANDLE_BYTES: usize = 64;
 /// The handle of standard error; standard output has 0.
 const STDERR: u32 = 1;
 
@@ -62,7 +64,8 @@ fn add_poll(poll: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     poll.resource("pollable", ResourceType::host::<Pollable>(), |_, _| Ok(()))?;
     poll.func_wrap("[method]pollable.ready", |_, (_,): (Resource<Pollable>,)| Ok((true,)))?;
     poll.func_wrap("[method]pollable.block", |_, (_,): (Resource<Pollable>,)| Ok(()))?;
-    poll.func_wrap("poll", |_, (pollables,): (Vec<Resource<Pollable>>,)| {
+    poll.func_wrap("poll", |mut store, (pollables,): (Vec<Resource<Pollable>>,)| {
+        store.data_mut().spend(pollables.len().saturating_mul(HANDLE_BYTES))?;
         if pollables.is_empty() {
             bail!("`poll` was called without anything to wait for");
         }
@@ -119,6 +122,7 @@ fn print(
     mut store: StoreContextMut<'_, State>,
     (stream, bytes): (Resource<OutputStream>, Vec<u8>),
 ) -> wasmtime::Result<Streamed<()>> {
+    store.data_mut().spend(bytes.len())?;
     let to = if stream.rep() == STDERR { Printed::Stderr } else { Printed::Stdout };
     store.data_mut().log.print(to, &bytes);
     Ok((Ok(()),))

@@ -29,7 +29,9 @@ fn random_bytes(mut store: StoreContextMut<'_, State>, (length,): (u64,)) -> was
         let name = Limit::GuestHostcallBytes;
         return Err(Refusal(GuestFailure::Limit { name, what: "random bytes at once", found: length, limit }).into());
     }
-    let mut bytes = vec![0; usize::try_from(length)?];
+    let length = usize::try_from(length)?;
+    state.spend(length)?;
+    let mut bytes = vec![0; length];
     state.randomness.fill(&mut bytes)?;
     Ok((bytes,))
 }

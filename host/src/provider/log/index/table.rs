@@ -235,7 +235,8 @@ pub(in super::super) fn decode_run(key: &[u8], value: &[u8]) -> Option<Run> {
         Some(FrameEntry { first, last, place })
     };
     let frames = (0..count).map(|_| frame()).collect::<Option<Vec<_>>>()?;
-    let whole = fields.rest().is_empty() && !frames.is_empty();
+    let is_ordered = frames.iter().all(|frame| frame.first <= frame.last);
+    let whole = fields.rest().is_empty() && !frames.is_empty() && is_ordered;
     whole.then_some(Run { generation: last_number(key)?, frames })
 }
 

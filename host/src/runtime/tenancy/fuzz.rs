@@ -1,0 +1,54 @@
+//! Records of tenants, keys and acts, and texts that may be keys; see `fuzzing`.
+
+use std::fmt::Debug;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::KeyText;
+use super::audit::StoredAct;
+use super::face::Usage;
+use super::key_record::StoredKey;
+use super::tenant::{StoredTenant, TenantChange, TenantRecord};
+use crate::frame::codec;
+use crate::vocab::{Tenant, Timestamp};
+
+fn record<T: Serialize + DeserializeOwned + PartialEq + Debug>(bytes: &[u8]) -> Option<T> {
+    let stored = codec::decode::<T>(bytes).ok()?;
+    let again = codec::encode(&stored).ok().and_then(|bytes| codec::decode::<T>(&bytes).ok());
+    assert_eq!(again.as_ref(), Some(&stored), "a record is not read as it is written");
+    Some(stored)
+}
+
+/// Bytes are a record or an error.
+pub(crate) fn fuzz_records(bytes: &[u8]) {
+    if let Some(StoredTenant::V1(record)) = record(bytes) {
+        let _looked = record.view(Usage::default());
+    }
+    if let Some(StoredKey::V1(record)) = record(bytes) {
+        assert!(!format!("{record:?}").contains(&format!("{:?}", record.hash)), "a hash is shown");
+        let _looked = record.problem(Timestamp(1));
+    }
+    let _act: Option<StoredAct> = record(bytes);
+}
+
+/// A change is taken or refused; what is taken is within bounds.
+pub(crate) fn fuzz_change(change: &TenantChange) {
+    let Ok(tenant) = Tenant::new("acme") else { return };
+    if let Ok(changed) = TenantRecord::new(&tenant, Timestamp(1)).with(change) {
+        assert!((1..=1_000).contains(&changed.weight) && !changed.display_name.is_empty(), "{changed:?}");
+    }
+}
+
+/// A text is a key or is refused without being repeated; whoever has a key in a text is noticed.
+pub(crate) fn fuzz_key(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match KeyText::read(text) {
+        Ok(_) => assert!(KeyText::is_in(text), "a key is not noticed"),
+        Err(error) => {
+            let shown = error.to_string();
+            assert!(text.len() < 20 || !shown.contains(text), "what was presented is repeated");
+        }
+    }
+    let _parsed = text.parse::<super::KeyId>();
+}
