@@ -26,7 +26,9 @@ fn an_endless_loop_in_any_call_ends_at_the_deadline() {
     assert!(out_of_time(&started("loop-in-capture").capture(moment(0)).unwrap_err()));
     let replay = started_without_recovered("loop-in-replay").replay(moment(0), &added(&[1]));
     assert!(replay.unwrap_err().to_string().contains("longer than 2000 ms"));
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert!(out_of_time(&started("loop-in-inspect").state_as_json().unwrap_err()));
+    assert!(out_of_time(&started("loop-in-inspect").event_as_json(0, b"").unwrap_err()));
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
 }
 
 fn started_without_recovered(key: &str) -> greenroom_host::sandbox::Instance {
@@ -59,6 +61,22 @@ fn deep_recursion_ends_as_a_trap_of_the_guest_only() {
         Err(GuestFailure::Trapped { message }) => assert!(message.contains("call stack exhausted"), "{message}"),
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn deep_recursion_in_start_ends_as_a_trap_too() {
+    match fresh("recurse-in-start").start(moment(0), None) {
+        Err(GuestFailure::Trapped { message }) => assert!(message.contains("call stack exhausted"), "{message}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_trap_while_people_look_ends_that_instance_only() {
+    let failure = started("trap-in-inspect").state_as_json().unwrap_err();
+    assert!(matches!(&failure, GuestFailure::Trapped { message } if message.contains("inspect traps")), "{failure}");
+    let failure = started("trap-in-inspect").event_as_json(0, b"").unwrap_err();
+    assert!(matches!(failure, GuestFailure::Trapped { .. }), "{failure}");
 }
 
 #[test]

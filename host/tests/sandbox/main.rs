@@ -5,11 +5,17 @@
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod bare;
+#[cfg(test)]
 mod bounds;
+#[cfg(test)]
+mod by_hand;
 #[cfg(test)]
 mod cache;
 #[cfg(test)]
 mod deploy;
+#[cfg(test)]
+mod isolation;
 #[cfg(test)]
 mod kit;
 #[cfg(test)]
@@ -22,3 +28,7 @@ mod own_limits;
 mod replay;
 #[cfg(test)]
 mod snapshots;
+#[cfg(test)]
+mod table;
+#[cfg(test)]
+mod wasi_abuse;

@@ -37,6 +37,7 @@ pub(crate) const COMMANDS: &[(&str, bool)] = &[
     ("poison", false),
     ("schedule-trap", false),
     ("tell-trap", false),
+    ("trap-with", false),
     ("exit", false),
     ("flood-log", true),
     ("flood-effects", false),
@@ -62,6 +63,15 @@ pub(crate) const COMMANDS: &[(&str, bool)] = &[
     ("tell-rejected", false),
     ("tell-out-of-batch", false),
     ("tell-illegal", false),
+    ("tell-tenant", false),
+    ("sleep-forever", true),
+    ("read-forever", true),
+    ("random-forever", true),
+    ("huge-random", true),
+    ("poll-nothing", true),
+    ("poll-flood", true),
+    ("bad-handle", true),
+    ("change-silently", true),
 ];
 
 pub(crate) fn run(name: &str, index: u32, payload: &[u8], out: &mut Builder) {
@@ -100,11 +110,11 @@ pub(crate) fn run(name: &str, index: u32, payload: &[u8], out: &mut Builder) {
             std::thread::sleep(std::time::Duration::from_secs(3_600));
             out.answer(0, 0, b"");
         }
-        hostile => misbehave(hostile, index, out),
+        hostile => misbehave(hostile, index, payload, out),
     }
 }
 
-fn misbehave(name: &str, index: u32, out: &mut Builder) {
+fn misbehave(name: &str, index: u32, payload: &[u8], out: &mut Builder) {
     match name {
         "loop" => loop_forever(),
         "bomb-memory" => bomb_memory(),
@@ -116,6 +126,7 @@ fn misbehave(name: &str, index: u32, out: &mut Builder) {
         "trap" => panic!("the command traps"),
         // Handled well, and applied by nobody: the next replay traps at it.
         "poison" => append(out, b"poison"),
+        "trap-with" => panic!("{}", String::from_utf8_lossy(payload)),
         "exit" => std::process::exit(3),
         "flood-log" => {
             (0..10_000).for_each(|n| log::write(log::Level::Info, &format!("line {n} {}", "x".repeat(1_000))));
@@ -133,6 +144,29 @@ fn misbehave(name: &str, index: u32, out: &mut Builder) {
         "tell-illegal" => {
             let to = Address { tenant: "default".into(), kind: "NOT a kind".into(), key: "k".into() };
             effect(out, || effects::tell(index, &to, "add", b""));
+        }
+        "tell-tenant" => {
+            let tenant = String::from_utf8_lossy(payload).into_owned();
+            let to = Address { tenant, kind: "hostile".into(), key: "k".into() };
+            effect(out, || effects::tell(index, &to, "add", b""));
+        }
+        "sleep-forever" => loop {
+            std::thread::sleep(std::time::Duration::from_secs(3_600));
+        },
+        "read-forever" => loop {
+            black_box(std::io::stdin().read_line(&mut String::new()).is_ok());
+        },
+        "random-forever" => loop {
+            wasi::random_bytes(1_024 * 1_024);
+        },
+        "huge-random" => wasi::random_bytes(u64::MAX),
+        "poll-nothing" => wasi::poll(&[]),
+        "poll-flood" => wasi::poll_flood(),
+        "bad-handle" => wasi::poll(&[4_711]),
+        // State that no event accounts for.
+        "change-silently" => {
+            with_state(|state| state.total = state.total.wrapping_add(1_000));
+            out.answer(0, 0, &total());
         }
         "tell-rejected" => {
             effects::cancel(index, "alarm");
@@ -257,6 +291,6 @@ fn bomb_memory() -> ! {
 }
 
 #[expect(unconditional_recursion, reason = "that is what it is for")]
-fn recurse(depth: u64) -> u64 {
+pub(crate) fn recurse(depth: u64) -> u64 {
     black_box(recurse(black_box(depth + 1)) + 1)
 }

@@ -90,6 +90,7 @@ impl behavior::Guest for Hostile {
             "trap-in-start" => panic!("start traps"),
             "refuse-start" => return Err(behavior::StartError::Failed("not today".to_owned())),
             "effect-in-start" => effects::request_snapshot(),
+            "recurse-in-start" => with_state(|state| state.total = commands::recurse(1)),
             "random-in-start" => with_state(|state| state.total = wasi::random_u64()),
             _ => {}
         }
@@ -166,10 +167,22 @@ impl behavior::Guest for Hostile {
 
 impl inspect::Guest for Hostile {
     fn state_as_json() -> String {
+        match with_state(|state| state.key.clone()).as_str() {
+            "loop-in-inspect" => loop_forever(),
+            "trap-in-inspect" => panic!("inspect traps"),
+            "prose-in-inspect" => return "no JSON at all".to_owned(),
+            _ => {}
+        }
         format!("{{\"total\":{}}}", with_state(|state| state.total))
     }
 
     fn event_as_json(event: u16, payload: Vec<u8>) -> Result<String, String> {
+        match with_state(|state| state.key.clone()).as_str() {
+            "loop-in-inspect" => loop_forever(),
+            "trap-in-inspect" => panic!("inspect traps"),
+            "prose-in-inspect" => return Ok("{\"by\":".to_owned()),
+            _ => {}
+        }
         match event {
             0 => Ok(format!("{{\"by\":{}}}", payload.as_slice().try_into().map_or(0, u64::from_le_bytes))),
             other => Err(format!("no event type {other}")),
