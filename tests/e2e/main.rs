@@ -3,6 +3,7 @@
 mod actor;
 mod deploy;
 mod setting;
+mod soak;
 mod tenant;
 mod trouble;
 
@@ -37,6 +38,7 @@ mod an_orderly_stop_ends_with_success_and_keeps_everything;
 mod an_unknown_configuration_key_is_named;
 mod events_are_listed_in_order_without_gaps;
 mod followed_events_come_as_they_happen;
+mod hostile_clients_do_not_stop_a_server;
 mod keys_are_any_text_within_bounds;
 mod kill_9_under_load_loses_nothing_acknowledged;
 mod the_command_line_does_what_http_does;
@@ -44,4 +46,5 @@ mod the_metrics_show_what_a_server_does;
 mod the_readme_shows_curl_commands_that_work;
 mod the_same_component_deployed_again_changes_nothing;
 mod what_does_not_exist_is_named_with_a_code;
+mod what_people_look_at_cannot_hurt;
 mod writers_share_syncs;

@@ -5,8 +5,10 @@ mod bench;
 mod conformance;
 mod crash;
 mod demo;
+mod fuzz;
 mod guests;
 mod lint;
+mod soak;
 mod tally;
 mod test;
 mod workspace;
@@ -22,7 +24,11 @@ Usage: cargo xtask VERB
   conformance     every promise of a storage provider beside every provider that ships, as a table
   crash [--seeds N] [--seed S] [--kills N]
                   crashes, faults and flipped bits at every step of the log's seeded histories; the same seed does the same
+  fuzz [--seconds N] [--seed S]
+                  everything that reads bytes of others, on changed seeds, 30 seconds for each unless told otherwise
   guests          build every guest component into target/guests
+  soak [--calls N]
+                  hostile tenants beside an honest one on a real server, 10000 calls unless told otherwise, with figures
   test [NAME…]    build guests and server, then run every test (or those whose names match)
   lint            formatting, clippy, documentation, dependencies, layers
 ";
@@ -38,7 +44,9 @@ fn main() -> ExitCode {
         "conformance" => conformance::run(rest),
         "crash" => crash::run(rest),
         "demo" => demo::run(rest),
+        "fuzz" => fuzz::run(rest),
         "guests" => guests::run(rest),
+        "soak" => soak::run(rest),
         "test" => test::run(rest),
         "lint" => lint::run(rest),
         "help" | "--help" | "-h" => {

@@ -59,7 +59,7 @@ const LOOK: &str = r#"
 
 fn of_tenant(component: &Component, tenant: &str) -> u32 {
     let address = Arc::new(Address::new(tenant, "bare", "k").unwrap());
-    let mut instance = component.instantiate(InstanceOptions { address, silent: true }).unwrap();
+    let mut instance = component.instantiate(InstanceOptions { silent: true, ..InstanceOptions::of(address) }).unwrap();
     instance.start(moment(0), None).unwrap();
     let outcome = run(&mut instance).unwrap();
     outcome.replies.get(0).unwrap().try_into().map_or(0, u32::from_le_bytes)
@@ -98,7 +98,8 @@ fn no_two_actors_of_any_tenants_draw_the_same_numbers() {
         for key in ["a", "b", "c"] {
             for kind in ["hostile", "other"] {
                 let address = Arc::new(Address::new(tenant, kind, key).unwrap());
-                let mut instance = component.instantiate(InstanceOptions { address, silent: true }).unwrap();
+                let mut instance =
+                    component.instantiate(InstanceOptions { silent: true, ..InstanceOptions::of(address) }).unwrap();
                 instance.start(moment(0), None).unwrap();
                 let drawn = turn(&mut instance, &[("random", b""), ("hash-order", b"")]).unwrap();
                 drawn.replies.iter().for_each(|bytes| assert!(seen.insert(bytes.to_vec()), "{tenant}/{kind}/{key}"));

@@ -49,4 +49,5 @@ mod pending_effects_are_bounded;
 mod recoveries_are_admitted_in_order_and_bounded;
 mod recovery_asks_for_the_head_then_a_snapshot_then_the_events_after_it;
 mod retention_keeps_what_it_promises;
+mod state_that_no_event_accounts_for_is_found;
 mod turns_behind_an_unknown_one_learn_what_became_of_theirs;

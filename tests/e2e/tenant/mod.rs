@@ -15,6 +15,7 @@ mod guest_time_is_divided_by_weight;
 mod limits_differ_by_tenant_and_kind;
 mod limits_quotas_and_their_use_are_shown;
 mod no_permit_is_lost;
+mod nothing_of_one_tenant_reaches_another;
 mod tenants_and_keys_survive_a_crash;
 mod tenants_are_administered_by_the_command_line;
 

@@ -18,6 +18,7 @@ pub struct Client {
     agent: ureq::Agent,
     url: String,
     tenant: String,
+    key: Option<String>,
 }
 
 /// What came back, whatever its status.
@@ -29,6 +30,8 @@ pub struct Answer {
     pub content_type: String,
     /// The value of `Retry-After`, if there was one.
     pub retry_after: Option<String>,
+    /// Every header, by its name in lower case.
+    pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -80,7 +83,39 @@ impl Client {
             .timeout_global(Some(ANSWER_WITHIN))
             .max_idle_connections_per_host(64)
             .build();
-        Self { agent: config.into(), url: url.trim_end_matches('/').to_owned(), tenant: "default".to_owned() }
+        let url = url.trim_end_matches('/').to_owned();
+        Self { agent: config.into(), url, tenant: "default".to_owned(), key: None }
+    }
+
+    /// On whose behalf it talks.
+    #[must_use]
+    pub fn tenant_name(&self) -> &str {
+        &self.tenant
+    }
+
+    /// The same connections with a key.
+    #[must_use]
+    pub fn with_key(&self, key: &str) -> Self {
+        Self { key: Some(key.to_owned()), ..self.clone() }
+    }
+
+    /// Sends any request.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn send(&self, method: &str, path: &str, body: &[u8]) -> Result<Answer> {
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
+        if let Some(key) = &self.key {
+            request = request.header("authorization", format!("Bearer {key}"));
+        }
+        answer(self.agent.run(request.body(body.to_vec()).context("no request")?))
+    }
+
+    fn signed<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
+        match &self.key {
+            Some(key) => request.header("authorization", format!("Bearer {key}")),
+            None => request,
+        }
     }
 
     /// The same connections for another tenant.
@@ -95,7 +130,7 @@ impl Client {
     /// When there is no answer.
     pub fn deploy(&self, kind: &str, component: &[u8]) -> Result<Answer> {
         let url = format!("{}/v1/{}/kinds/{kind}", self.url, self.tenant);
-        answer(self.agent.put(&url).content_type("application/wasm").send(component))
+        answer(self.signed(self.agent.put(&url)).content_type("application/wasm").send(component))
     }
 
     /// Sends a command; `payload` is JSON text.
@@ -119,7 +154,7 @@ impl Client {
         idempotency_key: Option<&str>,
     ) -> Result<Answer> {
         let url = format!("{}/{command}", self.actor_url(kind, key));
-        let mut request = self.agent.post(&url).content_type("application/json");
+        let mut request = self.signed(self.agent.post(&url)).content_type("application/json");
         if let Some(idempotency_key) = idempotency_key {
             request = request.header("idempotency-key", idempotency_key);
         }
@@ -131,7 +166,7 @@ impl Client {
     /// # Errors
     /// When there is no answer.
     pub fn operate(&self, kind: &str, key: &str, what: &str) -> Result<Answer> {
-        answer(self.agent.post(&format!("{}:{what}", self.actor_url(kind, key))).send_empty())
+        answer(self.signed(self.agent.post(&format!("{}:{what}", self.actor_url(kind, key)))).send_empty())
     }
 
     /// An actor's status.
@@ -165,7 +200,7 @@ impl Client {
     /// # Errors
     /// When there is no answer.
     pub fn get(&self, path: &str) -> Result<Answer> {
-        answer(self.agent.get(&format!("{}{path}", self.url)).call())
+        answer(self.signed(self.agent.get(&format!("{}{path}", self.url))).call())
     }
 
     fn actor_path(&self, kind: &str, key: &str) -> String {
@@ -181,9 +216,13 @@ fn answer(result: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Resu
     let mut response = result.context("no answer")?;
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (content_type, retry_after) = (header("content-type").unwrap_or_default(), header("retry-after"));
+    let headers = response.headers().iter();
+    let headers = headers
+        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect();
     let body =
         response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec().context("the answer broke off")?;
-    Ok(Answer { status: response.status().as_u16(), content_type, retry_after, body })
+    Ok(Answer { status: response.status().as_u16(), content_type, retry_after, headers, body })
 }
 
 /// Keys are any text; in a path, only the unreserved characters of RFC 3986 stand for themselves.
