@@ -51,11 +51,12 @@ fn compare(actor: &str, answer: &Answer, expected: u64, tally: &Tally) -> Result
     Ok(())
 }
 
-/// Asks again while it is told to come later; anything but an answer or that is a failure.
+/// Asks again while it is told to come later, or that a busy machine took too long; anything but an answer or that is a
+/// failure.
 fn persist(ask: impl Fn() -> Result<Answer>, tally: &Tally) -> Result<Answer> {
     for _ in 0..TRIES_MAX {
         let answer = ask()?;
-        if !matches!(answer.status, 429 | 503) {
+        if !matches!(answer.status, 429 | 503 | 504) {
             return answer.ok();
         }
         tally.shed.fetch_add(1, Ordering::SeqCst);

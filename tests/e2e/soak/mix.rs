@@ -95,8 +95,8 @@ pub(super) const KEYS: &[&str] = &[
 pub(super) const FAILURES: &[&str] =
     &["GR0010", "GR0040", "GR0041", "GR0042", "GR0043", "GR0044", "GR0045", "GR0046", "GR0047", "GR0048", "GR0051"];
 
-/// What a host that is busy, or tired of an actor, may answer instead.
-pub(super) const PUT_OFF: &[&str] = &["GR0008", "GR0013"];
+/// What may be answered instead on a machine that is busy: whatever a guest does may take longer than it may.
+pub(super) const PUT_OFF: &[&str] = &["GR0008", "GR0013", "GR0041", "GR0051"];
 
 /// Requests that are no proper ones: method, path, body, codes. `{own}` is the caller's tenant.
 pub(super) const REQUESTS: &[(&str, &str, &[u8], &[&str])] = &[

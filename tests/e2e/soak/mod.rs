@@ -1,6 +1,6 @@
 //! Hostile tenants beside an honest one, for thousands of calls, on a real server.
 //!
-//! The ordinary run is bounded; `cargo xtask soak` runs the whole, with `GREENROOM_SOAK_CALLS` calls, and prints figures.
+//! `cargo xtask soak` runs it, with `GREENROOM_SOAK_CALLS` calls, and prints figures.
 
 mod honest;
 mod hostile;
@@ -16,7 +16,7 @@ use greenroom_kit::Client;
 use self::memory::Memory;
 use crate::setting::{Stage, guest};
 
-/// Hostile calls of an ordinary test run.
+/// Hostile calls unless the caller says otherwise.
 const CALLS: u64 = 2_000;
 /// Hostile calls before memory is measured for the first time, at least: caches fill, threads start.
 const WARM_UP_CALLS: u64 = 1_000;
@@ -30,8 +30,8 @@ const GROWTH_PERCENT: u64 = 5;
 /// Short calls, so that endless ones do not take all day; little memory, so that bombs are over sooner; caches as
 /// small as they can be, so that the warm-up fills them.
 const SETTINGS: &str = "
-limits.guest_call_ms = 250
-limits.guest_replay_ms = 250
+limits.guest_call_ms = 400
+limits.guest_replay_ms = 400
 limits.guest_memory_bytes = 33_554_432
 limits.live_actors = 256
 passivation.idle_after_ms = 500
@@ -120,6 +120,7 @@ fn calls() -> u64 {
 }
 
 #[test]
+#[ignore = "minutes on a busy machine; `cargo xtask soak` runs it"]
 #[expect(clippy::print_stdout, reason = "the figures of a long run")]
 fn hostile_tenants_change_no_answer_and_keep_no_memory() -> Result<()> {
     let (calls, began) = (calls(), Instant::now());
