@@ -11,7 +11,7 @@ use super::face::Usage;
 use super::key_record::StoredKey;
 use super::tenant::{StoredTenant, TenantChange, TenantRecord};
 use crate::frame::codec;
-use crate::vocab::{Tenant, Timestamp};
+use crate::vocab::{Limits, Tenant, Timestamp};
 
 fn record<T: Serialize + DeserializeOwned + PartialEq + Debug>(bytes: &[u8]) -> Option<T> {
     let stored = codec::decode::<T>(bytes).ok()?;
@@ -22,8 +22,10 @@ fn record<T: Serialize + DeserializeOwned + PartialEq + Debug>(bytes: &[u8]) -> 
 
 /// Bytes are a record or an error.
 pub(crate) fn fuzz_records(bytes: &[u8]) {
-    if let Some(StoredTenant::V1(record)) = record(bytes) {
-        let _looked = record.view(Usage::default());
+    if let Some(tenant) = record::<StoredTenant>(bytes).and_then(|stored| stored.read().ok()) {
+        let again = StoredTenant::of(tenant.clone()).read();
+        assert_eq!(again.as_ref(), Ok(&tenant), "a tenant changes when it is written in the newest layout");
+        let _looked = tenant.view(Limits::default(), Usage::default());
     }
     if let Some(StoredKey::V1(record)) = record(bytes) {
         assert!(!format!("{record:?}").contains(&format!("{:?}", record.hash)), "a hash is shown");
@@ -35,7 +37,7 @@ pub(crate) fn fuzz_records(bytes: &[u8]) {
 /// A change is taken or refused; what is taken is within bounds.
 pub(crate) fn fuzz_change(change: &TenantChange) {
     let Ok(tenant) = Tenant::new("acme") else { return };
-    if let Ok(changed) = TenantRecord::new(&tenant, Timestamp(1)).with(change) {
+    if let Ok(changed) = TenantRecord::new(&tenant, Timestamp(1)).with(change, &Limits::default()) {
         assert!((1..=1_000).contains(&changed.weight) && !changed.display_name.is_empty(), "{changed:?}");
     }
 }
