@@ -119,6 +119,7 @@ impl Actor {
             limits: &self.limits,
             progress: None,
             through: Sequence::MAX,
+            before: None,
             silent: true,
             admission: Admission::default(),
             one_by_one_from: None,

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    actors, audit, call, check, deploy, events, explain, key, kinds, new, passivate, recheck, refusals, serve, snapshot,
-    state, status, tenant, trouble, verify,
+    actors, audit, call, check, deploy, events, explain, key, kinds, new, passivate, recheck, refusals, serve,
+    snapshot, state, status, tenant, trouble, verify,
 };
 use crate::vocab::{AddressError, Key, Kind, Tenant};
 

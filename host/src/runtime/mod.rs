@@ -1,5 +1,6 @@
 //! The host: it owns the directory of live actors, the deployments and the shutdown.
 
+mod actor_ref;
 mod builder;
 mod catalog_of_tenant;
 mod courier;
@@ -20,9 +21,10 @@ mod views;
 mod waker;
 
 pub use crate::actor::{AskError, Command, DeadReason, OnFull, Phase, RecoveryProgress, Reply, RequestError};
+pub use actor_ref::ActorRef;
 pub use builder::HostBuilder;
 pub use feed::EventFeed;
-pub use host::{ActorRef, DeployPlace, Host};
+pub use host::{DeployPlace, Host};
 pub use loading::RefusalView;
 pub use recheck::{Drift, Recheck};
 pub use settings::{

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::deployment::Deployment;
 use super::{AskError, RequestError};
-use crate::actor::{Admission, Recovery, RecoveryError, Stage};
+use crate::actor::{Admission, Code as _, Recovery, RecoveryError, Stage};
 use crate::provider::Snapshot;
 use crate::sandbox::{GuestSnapshot, Instance, InstanceOptions, Moment, Started};
 use crate::vocab::{Address, Code, Sequence};
@@ -106,6 +106,8 @@ async fn compare(
         before: Some(at),
         silent: true,
         admission: Admission::default(),
+        one_by_one_from: None,
+        skip: None,
     };
     let mut replayed = match Box::pin(recovery.run()).await {
         Ok(recovered) => recovered,
@@ -152,7 +154,8 @@ async fn started_from(
     let mut instance = component.instantiate_under(options, &mut permit).map_err(AskError::Guest)?;
     let base = GuestSnapshot { state_version: snapshot.meta.state_version, state: snapshot.state.to_vec() };
     let moment = Moment { time: snapshot.meta.time, sequence: snapshot.meta.sequence };
-    match instance.with(permit).start(moment, Some(&base)).map_err(AskError::Guest)? {
+    let started = instance.with(permit).start(moment, Some(&base)).map_err(AskError::Guest)?;
+    match started {
         Started::Ready => Ok(Some(instance)),
         Started::UnknownStateVersion => Ok(None),
     }

@@ -74,6 +74,7 @@ impl Trial {
             limits,
             progress: None,
             through: Sequence::MAX,
+            before: None,
             silent: true,
             admission: Admission::default(),
             one_by_one_from: None,
