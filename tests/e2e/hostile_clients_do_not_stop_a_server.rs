@@ -138,7 +138,7 @@ fn a_flood_of_pipelined_requests_is_answered_in_order() -> Result<()> {
     let mut stream = connect(&stage)?;
     let mut sender = stream.try_clone()?;
     let count = 5_000_usize;
-    let sending = std::thread::spawn(move || {
+    let sending = std::thread::Builder::new().name("sender".to_owned()).spawn(move || {
         for number in 0..count {
             let path = if number % 2 == 0 { "/healthz" } else { "/nowhere" };
             let last = if number + 1 == count { "connection: close\r\n" } else { "" };
@@ -146,7 +146,7 @@ fn a_flood_of_pipelined_requests_is_answered_in_order() -> Result<()> {
             write!(sender, "GET {path} HTTP/1.1\r\nhost: localhost\r\n{last}\r\n")?;
         }
         std::io::Result::Ok(())
-    });
+    })?;
     let mut answers = String::new();
     stream.read_to_string(&mut answers)?;
     sending.join().ok().context("the sender panicked")??;

@@ -15,7 +15,7 @@ const ACTORS: usize = 8;
 const TRIES_MAX: u32 = 100;
 
 /// Calls until it is told to end.
-pub(super) fn call_until(client: &Client, name: String, over: &AtomicBool, tally: &Tally) -> Result<()> {
+pub(super) fn call_until(client: &Client, name: &str, over: &AtomicBool, tally: &Tally) -> Result<()> {
     let mut model = [0_u64; ACTORS];
     let mut number = 0_u64;
     while !over.load(Ordering::SeqCst) {

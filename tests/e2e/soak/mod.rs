@@ -95,7 +95,8 @@ impl Parties {
             let honest: Vec<_> = (0..HONEST_CLIENTS)
                 .map(|number| {
                     let name = format!("{round}-{number}");
-                    scope.spawn(|| honest::call_until(&self.honest, name, &over, tally))
+                    let over = &over;
+                    scope.spawn(move || honest::call_until(&self.honest, &name, over, tally))
                 })
                 .collect();
             let hostile: Vec<_> = (0..HOSTILE_CLIENTS)
@@ -121,7 +122,6 @@ fn calls() -> u64 {
 
 #[test]
 #[ignore = "minutes on a busy machine; `cargo xtask soak` runs it"]
-#[expect(clippy::print_stdout, reason = "the figures of a long run")]
 fn hostile_tenants_change_no_answer_and_keep_no_memory() -> Result<()> {
     let (calls, began) = (calls(), Instant::now());
     let scene = Scene::new()?;
