@@ -89,7 +89,7 @@ impl Actor {
         let settings = &self.code.policy().supervision;
         let (error, sentence) = match error.fault() {
             // What a tenant has too much of passes as soon as somebody gives it back: nothing to remember.
-            Fault::Elsewhere if matches!(error.code(), Code::MemoryQuota | Code::LiveActorQuota) => (error, None),
+            Fault::Elsewhere if is_over_quota(error.code()) => (error, None),
             Fault::Elsewhere => {
                 let after_ms = self.stage.supervisor.outage(&self.address, &error, settings);
                 (error, after_ms.map(|after_ms| Sentence::Restart { after_ms }))
@@ -175,4 +175,12 @@ impl Actor {
             self.stage.crew.wake_later(&self.address, Timestamp(at));
         }
     }
+}
+
+/// Whether the actor's tenant has too much of something: that passes as soon as somebody gives it back.
+const fn is_over_quota(code: Code) -> bool {
+    matches!(
+        code,
+        Code::MemoryQuota | Code::LiveActorQuota | Code::JournalQuota | Code::JournalGrowthQuota | Code::SnapshotQuota
+    )
 }

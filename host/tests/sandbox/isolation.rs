@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use greenroom_host::sandbox::{Component, Engine, InstanceOptions, SandboxSettings};
+use greenroom_host::sandbox::{CompilerProgram, Component, Engine, InstanceOptions, SandboxSettings};
 use greenroom_host::vocab::Address;
 
 use crate::bare::{Bare, run};
@@ -111,7 +111,8 @@ fn no_two_actors_of_any_tenants_draw_the_same_numbers() {
 fn engine_in(directory: &Path) -> Arc<Engine> {
     let mut limits = limits();
     limits.live_actors = 4;
-    Engine::new(SandboxSettings { limits, cache_dir: Some(directory.to_owned()) }).unwrap()
+    Engine::new(SandboxSettings { limits, cache_dir: Some(directory.to_owned()), compiler: CompilerProgram::InProcess })
+        .unwrap()
 }
 
 fn code_files(directory: &Path) -> Vec<PathBuf> {

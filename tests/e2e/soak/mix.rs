@@ -35,7 +35,7 @@ pub(super) const COMMANDS: &[Command] = &[
     command("huge-reply", 4, OUT_OF_MEMORY),
     command("many-events", 1, &["GR0041", "GR0042", "GR0044"]),
     command("poll-flood", 2, &["GR0041", "GR0044"]),
-    command("bomb-handles", 10, TRAPPED),
+    command("bomb-handles", 10, LIMIT),
     command("recurse", 20, TRAPPED),
     command("trap", 30, TRAPPED),
     Command { name: "trap-with", payload: "a reason of my own", share: 10, codes: TRAPPED },
@@ -96,7 +96,7 @@ pub(super) const FAILURES: &[&str] =
     &["GR0010", "GR0040", "GR0041", "GR0042", "GR0043", "GR0044", "GR0045", "GR0046", "GR0047", "GR0048", "GR0051"];
 
 /// What may be answered instead on a machine that is busy: whatever a guest does may take longer than it may.
-pub(super) const PUT_OFF: &[&str] = &["GR0008", "GR0013", "GR0041", "GR0051"];
+pub(super) const PUT_OFF: &[&str] = &["GR0008", "GR0013", "GR0041", "GR0051", "GR0118", "GR0121"];
 
 /// Requests that are no proper ones: method, path, body, codes. `{own}` is the caller's tenant.
 pub(super) const REQUESTS: &[(&str, &str, &[u8], &[&str])] = &[

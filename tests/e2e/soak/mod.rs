@@ -28,12 +28,15 @@ const HONEST_CLIENTS: u64 = 2;
 const GROWTH_PERCENT: u64 = 5;
 
 /// Short calls, so that endless ones do not take all day; little memory, so that bombs are over sooner; caches as
-/// small as they can be, so that the warm-up fills them.
+/// small as they can be, so that the warm-up fills them. No quarantine: the same actors must go on failing.
 const SETTINGS: &str = "
 limits.guest_call_ms = 400
 limits.guest_replay_ms = 400
 limits.guest_memory_bytes = 33_554_432
 limits.live_actors = 256
+supervision.failures_max = 0
+supervision.backoff_first_ms = 1
+supervision.backoff_longest_ms = 1
 passivation.idle_after_ms = 500
 log.resident_actors = 512
 log.checkpoint_changes = 512
