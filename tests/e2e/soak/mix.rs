@@ -40,7 +40,7 @@ pub(super) const COMMANDS: &[Command] = &[
     command("trap", 30, TRAPPED),
     Command { name: "trap-with", payload: "a reason of my own", share: 10, codes: TRAPPED },
     command("exit", 20, TRAPPED),
-    command("huge-random", 10, TRAPPED),
+    command("huge-random", 10, LIMIT),
     command("poll-nothing", 10, TRAPPED),
     command("bad-handle", 10, TRAPPED),
     command("flood-effects", 10, LIMIT),
