@@ -26,7 +26,7 @@ const PROPERTIES: &[(u32, u32)] = &[
 ];
 
 /// Where the tests are that rows name without a folder.
-const FOLDERS: [&str; 2] = ["tests/e2e/actor", "tests/e2e"];
+const FOLDERS: [&str; 3] = ["tests/e2e/actor", "tests/e2e/trouble", "tests/e2e"];
 
 /// What is wrong with the page.
 pub(crate) fn violations(root: &Path) -> Result<Vec<String>> {

@@ -147,8 +147,9 @@ fn an_actor_cannot_send_to_another_tenant() -> Result<()> {
     let scene = Scene::new()?;
     scene.acme.call("hostile", "k", "add", "")?.ok()?;
     let before = scene.acme.status("hostile", "k")?.sequence;
-    for tenant in ["acme", "default", "nobody", "-", "ACME", ""] {
-        let answer = scene.rival.call("hostile", "sender", "tell-tenant", tenant)?;
+    for (number, tenant) in ["acme", "default", "nobody", "-", "ACME", ""].into_iter().enumerate() {
+        // Another sender each time: one that fails again and again is quarantined.
+        let answer = scene.rival.call("hostile", &format!("sender-{number}"), "tell-tenant", tenant)?;
         ensure!(answer.code()? == "GR0043", "{tenant}: {}", answer.text());
     }
     // To its own tenant it can: the same command, so that the refusals above are not for something else.
