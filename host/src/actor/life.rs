@@ -17,14 +17,14 @@ use super::backlog::Backlog;
 use super::ledger::Change;
 use super::live::{Exit, Live};
 use super::mail::{Envelope, Order};
-use super::recovery::{Admission, Recovery, RecoveryError};
+use super::recovery::{Recovery, RecoveryError};
 use super::supervision::{DeadLetter, DeadReason, PoisonCommand};
 use super::turn::{FailedCommand, FailedTurn, Wishes, fired};
 use super::{Code, Pass, Phase, Progress, Stage};
 use crate::decide::{SinceSnapshot, SnapshotReason, snapshot_due_on_passivation};
 use crate::provider::AppendError;
 use crate::sandbox::{GuestFailure, Moment, Permit, Waiting, limit_hit, quota_hit};
-use crate::vocab::{Address, Code as ErrorCode, Limit, Limits, Quota, Sequence, Timestamp};
+use crate::vocab::{Address, Code as ErrorCode, Limit, Limits, Quota, Timestamp};
 
 /// How long an actor waits for a place of its tenant's before its callers are refused.
 const WAIT_FOR_PLACE: Duration = Duration::from_secs(5);
@@ -143,24 +143,18 @@ impl Actor {
         metrics.recovered(if result.is_ok() { "ok" } else { "failed" });
         if let Err(error) = &result {
             metrics.recovery_failed(error.code());
-            tracing::error!(actor = %self.address, code = %error.code(), %error, "recovery failed");
+            if self.code.account().may_log(&self.address.tenant, &self.limits) {
+                tracing::error!(actor = %self.address, code = %error.code(), %error, "recovery failed");
+            }
         }
         result
     }
 
     async fn walk(&self) -> Result<Live, RecoveryError> {
         let recovery = Recovery {
-            stage: &self.stage,
-            code: self.code.as_ref(),
-            address: &self.address,
-            limits: &self.limits,
             progress: Some(&self.progress),
-            through: Sequence::MAX,
-            before: None,
             silent: false,
-            admission: Admission::default(),
-            one_by_one_from: None,
-            skip: None,
+            ..Recovery::silent(&self.stage, self.code.as_ref(), &self.address, &self.limits)
         };
         let mut recovered = Box::pin(recovery.run()).await?;
         let now = self.stage.clock.now();
@@ -287,7 +281,9 @@ impl Actor {
     fn note_failed(&self, failed: FailedTurn, live: &Live, backlog: &mut Backlog) {
         let FailedTurn { mut envelopes, failure } = failed;
         self.code.metrics().trapped(failure.code());
-        tracing::warn!(actor = %self.address, commands = envelopes.len(), code = %failure.code(), %failure, "turn failed in the guest");
+        if self.code.account().may_log(&self.address.tenant, &self.limits) {
+            tracing::warn!(actor = %self.address, commands = envelopes.len(), code = %failure.code(), %failure, "turn failed in the guest");
+        }
         if let GuestFailure::Quota { .. } = failure {
             // Whoever asked for it, others wait with it, and the next try would fail as this one: all are told, timers
             // stay set.

@@ -40,7 +40,7 @@ pub(crate) use mail::{Envelope, Order};
 pub(crate) use metric::{KindMetrics, LIVE_ACTORS};
 pub(crate) use progress::Progress;
 pub(crate) use record::{HostRecord, holds};
-pub(crate) use recovery::{Admission, Recovery, RecoveryError, Unusable};
+pub(crate) use recovery::{Recovery, RecoveryError, Unusable};
 pub(crate) use revision::{EventTypeOf, Remap, Revision};
 pub(crate) use stage::{Code, Crew, Policy, ReplayRate, Stage};
 pub(crate) use supervision::{DeadLetter, Failure, Fault, Poison, PoisonCommand, Supervisor, in_words};

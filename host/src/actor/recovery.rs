@@ -132,11 +132,38 @@ struct Start {
     unusable: Vec<(Sequence, Unusable)>,
 }
 
-impl Recovery<'_> {
+impl<'a> Recovery<'a> {
+    /// One of all events that nobody watches and that leaves no trace: it only looks.
+    pub(crate) fn silent(
+        stage: &'a Stage,
+        code: &'a dyn Code,
+        address: &'a Arc<Address>,
+        limits: &'a Arc<Limits>,
+    ) -> Self {
+        Self {
+            stage,
+            code,
+            address,
+            limits,
+            progress: None,
+            through: Sequence::MAX,
+            before: None,
+            silent: true,
+            admission: Admission::default(),
+            one_by_one_from: None,
+            skip: None,
+        }
+    }
+
     /// Walks the whole way, within the kind's time limit. The instance has replayed everything, but was not told
     /// `recovered`. What the store answers after the limit is ignored: the walk that asked is gone.
     pub(crate) async fn run(&self) -> Result<Recovered, RecoveryError> {
         let revision = self.code.current().await?;
+        self.run_on(revision).await
+    }
+
+    /// The same with the code of one revision, whatever new activations run.
+    pub(crate) async fn run_on(&self, revision: Arc<Revision>) -> Result<Recovered, RecoveryError> {
         self.in_time(self.walk(revision)).await
     }
 
@@ -307,6 +334,7 @@ impl Recovery<'_> {
             silent: self.silent,
             limits: Some(Arc::clone(self.limits)),
             memory: Some(Arc::clone(&self.code.account().memory)),
+            log: Some(Arc::clone(&self.code.account().log)),
             ..InstanceOptions::of(Arc::clone(self.address))
         };
         let share = revision.component.share(&self.address.tenant);

@@ -241,7 +241,9 @@ impl Live {
     }
 
     fn snapshot_failed(&mut self, at: Sequence, reason: SnapshotReason, error: AskError) {
-        tracing::warn!(actor = %self.address, sequence = %at, reason = reason.label(), %error, "snapshot failed; the actor goes on from its events");
+        if self.code.account().may_log(&self.address.tenant, &self.limits) {
+            tracing::warn!(actor = %self.address, sequence = %at, reason = reason.label(), %error, "snapshot failed; the actor goes on from its events");
+        }
         self.code.metrics().snapshot("failed", reason);
         self.snapshots.answer(at, &Err(error));
     }

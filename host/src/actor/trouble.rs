@@ -9,11 +9,11 @@ use super::ask::AskError;
 use super::backlog::Backlog;
 use super::life::Actor;
 use super::mail::Order;
-use super::recovery::{Admission, Recovery, RecoveryError};
+use super::recovery::{Recovery, RecoveryError};
 use super::supervision::{DeadLetter, DeadReason, Failure, Fault, Poison, PoisonCommand};
 use super::turn::{FailedCommand, fired};
 use crate::decide::Sentence;
-use crate::vocab::{Code, Sequence, Timestamp};
+use crate::vocab::{Code, Timestamp};
 
 /// An actor of which the supervisor cannot remember anything refuses for this long before the next command may try
 /// again, so that a broken one does not spend the host's time on recoveries.
@@ -112,20 +112,7 @@ impl Actor {
 
     async fn pinpointed(&self, error: RecoveryError) -> RecoveryError {
         let _permit = self.stage.recoveries.enter(&self.address.tenant).await;
-        let recovery = Recovery {
-            stage: &self.stage,
-            code: self.code.as_ref(),
-            address: &self.address,
-            limits: &self.limits,
-            progress: None,
-            through: Sequence::MAX,
-            before: None,
-            silent: true,
-            admission: Admission::default(),
-            one_by_one_from: None,
-            skip: None,
-        };
-        recovery.pinpointed(error).await
+        Recovery::silent(&self.stage, self.code.as_ref(), &self.address, &self.limits).pinpointed(error).await
     }
 
     /// Answers everybody who waits, and everybody who still comes until then (`None`: at once the mailbox is closed).

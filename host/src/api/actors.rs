@@ -10,12 +10,7 @@ use super::problem::Problem;
 use super::query::Query;
 use super::route::{KIND, ParameterType, QueryParameter, READ, Route, Success, Verb};
 use crate::provider::ActorListing;
-use crate::vocab::{Code, Kind, Scope, Sequence, Tenant};
-
-/// Actors on a page when the caller does not say.
-const PAGE_ACTORS: u64 = 100;
-/// Actors on the largest page: bounds the memory of one answer.
-const PAGE_ACTORS_MAX: u64 = 1_000;
+use crate::vocab::{Kind, Scope, Sequence, Tenant};
 
 pub(super) static ROUTE: Route = Route {
     verb: Verb::Get,
@@ -60,12 +55,7 @@ pub(super) async fn answer(
     kind: &Kind,
     query: &Query,
 ) -> Result<Response, Problem> {
-    let limit = query.number("limit")?.unwrap_or(PAGE_ACTORS);
-    if !(1..=PAGE_ACTORS_MAX).contains(&limit) {
-        let detail = format!("limit={limit} is not between 1 and {PAGE_ACTORS_MAX}");
-        return Err(Problem::new(Code::InvalidRequest, detail));
-    }
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let limit = query.page()?;
     // One more than asked for tells whether there is a next page.
     let listing = context.host.actors(tenant, kind, query.text("after"), limit.saturating_add(1)).await?;
     Ok(Json(page(listing, limit)).into_response())

@@ -9,12 +9,7 @@ use super::context::Context;
 use super::problem::Problem;
 use super::query::Query;
 use super::route::{ParameterType, QueryParameter, READ, Route, Success, TENANT, Verb};
-use crate::vocab::{Code, Owner, Scope};
-
-/// Entries on a page when the caller does not say.
-const PAGE_ENTRIES: u64 = 100;
-/// Entries on the largest page: bounds the memory of one answer.
-const PAGE_ENTRIES_MAX: u64 = 1_000;
+use crate::vocab::{Owner, Scope};
 
 pub(super) static ROUTE: Route = Route {
     verb: Verb::Get,
@@ -37,12 +32,8 @@ pub(super) static ROUTE: Route = Route {
 };
 
 pub(super) async fn answer(context: &Context, owner: &Owner, query: &Query) -> Result<Response, Problem> {
-    let limit = query.number("limit")?.unwrap_or(PAGE_ENTRIES);
-    if !(1..=PAGE_ENTRIES_MAX).contains(&limit) {
-        let detail = format!("limit={limit} is not between 1 and {PAGE_ENTRIES_MAX}");
-        return Err(Problem::new(Code::InvalidRequest, detail));
-    }
+    let limit = query.page()?;
     let before = query.number("before")?.unwrap_or(u64::MAX);
-    let entries = context.host.audit(owner, before, usize::try_from(limit).unwrap_or(usize::MAX)).await?;
+    let entries = context.host.audit(owner, before, limit).await?;
     Ok(Json(json!({ "entries": entries })).into_response())
 }

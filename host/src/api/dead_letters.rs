@@ -9,12 +9,7 @@ use super::context::Context;
 use super::problem::Problem;
 use super::query::Query;
 use super::route::{ParameterType, QueryParameter, READ, Route, Success, TENANT, Verb};
-use crate::vocab::{Code, Scope, Tenant};
-
-/// Letters on a page when the caller does not say.
-const PAGE_LETTERS: u64 = 100;
-/// Letters on the largest page: bounds the memory of one answer.
-const PAGE_LETTERS_MAX: u64 = 1_000;
+use crate::vocab::{Scope, Tenant};
 
 pub(super) static ROUTE: Route = Route {
     verb: Verb::Get,
@@ -43,13 +38,8 @@ pub(super) static ROUTE: Route = Route {
 };
 
 pub(super) async fn answer(context: &Context, tenant: &Tenant, query: &Query) -> Result<Response, Problem> {
-    let limit = query.number("limit")?.unwrap_or(PAGE_LETTERS);
-    if !(1..=PAGE_LETTERS_MAX).contains(&limit) {
-        let detail = format!("limit={limit} is not between 1 and {PAGE_LETTERS_MAX}");
-        return Err(Problem::new(Code::InvalidRequest, detail));
-    }
+    let limit = query.page()?;
     let before = query.number("before")?.unwrap_or(u64::MAX);
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let letters = context.host.dead_letters(tenant, before, limit).await?;
     Ok(Json(json!({ "letters": letters })).into_response())
 }

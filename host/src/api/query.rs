@@ -5,6 +5,11 @@ use super::problem::Problem;
 use super::route::QueryParameter;
 use crate::vocab::Code;
 
+/// Entries on a page when the caller does not say.
+const PAGE_ENTRIES: u64 = 100;
+/// Entries on the largest page: bounds the memory of one answer.
+const PAGE_ENTRIES_MAX: u64 = 1_000;
+
 /// The parameters of one request; each at most once, each known to the verb.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Query(Vec<(String, String)>);
@@ -45,6 +50,18 @@ impl Query {
                 value.parse().map_err(|_| refused(format!("{name}={value} is not a whole number that is not negative")))
             })
             .transpose()
+    }
+
+    /// How many entries a page may have: what the caller says, or else `PAGE_ENTRIES`.
+    ///
+    /// # Errors
+    /// A problem when it is not between 1 and `PAGE_ENTRIES_MAX`.
+    pub(super) fn page(&self) -> Result<usize, Problem> {
+        let limit = self.number("limit")?.unwrap_or(PAGE_ENTRIES);
+        if !(1..=PAGE_ENTRIES_MAX).contains(&limit) {
+            return Err(refused(format!("limit={limit} is not between 1 and {PAGE_ENTRIES_MAX}")));
+        }
+        Ok(usize::try_from(limit).unwrap_or(usize::MAX))
     }
 
     /// Whether a switch is on: present, or `true`.
@@ -118,5 +135,16 @@ mod tests {
         assert!(refusal("from=1.5").contains("1.5"));
         assert!(refusal("follow=yes").contains("follow=yes"));
         assert!(refusal("from=%zz").contains("%zz"));
+    }
+
+    #[test]
+    fn a_page_has_at_least_one_entry_and_at_most_a_thousand() {
+        let known = [QueryParameter { name: "limit", of: ParameterType::Number, about: "" }];
+        let page = |raw| Query::parse(raw, &known).and_then(|query| query.page());
+        assert_eq!(page(None).unwrap(), 100);
+        assert_eq!((page(Some("limit=1")).unwrap(), page(Some("limit=1000")).unwrap()), (1, 1_000));
+        for wrong in ["limit=0", "limit=1001", "limit=many"] {
+            assert!(page(Some(wrong)).unwrap_err().detail().contains(wrong));
+        }
     }
 }

@@ -24,6 +24,12 @@ impl Budget {
         Self { used_parts: 0, at: now }
     }
 
+    /// An account from which so many microseconds were used.
+    #[must_use]
+    pub const fn used(used_us: u64, at: Timestamp) -> Self {
+        Self { used_parts: used_us.saturating_mul(PARTS), at }
+    }
+
     /// Whether another use may begin.
     ///
     /// # Errors
@@ -50,6 +56,18 @@ impl Budget {
     #[must_use]
     pub const fn used_s(&self) -> u64 {
         self.used_parts.div_ceil(PARTS * MICROS_PER_SECOND)
+    }
+
+    /// What is used at a moment, whole seconds.
+    pub fn used_s_at(&mut self, seconds_per_hour: u64, now: Timestamp) -> u64 {
+        self.empty(seconds_per_hour, now);
+        self.used_s()
+    }
+
+    /// What is used now, microseconds, rounded up.
+    #[must_use]
+    pub const fn used_us(&self) -> u64 {
+        self.used_parts.div_ceil(PARTS)
     }
 
     fn empty(&mut self, seconds_per_hour: u64, now: Timestamp) {

@@ -15,6 +15,23 @@ const ASKED_AFTER_NS: u64 = 200_000;
 /// Between calls that have begun, CPU changes hands after this much time, nanoseconds: each change costs two thread switches.
 pub const SLICE_NS: u64 = 10_000_000;
 
+/// A call that ran for so long is a long one: whoever else wants CPU must not wait for it, nor the host's own threads, nanoseconds.
+pub const LONG_NS: u64 = 2_000_000;
+
+/// How many long calls may run at the same time, of so many that may at all. While others' short calls come and go, one fewer
+/// than calls may: short calls, and the host's threads between them, find a core that they need not take from anybody.
+#[must_use]
+pub fn long_max(calls: usize, others_come_and_go: bool) -> usize {
+    if others_come_and_go { calls.saturating_sub(1).max(1) } else { calls }
+}
+
+/// Whether a tenant's calls that have not begun wait, too, while its long ones must: so many of those wait already that what
+/// begins is likely to be long.
+#[must_use]
+pub const fn is_mostly_long(begun_waiting: usize, calls: usize) -> bool {
+    begun_waiting >= calls.saturating_mul(2)
+}
+
 /// The virtual time that using CPU for `used_ns` takes at a weight.
 #[must_use]
 pub fn virtual_ns(used_ns: u64, weight: u32) -> u64 {

@@ -12,6 +12,7 @@ use super::directory::Directory;
 use super::feed::Followers;
 use super::host::{Host, Inner};
 use super::loading::Loader;
+use super::secret::secret_of;
 use super::tenancy::{self, AuditLog, Books, Census, Keys, Tenants, keep_books};
 use super::trouble::{self, Troubles};
 use super::waker::Waker;
@@ -101,6 +102,7 @@ impl HostBuilder {
         settings.limits.live_actors = settings.limits.live_actors.min(engine.live_actors_max());
         let provider = self.provider.unwrap_or_else(|| MemoryProvider::new());
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        engine.keep_secret(secret_of(&provider).await?);
         let (loads, cpu) = (Loads::new(&settings.limits), engine.cpu());
         let tenancy = Tenancy::open(&provider, &clock, (cpu.clone(), &loads), settings.ceiling()).await?;
         let (clock_, tenants) = (Arc::clone(&clock), Arc::clone(&tenancy.tenants));
@@ -213,7 +215,13 @@ fn assemble(
             supervisor: Arc::<Troubles>::clone(&troubles),
             limits,
         });
-        Directory::new(me.clone(), shared, Arc::clone(&deployments), Arc::clone(&census), threads.clone())
+        Directory::new(
+            me.clone(),
+            shared,
+            Arc::clone(&deployments),
+            Arc::clone(&census),
+            (threads.clone(), cpu.clone()),
+        )
     });
     let stage = directory.stage();
     let (closing, _) = watch::channel(false);

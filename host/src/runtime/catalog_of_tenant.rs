@@ -74,7 +74,7 @@ impl Deployments {
             self.provider.delete_record(&format!("{REVISION_PREFIX}{id:010}")).await?;
         }
         self.kinds.write().unwrap_or_else(PoisonError::into_inner).retain(|(of, _), _| of != tenant);
-        self.loader.forget(tenant);
+        self.loader.forget(tenant).await?;
         self.note_usage(tenant);
         Ok(())
     }

@@ -18,7 +18,7 @@ use super::tenancy::Census;
 use super::{AskError, OnFull};
 use crate::actor::{Actor, Code as _, Envelope, Order, Progress, Stage};
 use crate::decide::{LiveActor, who_leaves};
-use crate::sandbox::limit_hit;
+use crate::sandbox::{Cpu, limit_hit};
 use crate::vocab::{ActorId, Address, Limit, Limits, Tenant};
 
 /// Orders that wait for one actor; senders wait for room.
@@ -62,6 +62,7 @@ pub(super) struct Directory {
     deployments: Arc<Deployments>,
     census: Arc<Census>,
     runtime: tokio::runtime::Handle,
+    cpu: Cpu,
     live: papaya::HashMap<ActorId, Arc<Handle>>,
     /// Grows with every activation; actors used since the same one are equally recent.
     stamp: AtomicU64,
@@ -92,10 +93,11 @@ impl Directory {
         stage: Arc<Stage>,
         deployments: Arc<Deployments>,
         census: Arc<Census>,
-        runtime: tokio::runtime::Handle,
+        (runtime, cpu): (tokio::runtime::Handle, Cpu),
     ) -> Self {
         let live = papaya::HashMap::new();
-        Self { me, stage, deployments, census, runtime, live, stamp: AtomicU64::new(1), open: AtomicBool::new(true) }
+        let (stamp, open) = (AtomicU64::new(1), AtomicBool::new(true));
+        Self { me, stage, deployments, census, runtime, cpu, live, stamp, open }
     }
 
     /// What every actor shares.
@@ -240,10 +242,11 @@ impl Directory {
             progress: Arc::clone(&handle.progress),
         };
         let leave = Leave { directory: self.me.clone(), id, _gone: gone_tx };
-        let task = self.runtime.spawn(async move {
+        let share = self.cpu.share(&address.tenant);
+        let task = self.runtime.spawn(share.paced(async move {
             actor.run().await;
             drop(leave);
-        });
+        }));
         let _only_here = handle.task.set(task.abort_handle());
         self.count();
         if self.deployments.find_active(&address.tenant, &address.kind).is_err() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::deployment::Deployment;
 use super::feed::json;
 use super::{AskError, EventView, RequestError, StateView};
-use crate::actor::{Admission, Code, EventTypeOf, Recovery, Revision, Stage, describe_changes};
+use crate::actor::{Code as _, EventTypeOf, Recovery, Revision, Stage, describe_changes};
 use crate::frame::{Frame, FrameHeader};
 use crate::sandbox::{Instance, InstanceOptions, Moment, Permit, Share};
 use crate::vocab::{Address, Sequence, Timestamp};
@@ -33,20 +33,8 @@ pub(super) async fn state_at(
         let (first, last) = (oldest, head.sequence);
         return Err(RequestError::SequenceOutOfRange { asked, first, last }.into());
     }
-    let code_ref: &dyn Code = code.as_ref();
-    let recovery = Recovery {
-        stage: &stage,
-        code: code_ref,
-        address: &address,
-        limits: &code.limits(),
-        progress: None,
-        through: asked,
-        before: None,
-        silent: true,
-        admission: Admission::default(),
-        one_by_one_from: None,
-        skip: None,
-    };
+    let limits = code.limits();
+    let recovery = Recovery { through: asked, ..Recovery::silent(&stage, code.as_ref(), &address, &limits) };
     let mut recovered = Box::pin(recovery.run()).await.map_err(AskError::from)?;
     let permit = recovered.instance.share().enter().await;
     let state = recovered.instance.with(Some(permit)).state_as_json().map_err(AskError::Guest)?;

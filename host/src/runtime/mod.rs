@@ -14,6 +14,8 @@ mod host;
 mod loading;
 mod look;
 mod recheck;
+mod roll;
+mod secret;
 mod settings;
 mod tenancy;
 mod trouble;

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::deployment::Deployment;
 use super::{AskError, RequestError};
-use crate::actor::{Admission, Code as _, Recovery, RecoveryError, Stage};
+use crate::actor::{Code as _, Recovery, RecoveryError, Stage};
 use crate::provider::Snapshot;
 use crate::sandbox::{GuestSnapshot, Instance, InstanceOptions, Moment, Started};
 use crate::vocab::{Address, Code, Sequence};
@@ -95,20 +95,9 @@ async fn compare(
     snapshot: &Snapshot,
 ) -> Result<Compared, AskError> {
     let at = snapshot.meta.sequence;
-    let code_ref: &dyn crate::actor::Code = code.as_ref();
-    let recovery = Recovery {
-        stage,
-        code: code_ref,
-        address,
-        limits: &code.limits(),
-        progress: None,
-        through: at,
-        before: Some(at),
-        silent: true,
-        admission: Admission::default(),
-        one_by_one_from: None,
-        skip: None,
-    };
+    let limits = code.limits();
+    let all = Recovery::silent(stage, code.as_ref(), address, &limits);
+    let recovery = Recovery { through: at, before: Some(at), ..all };
     let mut replayed = match Box::pin(recovery.run()).await {
         Ok(recovered) => recovered,
         Err(RecoveryError::NoBase { .. }) => return Ok(Compared::Unknown),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::MemoryAccount;
+use super::{LogAccount, MemoryAccount};
 use crate::frame::{Column, EventColumns};
 use crate::vocab::{Address, Limits, Sequence, Timestamp};
 
@@ -17,13 +17,15 @@ pub struct InstanceOptions {
     pub limits: Option<Arc<Limits>>,
     /// What its memory counts towards, beside its own limit; `None`: nothing.
     pub memory: Option<Arc<MemoryAccount>>,
+    /// What its log lines count towards, beside its own limit; `None`: nothing.
+    pub log: Option<Arc<LogAccount>>,
 }
 
 impl InstanceOptions {
     /// An instance of this actor that is heard, under the engine's own bounds.
     #[must_use]
     pub const fn of(address: Arc<Address>) -> Self {
-        Self { address, silent: false, limits: None, memory: None }
+        Self { address, silent: false, limits: None, memory: None, log: None }
     }
 }
 

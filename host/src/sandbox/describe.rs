@@ -6,11 +6,15 @@ use super::check::{check_manifest, wrong_export};
 use super::link::Linked;
 use super::shared::Shared;
 use super::{CommandType, DeployError, EventType, InstanceOptions, Manifest, deadline, failure, store};
-use crate::vocab::Address;
+use crate::vocab::{Address, Owner};
 
-/// The manifest, checked; also the first time that this component's code runs.
-pub(super) fn describe(shared: &Shared, linked: &Linked) -> Result<Manifest, DeployError> {
-    let mut store = store::open(shared, nobody()?, shared.cpu.host_share());
+/// The manifest, checked; also the first time that this component's code runs, on its owner's account.
+pub(super) fn describe(shared: &Shared, owner: &Owner, linked: &Linked) -> Result<Manifest, DeployError> {
+    let share = match owner {
+        Owner::Host => shared.cpu.host_share(),
+        Owner::Tenant(tenant) => shared.cpu.share(tenant),
+    };
+    let mut store = store::open(shared, nobody(owner)?, share);
     let instance = store::instantiate(&mut store, &linked.instance).map_err(DeployError::Describe)?;
     let actor = linked.exports.load(&mut store, &instance).map_err(|error| wrong_export(&error))?;
     deadline::arm(&mut store, shared.limits.guest_call_ms);
@@ -34,9 +38,13 @@ pub(super) fn describe(shared: &Shared, linked: &Linked) -> Result<Manifest, Dep
     Ok(manifest)
 }
 
-/// No actor is being described: the address is made up, and nothing that is said is logged.
-fn nobody() -> Result<InstanceOptions, DeployError> {
-    let address = Address::new("default", "describe", "describe")
+/// No actor is being described: kind and key are made up, and nothing that is said is logged.
+fn nobody(owner: &Owner) -> Result<InstanceOptions, DeployError> {
+    let tenant = match owner {
+        Owner::Host => "default",
+        Owner::Tenant(tenant) => tenant.as_str(),
+    };
+    let address = Address::new(tenant, "describe", "describe")
         .map_err(|error| DeployError::InvalidManifest { reason: error.to_string() })?;
     Ok(InstanceOptions { silent: true, ..InstanceOptions::of(Arc::new(address)) })
 }

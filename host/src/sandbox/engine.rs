@@ -14,7 +14,7 @@ use super::remembered::Remembered;
 use super::shared::Shared;
 use super::state::State;
 use super::{Component, Cpu, DeployError, Lasting, component, config, describe, link, machine, ticker};
-use crate::vocab::{Digest, Limits};
+use crate::vocab::{Digest, Limits, Owner};
 
 /// Compiled components kept in memory; one that actors still run stays in any case.
 const COMPONENTS_MAX: usize = 256;
@@ -92,7 +92,7 @@ impl Engine {
         ticker::start(&engine, &cpu)?;
         let compiler = Compiler::new(cache, compiler, config::reservation_bytes(&limits, instances));
         Ok(Arc::new(Self {
-            shared: Arc::new(Shared { engine, cpu, limits: Arc::new(limits) }),
+            shared: Arc::new(Shared::new(engine, cpu, limits)),
             linker,
             compiler,
             components: Remembered::new(COMPONENTS_MAX),
@@ -106,6 +106,12 @@ impl Engine {
         self.shared.limits.live_actors
     }
 
+    /// Makes guests' random numbers those of one store: nobody who does not know the secret can compute them. Before any
+    /// actor runs; the first secret stays.
+    pub fn keep_secret(&self, secret: [u8; 32]) {
+        self.shared.keep_secret(secret);
+    }
+
     /// Who may run guest code now.
     #[must_use]
     pub fn cpu(&self) -> Cpu {
@@ -113,7 +119,7 @@ impl Engine {
     }
 
     /// Checks a component, compiles it (or takes it from the cache) and reads its manifest: [`Engine::look`] and
-    /// [`Engine::compile`] in one.
+    /// [`Engine::compile`] in one, on the host's own account.
     ///
     /// Takes seconds for large components: call it off the hot path, on a blocking thread. Components are compiled one
     /// after the other. A component that was refused for what it is, is refused again without another look.
@@ -121,26 +127,27 @@ impl Engine {
     /// # Errors
     /// Why it may not be deployed.
     pub fn load(self: &Arc<Self>, bytes: &[u8]) -> Result<Component, DeployError> {
-        match self.look(bytes)? {
+        match self.look(&Owner::Host, bytes)? {
             Looked::Loaded(component) => Ok(component),
-            Looked::Compile(uncompiled) => self.compile(&uncompiled, bytes).0,
+            Looked::Compile(uncompiled) => self.compile(&Owner::Host, &uncompiled, bytes).0,
         }
     }
 
-    /// Everything but compiling: whether the component is known, its bytes may be compiled, its code is in the cache.
+    /// Everything but compiling: whether the component is known, its bytes may be compiled, its code is in the cache. When
+    /// its code is asked what it is, that is a guest call of its owner's.
     ///
     /// Takes milliseconds: call it on a blocking thread.
     ///
     /// # Errors
     /// Why it may not be deployed.
-    pub fn look(self: &Arc<Self>, bytes: &[u8]) -> Result<Looked, DeployError> {
+    pub fn look(self: &Arc<Self>, owner: &Owner, bytes: &[u8]) -> Result<Looked, DeployError> {
         let digest = Digest::of(bytes);
         if let Some(known) = self.known(digest) {
             return known.map(Looked::Loaded);
         }
         let checked = check_bytes(bytes, &self.shared.limits).inspect_err(|refusal| self.remember(digest, refusal))?;
         match self.compiler.cached(&self.shared.engine, digest) {
-            Some(compiled) => Ok(Looked::Loaded(self.finish(digest, &checked, &compiled)?)),
+            Some(compiled) => Ok(Looked::Loaded(self.finish(owner, digest, &checked, &compiled)?)),
             None => Ok(Looked::Compile(Uncompiled { digest, checked })),
         }
     }
@@ -160,6 +167,7 @@ impl Engine {
     /// Why it may not be deployed.
     pub fn compile(
         self: &Arc<Self>,
+        owner: &Owner,
         uncompiled: &Uncompiled,
         bytes: &[u8],
     ) -> (Result<Component, DeployError>, CompileCost) {
@@ -176,7 +184,7 @@ impl Engine {
         let (compiled, cost) = self.compiler.compile(&self.shared.engine, &self.shared.limits, digest, bytes);
         drop(turn);
         let compiled = compiled.inspect_err(|refusal| self.remember(digest, refusal));
-        (compiled.and_then(|compiled| self.finish(digest, &uncompiled.checked, &compiled)), cost)
+        (compiled.and_then(|compiled| self.finish(owner, digest, &uncompiled.checked, &compiled)), cost)
     }
 
     /// Identifies this build and its limits: what a refusal depends on beside the component.
@@ -203,12 +211,13 @@ impl Engine {
     /// Links compiled code and asks it what it is.
     fn finish(
         &self,
+        owner: &Owner,
         digest: Digest,
         checked: &Checked,
         compiled: &wasmtime::component::Component,
     ) -> Result<Component, DeployError> {
         let finished = link::link(&self.linker, compiled).and_then(|linked| {
-            let manifest = describe::describe(&self.shared, &linked)?;
+            let manifest = describe::describe(&self.shared, owner, &linked)?;
             let (reads_clocks, shared) = (checked.reads_clocks, Arc::clone(&self.shared));
             Ok(Component::new(component::Inner { digest, manifest, reads_clocks, linked, shared }))
         });

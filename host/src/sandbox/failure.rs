@@ -3,6 +3,7 @@
 use wasmtime::{PoolConcurrencyLimitError, Trap};
 
 use super::growth::Denied;
+use super::said::said;
 use super::state::State;
 use super::{GuestFailure, quota_hit};
 use crate::vocab::{Limit, Quota};
@@ -71,7 +72,7 @@ pub(super) fn note(state: &State, failure: &GuestFailure) {
 fn message(state: &State, trap: Option<Trap>, error: &wasmtime::Error) -> String {
     let cause = trap.map_or_else(|| error.root_cause().to_string(), |trap| trap.to_string());
     match state.log.last_words() {
-        Some(words) => format!("{words} ({cause})"),
-        None => cause,
+        Some(words) => format!("{} ({cause})", said(words)),
+        None => said(&cause),
     }
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::limit_hit;
+use super::said::plain;
+use super::{LogAccount, limit_hit};
 use crate::vocab::{Address, Limit, Limits};
 
 /// How loud a line is; as in the contract.
@@ -30,12 +31,16 @@ pub(super) struct GuestLog {
     silent: bool,
     message_bytes_max: usize,
     bytes_per_second: u64,
+    /// What all of its tenant's instances log together, and how much that may be in a second.
+    of_tenant: Option<Arc<LogAccount>>,
+    tenant_bytes_per_second: u64,
     /// The second that is being counted, and what was logged in it.
     window: Option<(Instant, u64)>,
     dropped_bytes: u64,
     /// Whether a message of this call was cut, and whether lines were dropped for their rate.
     was_cut: bool,
     was_flooded: bool,
+    was_flooded_by_all: bool,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
     /// What was said at error level, or printed to stderr, in this call: the reason of a trap that may follow.
@@ -44,16 +49,24 @@ pub(super) struct GuestLog {
 }
 
 impl GuestLog {
-    pub(super) fn new(address: Arc<Address>, silent: bool, limits: &Limits) -> Self {
+    pub(super) fn new(
+        address: Arc<Address>,
+        silent: bool,
+        limits: &Limits,
+        of_tenant: Option<Arc<LogAccount>>,
+    ) -> Self {
         Self {
             address,
             silent,
             message_bytes_max: usize::try_from(limits.guest_log_message_bytes).unwrap_or(usize::MAX),
             bytes_per_second: limits.guest_log_bytes_per_second,
+            of_tenant,
+            tenant_bytes_per_second: limits.tenant_log_bytes_per_second,
             window: None,
             dropped_bytes: 0,
             was_cut: false,
             was_flooded: false,
+            was_flooded_by_all: false,
             stdout: Vec::new(),
             stderr: Vec::new(),
             last_error: String::new(),
@@ -78,7 +91,8 @@ impl GuestLog {
         self.end_line(Printed::Stderr);
         let cut = (std::mem::take(&mut self.was_cut), Limit::GuestLogMessageBytes);
         let flooded = (std::mem::take(&mut self.was_flooded), Limit::GuestLogBytesPerSecond);
-        for (_, limit) in [cut, flooded].into_iter().filter(|(was_hit, _)| *was_hit) {
+        let by_all = (std::mem::take(&mut self.was_flooded_by_all), Limit::TenantLogBytesPerSecond);
+        for (_, limit) in [cut, flooded, by_all].into_iter().filter(|(was_hit, _)| *was_hit) {
             limit_hit(&self.address.tenant, limit);
         }
         let dropped = std::mem::take(&mut self.dropped_bytes);
@@ -149,6 +163,11 @@ impl GuestLog {
             self.drop_bytes(message.len());
             return;
         }
+        if self.of_tenant.as_ref().is_some_and(|all| !all.admits(message.len(), self.tenant_bytes_per_second)) {
+            self.was_flooded_by_all = true;
+            self.drop_bytes(message.len());
+            return;
+        }
         let message = plain(message);
         let Address { tenant, kind, key } = &*self.address;
         macro_rules! event {
@@ -186,11 +205,6 @@ impl GuestLog {
     }
 }
 
-/// Control characters become spaces: a guest cannot forge log lines or steer a terminal.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 fn count(bytes: usize) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX)
 }
@@ -202,7 +216,7 @@ mod tests {
     fn log() -> GuestLog {
         let address = Address::new("default", "counter", "c-1").unwrap();
         let limits = Limits { guest_log_bytes_per_second: 100, guest_log_message_bytes: 10, ..Limits::default() };
-        GuestLog::new(Arc::new(address), false, &limits)
+        GuestLog::new(Arc::new(address), false, &limits, None)
     }
 
     #[test]
@@ -217,6 +231,21 @@ mod tests {
         let mut log = log();
         (0..15).for_each(|_| log.write(Level::Info, "1234567890"));
         assert_eq!(log.dropped_bytes, 50);
+    }
+
+    #[test]
+    fn the_instances_of_a_tenant_share_its_rate_also_one_after_the_other() {
+        let all = Arc::new(LogAccount::default());
+        let limits = Limits { tenant_log_bytes_per_second: 25, ..Limits::default() };
+        let log = |key| {
+            let address = Address::new("default", "counter", key).unwrap();
+            GuestLog::new(Arc::new(address), false, &limits, Some(Arc::clone(&all)))
+        };
+        for (key, dropped) in [("a", 0), ("b", 0), ("a", 10)] {
+            let mut log = log(key);
+            log.write(Level::Info, "1234567890");
+            assert_eq!(log.dropped_bytes, dropped, "{key}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use wasmtime::Store;
 use super::failure::{self, Refusal};
 use super::link::Linked;
 use super::randomness::Draws;
+use super::said::said;
 use super::shared::Shared;
 use super::state::State;
 use super::turn::Turn;
@@ -79,7 +80,7 @@ impl Instance {
         match started {
             Ok(()) => Ok(Started::Ready),
             Err(v1::StartError::UnknownStateVersion) => Ok(Started::UnknownStateVersion),
-            Err(v1::StartError::Failed(reason)) => Err(GuestFailure::Refused { call: "start", reason }),
+            Err(v1::StartError::Failed(reason)) => Err(GuestFailure::Refused { call: "start", reason: said(&reason) }),
         }
     }
 
@@ -106,10 +107,10 @@ impl Instance {
         match replayed {
             Ok(()) => Ok(()),
             Err(error) if u64::from(error.event) < count => {
-                Err(ReplayFailure::Event { sequence: first.plus(u64::from(error.event)), reason: error.reason })
+                Err(ReplayFailure::Event { sequence: first.plus(u64::from(error.event)), reason: said(&error.reason) })
             }
             Err(error) => {
-                let reason = format!("it could not apply event {} of {count}: {}", error.event, error.reason);
+                let reason = format!("it could not apply event {} of {count}: {}", error.event, said(&error.reason));
                 Err(guest(GuestFailure::InvalidOutcome { reason }))
             }
         }
@@ -169,7 +170,7 @@ impl Instance {
         let captured = self.call(moment, Limit::GuestCallMs, bytes, |actor, store| {
             actor.greenroom_actor_behavior().call_capture(store)
         })?;
-        let snapshot = captured.map_err(|reason| GuestFailure::Refused { call: "capture", reason })?;
+        let snapshot = captured.map_err(|reason| GuestFailure::Refused { call: "capture", reason: said(&reason) })?;
         let found = u64::try_from(snapshot.state.len()).unwrap_or(u64::MAX);
         if found > limit {
             self.store.data().hit(Limit::SnapshotBytes);

@@ -3,10 +3,13 @@
 use super::Moment;
 use super::failure::Refusal;
 use super::turn::invalid;
-use crate::vocab::ActorId;
+use crate::vocab::{ActorId, Sequence, Timestamp};
 
 /// Separates these streams from every other use of BLAKE3 on the same ids.
-const CONTEXT: &str = "greenroom 2026 sandbox randomness v1";
+const CONTEXT: &str = "greenroom 2026 sandbox randomness v2";
+
+/// What makes the numbers of one store's actors different from those of all others.
+pub(super) type Secret = [u8; 32];
 
 /// What a guest is told that draws while it replays.
 const DRAWN_IN_REPLAY: &str = "it drew a random number while it replayed events, so its state would not be what the events say; \
@@ -27,10 +30,10 @@ pub(super) enum Draws {
 
 /// The answers of `wasi:random` for one instance.
 ///
-/// A call at the same moment sees the same stream from its start, on every machine. The stream is not secret: whoever
-/// knows an actor's address and sequence can compute it.
-#[derive(Debug)]
+/// A call at the same moment sees the same stream from its start. The stream depends on the host's secret, so that who
+/// knows an actor's address and sequence cannot compute it.
 pub(super) struct Randomness {
+    secret: Secret,
     actor: ActorId,
     moment: Moment,
     draws: Draws,
@@ -39,8 +42,14 @@ pub(super) struct Randomness {
 }
 
 impl Randomness {
-    pub(super) fn new(actor: ActorId) -> Self {
-        Self { actor, moment: Moment::default(), draws: Draws::default(), stream: None }
+    pub(super) const fn new(actor: ActorId, secret: Secret) -> Self {
+        Self {
+            secret,
+            actor,
+            moment: Moment { time: Timestamp(0), sequence: Sequence::ZERO },
+            draws: Draws::OfTheActor,
+            stream: None,
+        }
     }
 
     /// Starts the stream of a moment.
@@ -53,10 +62,10 @@ impl Randomness {
     /// # Errors
     /// While events are replayed.
     pub(super) fn fill(&mut self, bytes: &mut [u8]) -> Result<(), Refusal> {
-        let (actor, sequence) = (self.actor, self.moment.sequence.0.to_le_bytes());
+        let (secret, actor, sequence) = (self.secret, self.actor, self.moment.sequence.0.to_le_bytes());
         let begin = || match self.draws {
-            Draws::OfTheTurn => Ok(stream(actor, b"moment", &sequence)),
-            Draws::OfTheActor => Ok(stream(actor, b"actor", &[])),
+            Draws::OfTheTurn => Ok(stream(secret, actor, b"moment", &sequence)),
+            Draws::OfTheActor => Ok(stream(secret, actor, b"actor", &[])),
             Draws::None => Err(invalid(DRAWN_IN_REPLAY.to_owned())),
         };
         let stream = match &mut self.stream {
@@ -78,7 +87,7 @@ impl Randomness {
     /// The seed of hash maps: one for the whole life of an actor, so that a recovered instance is seeded like the one
     /// that went before it.
     pub(super) fn hash_seed(&self) -> (u64, u64) {
-        let mut stream = stream(self.actor, b"hash maps", &[]);
+        let mut stream = stream(self.secret, self.actor, b"hash maps", &[]);
         let mut next = || {
             let mut bytes = [0; 8];
             stream.fill(&mut bytes);
@@ -88,8 +97,14 @@ impl Randomness {
     }
 }
 
-fn stream(actor: ActorId, purpose: &[u8], position: &[u8]) -> blake3::OutputReader {
+fn stream(secret: Secret, actor: ActorId, purpose: &[u8], position: &[u8]) -> blake3::OutputReader {
     let mut hasher = blake3::Hasher::new_derive_key(CONTEXT);
-    hasher.update(&actor.0).update(purpose).update(position);
+    hasher.update(&secret).update(&actor.0).update(purpose).update(position);
     hasher.finalize_xof()
+}
+
+impl std::fmt::Debug for Randomness {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Randomness").field("moment", &self.moment).field("draws", &self.draws).finish_non_exhaustive()
+    }
 }

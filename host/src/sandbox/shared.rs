@@ -1,7 +1,7 @@
 //! What the engine, its components and its instances have in common.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::cpu::Cpu;
 use crate::vocab::Limits;
@@ -14,6 +14,22 @@ pub(super) struct Shared {
     pub(super) cpu: Cpu,
     /// The bounds of instances that have none of their own; the pool holds as much memory as they say.
     pub(super) limits: Arc<Limits>,
+    /// What random numbers depend on beside actor and moment; zeros until it is known.
+    secret: OnceLock<[u8; 32]>,
+}
+
+impl Shared {
+    pub(super) fn new(engine: wasmtime::Engine, cpu: Cpu, limits: Limits) -> Self {
+        Self { engine, cpu, limits: Arc::new(limits), secret: OnceLock::new() }
+    }
+
+    pub(super) fn secret(&self) -> [u8; 32] {
+        self.secret.get().copied().unwrap_or_default()
+    }
+
+    pub(super) fn keep_secret(&self, secret: [u8; 32]) {
+        let _first = self.secret.set(secret);
+    }
 }
 
 impl fmt::Debug for Shared {

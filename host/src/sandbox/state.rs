@@ -47,9 +47,9 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn new(shared: &Shared, options: InstanceOptions, share: Share) -> Self {
-        let InstanceOptions { address, silent, limits, memory } = options;
+        let InstanceOptions { address, silent, limits, memory, log } = options;
         let limits = limits.unwrap_or_else(|| Arc::clone(&shared.limits));
-        let randomness = Randomness::new(address.id());
+        let randomness = Randomness::new(address.id(), shared.secret());
         Self {
             moment: Moment::default(),
             growth: Growth::new(&limits, memory),
@@ -59,7 +59,7 @@ impl State {
             deadline: Deadline::default(),
             host_time: HostTime::default(),
             hostcall_bytes: limits.guest_hostcall_bytes,
-            log: GuestLog::new(address, silent, &limits),
+            log: GuestLog::new(address, silent, &limits, log),
             randomness,
             turn: None,
             draws: Draws::default(),

@@ -1,6 +1,7 @@
 //! What the guest asks for during one `handle`, buffered until the turn is durable.
 
 use super::failure::Refusal;
+use super::said::said;
 use super::{CommandContext, Effect, GuestFailure};
 use crate::vocab::{Limit, Limits};
 
@@ -63,8 +64,8 @@ fn parts(effect: &Effect) -> (u32, &str, &str, &[u8]) {
 }
 
 /// A contradiction that ends the turn.
-pub(super) fn invalid(reason: String) -> Refusal {
-    Refusal(GuestFailure::InvalidOutcome { reason })
+pub(super) fn invalid(reason: impl Into<String>) -> Refusal {
+    Refusal(GuestFailure::InvalidOutcome { reason: said(&reason.into()) })
 }
 
 /// Refuses what is over a bound.

@@ -56,7 +56,7 @@ macro_rules! name {
                 if is_name(&value) {
                     Ok(Self(value))
                 } else {
-                    Err(AddressError::Name { part: $part, value })
+                    Err(AddressError::Name { part: $part, value: shown(value) })
                 }
             }
 
@@ -105,6 +105,15 @@ impl Tenant {
     pub fn default_tenant() -> Self {
         Self("default".to_owned())
     }
+}
+
+/// As much of a refused name as a message needs: whoever gave it may have given megabytes.
+fn shown(mut value: String) -> String {
+    if value.len() > NAME_BYTES_MAX {
+        value.truncate(value.floor_char_boundary(NAME_BYTES_MAX));
+        value.push('…');
+    }
+    value
 }
 
 fn is_name(value: &str) -> bool {

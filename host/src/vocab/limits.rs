@@ -129,6 +129,8 @@ limits! {
     GuestHandles guest_handles: u32 = 1_000, "handles" Actor Hard [GuestLimit];
     /// Bytes that one instance may log per second; more is dropped and counted: a log flood.
     GuestLogBytesPerSecond guest_log_bytes_per_second: u64 = /* 64 KiB */ 64 * 1_024, "bytes/s" Actor Soft [];
+    /// Bytes that one tenant's guests, and the host about them, may log per second: many actors that log a little each.
+    TenantLogBytesPerSecond tenant_log_bytes_per_second: u64 = /* 1 MiB */ 1_024 * 1_024, "bytes/s" Host Soft [];
     /// Bytes of one log message; longer ones are cut.
     GuestLogMessageBytes guest_log_message_bytes: u32 = /* 4 KiB */ 4 * 1_024, "bytes" Actor Soft [];
     /// Bytes of one command payload.

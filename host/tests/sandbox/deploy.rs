@@ -1,6 +1,7 @@
 //! What may not be deployed is refused with a typed error that names the cause; no upload makes the host panic.
 
-use greenroom_host::sandbox::{DeployError, Engine, GuestFailure};
+use greenroom_host::sandbox::{DeployError, Engine, GuestFailure, Looked};
+use greenroom_host::vocab::{Owner, Tenant};
 
 use crate::kit::{contexts, engine, engine_with, guest, hostile, limits, moment, options};
 
@@ -139,6 +140,22 @@ fn a_component_that_cannot_describe_itself_is_refused() {
     assert!(matches!(failure, DeployError::Describe(GuestFailure::OutOfTime { .. })), "{failure}");
     let failure = refusal(&describing("trap"));
     assert!(failure.to_string().contains("describe traps"), "{failure}");
+}
+
+#[test]
+fn describing_itself_costs_the_tenant_whose_component_it_is() {
+    let mut short = limits();
+    short.guest_call_ms = 50;
+    let engine = engine_with(short);
+    let tenant = Tenant::new("owner").unwrap();
+    let owner = Owner::Tenant(tenant.clone());
+    let bytes = describing("loop");
+    let Looked::Compile(uncompiled) = engine.look(&owner, &bytes).unwrap() else { panic!("it was never compiled") };
+    // Its share is the same for all who ask while somebody holds it.
+    let share = engine.cpu().share(&tenant);
+    let (refused, _) = engine.compile(&owner, &uncompiled, &bytes);
+    assert!(matches!(refused.unwrap_err(), DeployError::Describe(GuestFailure::OutOfTime { .. })));
+    assert!(share.used_ns() >= 40_000_000, "{} ns", share.used_ns());
 }
 
 #[test]

@@ -81,7 +81,9 @@ impl Recovery<'_> {
 
     /// Takes note of a snapshot that is passed over.
     pub(super) fn pass_over(&self, sequence: Sequence, why: Unusable, reason: &dyn std::fmt::Display) {
-        tracing::warn!(actor = %self.address, %sequence, why = why.label(), %reason, "snapshot unusable; trying an older one");
+        if self.code.account().may_log(&self.address.tenant, self.limits) {
+            tracing::warn!(actor = %self.address, %sequence, why = why.label(), %reason, "snapshot unusable; trying an older one");
+        }
         if !self.silent {
             self.code.metrics().unusable_snapshot(why);
         }

@@ -185,6 +185,7 @@ fn tenant() -> Schema {
         ("actors", Always, nullable_number("Counted only for tenants with a quota of them.")),
         ("live_actors", Always, number(None).into()),
         ("memory_bytes", Always, number(Some("Linear memory of all its instances.")).into()),
+        ("compile_seconds", Always, nullable_number("Of an hour's worth; only with a quota of it.")),
         ("journal_bytes", Always, nullable_number("Counted only for tenants with a quota of them.")),
         ("journal_bytes_per_hour", Always, nullable_number("Of an hour's worth; only with a quota of it.")),
         ("snapshots", Always, nullable_number("Counted only for tenants with a quota of them.")),

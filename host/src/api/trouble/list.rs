@@ -9,12 +9,7 @@ use crate::api::context::Context;
 use crate::api::problem::Problem;
 use crate::api::query::Query;
 use crate::api::route::{ParameterType, QueryParameter, READ, Route, Success, TENANT, Verb};
-use crate::vocab::{Code, Owner, Scope};
-
-/// Actors on a page when the caller does not say.
-const PAGE_ACTORS: u64 = 100;
-/// Actors on the largest page: bounds the memory of one answer.
-const PAGE_ACTORS_MAX: u64 = 1_000;
+use crate::vocab::{Owner, Scope};
 
 pub(in crate::api) static ROUTE: Route = Route {
     verb: Verb::Get,
@@ -33,12 +28,7 @@ pub(in crate::api) static ROUTE: Route = Route {
 };
 
 pub(in crate::api) fn answer(context: &Context, owner: &Owner, query: &Query) -> Result<Response, Problem> {
-    let limit = query.number("limit")?.unwrap_or(PAGE_ACTORS);
-    if !(1..=PAGE_ACTORS_MAX).contains(&limit) {
-        let detail = format!("limit={limit} is not between 1 and {PAGE_ACTORS_MAX}");
-        return Err(Problem::new(Code::InvalidRequest, detail));
-    }
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let limit = query.page()?;
     let actors = context.host.troubled(owner, query.text("after"), limit)?;
     let is_full = actors.len() == limit;
     let next = actors.last().filter(|_| is_full).map(|last| format!("{}/{}/{}", last.tenant, last.kind, last.key));

@@ -14,7 +14,7 @@ use super::settings::ServeSettings;
 use crate::api::Problem;
 use crate::runtime::RequestError;
 use crate::sandbox::{CompileCost, CompilerProgram, DeployError, Engine, Looked, SandboxSettings};
-use crate::vocab::{Code, Digest, Limits};
+use crate::vocab::{Code, Digest, Limits, Owner};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -33,8 +33,8 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure>
     let settings = SandboxSettings { limits: limits.clone(), cache_dir: None, compiler: CompilerProgram::ThisProgram };
     let engine = Engine::new(settings).map_err(|reason| Failure::new(Code::MachineLimit, reason))?;
     let inspection = engine.inspect(&bytes);
-    let compiled = match engine.look(&bytes) {
-        Ok(Looked::Compile(uncompiled)) => Some(engine.compile(&uncompiled, &bytes)),
+    let compiled = match engine.look(&Owner::Host, &bytes) {
+        Ok(Looked::Compile(uncompiled)) => Some(engine.compile(&Owner::Host, &uncompiled, &bytes)),
         Ok(Looked::Loaded(component)) => Some((Ok(component), CompileCost::default())),
         Err(_) => None,
     };

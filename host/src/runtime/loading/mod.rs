@@ -1,25 +1,25 @@
 //! How components become code: looked at off the hot path, compiled in turns, charged to whoever deploys, remembered if
 //! they fail.
 
+mod budgets;
 mod metric;
 mod queue;
 mod refusals;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::task::JoinError;
 
+use self::budgets::Budgets;
 use self::queue::{CompileQueue, PlacesMax, Turn};
 use self::refusals::Refusals;
 use super::RequestError;
-use super::tenancy::{self, Tenants};
-use crate::decide::Budget;
+use super::tenancy::Tenants;
 use crate::provider::{SharedProvider, StoreError};
-use crate::sandbox::{CompileCost, Component, DeployError, Engine, Looked, Uncompiled, limit_hit, quota_hit};
-use crate::vocab::{Clock, Code, Digest, Limit, Limits, Owner, Quota, Tenant};
+use crate::sandbox::{CompileCost, Component, DeployError, Engine, Looked, Uncompiled, limit_hit};
+use crate::vocab::{Clock, Code, Digest, Limit, Limits, Owner, Tenant};
 
 pub(super) use metric::describe as describe_metrics;
 pub(crate) use queue::Place;
@@ -31,10 +31,7 @@ pub(super) struct Loader {
     queue: Arc<CompileQueue>,
     places_max: PlacesMax,
     refusals: Refusals,
-    tenants: Arc<Tenants>,
-    clock: Arc<dyn Clock>,
-    /// What tenants with a quota of compile seconds have used. Not durable: a restart begins anew.
-    budgets: Mutex<BTreeMap<Tenant, Budget>>,
+    budgets: Budgets,
 }
 
 /// Who may be refused for reasons that are not the component's.
@@ -58,10 +55,10 @@ impl Loader {
         tenants: Arc<Tenants>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
-        let refusals = Refusals::open(provider, Arc::clone(&clock), engine.fingerprint()).await?;
+        let refusals = Refusals::open(Arc::clone(&provider), Arc::clone(&clock), engine.fingerprint()).await?;
+        let budgets = Budgets::open(provider, tenants, clock).await?;
         let places_max = PlacesMax { of_one: limits.tenant_deploys, of_all: limits.deploys };
-        let (queue, budgets) = (Arc::default(), Mutex::default());
-        Ok(Self { engine, queue, places_max, refusals, tenants, clock, budgets })
+        Ok(Self { engine, queue: Arc::default(), places_max, refusals, budgets })
     }
 
     /// A place for a deploy, before its bytes are read.
@@ -107,14 +104,14 @@ impl Loader {
     }
 
     async fn load(self: &Arc<Self>, owner: &Owner, bytes: Bytes, urgency: Urgency) -> Result<Component, RequestError> {
-        let (loader, looked_at) = (Arc::clone(self), bytes.clone());
-        let looked = tokio::task::spawn_blocking(move || loader.look(&looked_at)).await;
+        let (loader, payer, looked_at) = (Arc::clone(self), owner.clone(), bytes.clone());
+        let looked = tokio::task::spawn_blocking(move || loader.look(&payer, &looked_at)).await;
         let uncompiled = match looked.unwrap_or_else(|error| Err(lost(&error)))? {
             Looked::Loaded(component) => return Ok(component),
             Looked::Compile(uncompiled) => uncompiled,
         };
-        if urgency == Urgency::Deploy {
-            self.check_budget(owner)?;
+        if let (Urgency::Deploy, Owner::Tenant(tenant)) = (urgency, owner) {
+            self.budgets.check(tenant)?;
         }
         let began = Instant::now();
         let turn = self.queue.turn(owner).await.ok_or(DeployError::HostEnds)?;
@@ -124,7 +121,13 @@ impl Loader {
         self.refuse_known(digest)?;
         let (loader, payer) = (Arc::clone(self), owner.clone());
         let compiled = tokio::task::spawn_blocking(move || loader.compile(&payer, turn, &uncompiled, &bytes)).await;
-        let result = compiled.unwrap_or_else(|error| Err(lost(&error)));
+        let (result, cost) = compiled.unwrap_or_else(|error| (Err(lost(&error)), CompileCost::default()));
+        if let Owner::Tenant(tenant) = owner
+            && cost != CompileCost::default()
+            && let Err(error) = self.budgets.charge(tenant, cost).await
+        {
+            tracing::warn!(%tenant, %error, "what a compilation took is not remembered beyond this run");
+        }
         if let Err(refusal) = &result
             && let Err(error) = self.refusals.remember(digest, refusal).await
         {
@@ -133,9 +136,9 @@ impl Loader {
         Ok(result?)
     }
 
-    fn look(&self, bytes: &Bytes) -> Result<Looked, DeployError> {
+    fn look(&self, owner: &Owner, bytes: &Bytes) -> Result<Looked, DeployError> {
         self.refuse_known(Digest::of(bytes))?;
-        self.engine.look(bytes)
+        self.engine.look(owner, bytes)
     }
 
     fn refuse_known(&self, digest: Digest) -> Result<(), DeployError> {
@@ -155,45 +158,18 @@ impl Loader {
         turn: Turn,
         uncompiled: &Uncompiled,
         bytes: &Bytes,
-    ) -> Result<Component, DeployError> {
-        let (result, cost) = self.engine.compile(uncompiled, bytes);
+    ) -> (Result<Component, DeployError>, CompileCost) {
+        let (result, cost) = self.engine.compile(owner, uncompiled, bytes);
         drop(turn);
         if cost != CompileCost::default() {
             metric::compiled(owner, cost);
-            self.charge(owner, cost);
         }
-        result
+        (result, cost)
     }
 
-    /// Refuses a deploy of a tenant that has used its compile seconds.
-    fn check_budget(&self, owner: &Owner) -> Result<(), RequestError> {
-        let Owner::Tenant(tenant) = owner else { return Ok(()) };
-        let Some(limit_s) = self.tenants.quota(tenant, Quota::CompileSeconds) else { return Ok(()) };
-        let now = self.clock.now();
-        let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
-        let budget = budgets.entry(tenant.clone()).or_insert_with(|| Budget::new(now));
-        let checked = budget.check(limit_s, now);
-        tenancy::used(tenant, Quota::CompileSeconds, budget.used_s());
-        drop(budgets);
-        checked.map_err(|retry_after_s| {
-            quota_hit(tenant, Quota::CompileSeconds);
-            RequestError::CompileSeconds { tenant: tenant.to_string(), limit_s, retry_after_s }
-        })
-    }
-
-    fn charge(&self, owner: &Owner, cost: CompileCost) {
-        let Owner::Tenant(tenant) = owner else { return };
-        let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(limit_s) = self.tenants.quota(tenant, Quota::CompileSeconds) else {
-            // A quota that comes later begins with a whole hour.
-            budgets.remove(tenant);
-            return;
-        };
-        let now = self.clock.now();
-        let used_us = u64::try_from(cost.cpu.as_micros()).unwrap_or(u64::MAX);
-        let budget = budgets.entry(tenant.clone()).or_insert_with(|| Budget::new(now));
-        budget.charge(used_us, limit_s, now);
-        tenancy::used(tenant, Quota::CompileSeconds, budget.used_s());
+    /// Whole seconds of its quota of compile seconds that a tenant has used now; `None`: it has none.
+    pub(super) fn compile_seconds(&self, tenant: &Tenant) -> Option<u64> {
+        self.budgets.used_s(tenant)
     }
 
     /// Components that are known to fail, newest first.
@@ -211,8 +187,11 @@ impl Loader {
     }
 
     /// Forgets what a tenant that is deleted has used.
-    pub(super) fn forget(&self, tenant: &Tenant) {
-        self.budgets.lock().unwrap_or_else(PoisonError::into_inner).remove(tenant);
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub(super) async fn forget(&self, tenant: &Tenant) -> Result<(), StoreError> {
+        self.budgets.forget(tenant).await
     }
 
     /// Ends the compilation that is under way, and begins no other.

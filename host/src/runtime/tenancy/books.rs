@@ -16,6 +16,7 @@ use super::{Tenants, metric};
 use crate::actor::Account;
 use crate::frame::codec;
 use crate::provider::{ReadRange, SharedProvider, StoreError};
+use crate::runtime::roll::Roll;
 use crate::vocab::{ActorId, Kind, Quota, Sequence, Tenant};
 
 const PREFIX: &str = "stored-bytes/";
@@ -29,9 +30,6 @@ const STEP_BYTES: std::ops::RangeInclusive<u64> = /* 4 KiB */ 4 * 1_024 ..= /* 1
 const GUESSED_PART: u64 = 16;
 /// Bytes of frames that are read at a time while everything is counted.
 const READ_BYTES: usize = /* 1 MiB */ 1_024 * 1_024;
-/// Actors that are listed at a time.
-const PAGE_ACTORS: usize = 500;
-
 /// What the catalog keeps of a tenant's figure. Append-only: a new layout is a new variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum StoredFigure {
@@ -131,15 +129,10 @@ impl Books {
 
     async fn add_up(&self, tenant: &Tenant, kinds: &[Kind], account: &Account) -> Result<u64, StoreError> {
         let mut sum: u64 = 0;
-        for kind in kinds {
-            let mut after: Option<String> = None;
-            loop {
-                let page = self.provider.actors(tenant, kind, after.as_deref(), PAGE_ACTORS).await?;
-                let Some(last) = page.last() else { break };
-                after = Some(last.address.key.as_str().to_owned());
-                for actor in &page {
-                    sum = sum.saturating_add(self.stored_by(actor.address.id(), account).await?);
-                }
+        let mut roll = Roll::of(&self.provider, tenant, kinds);
+        while let Some(page) = roll.next().await? {
+            for actor in &page {
+                sum = sum.saturating_add(self.stored_by(actor.address.id(), account).await?);
             }
         }
         Ok(sum)

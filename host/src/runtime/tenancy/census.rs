@@ -10,10 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::{Tenants, metric};
 use crate::actor::RequestError;
 use crate::provider::{SharedProvider, StoreError};
+use crate::runtime::roll::Roll;
 use crate::vocab::{ActorId, Address, Kind, Quota, Sequence, Tenant};
-
-/// Actors that are read at a time when a tenant's are counted.
-const PAGE_ACTORS: usize = 1_000;
 
 /// The actors of tenants with a quota.
 pub(crate) struct Census {
@@ -175,17 +173,12 @@ impl Census {
     /// When the store cannot be read; the actors are not counted then.
     pub(super) async fn count_stored(&self, tenant: &Tenant, kinds: &[Kind]) -> Result<(), StoreError> {
         let mut listed: u64 = 0;
-        for kind in kinds {
-            let mut after: Option<String> = None;
-            loop {
-                let page = self.provider.actors(tenant, kind, after.as_deref(), PAGE_ACTORS).await?;
-                let Some(last) = page.last() else { break };
-                after = Some(last.address.key.as_str().to_owned());
-                listed = listed.saturating_add(u64::try_from(page.len()).unwrap_or(u64::MAX));
-                if let Some(Stored::Counting(since)) = self.lock().stored.get_mut(tenant) {
-                    for actor in &page {
-                        since.remove(&actor.address.id());
-                    }
+        let mut roll = Roll::of(&self.provider, tenant, kinds);
+        while let Some(page) = roll.next().await? {
+            listed = listed.saturating_add(u64::try_from(page.len()).unwrap_or(u64::MAX));
+            if let Some(Stored::Counting(since)) = self.lock().stored.get_mut(tenant) {
+                for actor in &page {
+                    since.remove(&actor.address.id());
                 }
             }
         }

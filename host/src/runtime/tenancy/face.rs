@@ -34,6 +34,8 @@ pub struct Usage {
     pub live_actors: u64,
     /// Bytes of linear memory of all its instances together.
     pub memory_bytes: u64,
+    /// Seconds of its quota of compile seconds that are used; only for tenants with one.
+    pub compile_seconds: Option<u64>,
     /// Bytes of events and of snapshots' states; counted only for tenants with a quota of them.
     pub journal_bytes: Option<u64>,
     /// How much of an hour's worth of stored bytes is used; only for tenants with a quota of it.
@@ -233,6 +235,7 @@ fn usage(inner: &Inner, tenant: &Tenant) -> Usage {
         actors: inner.census.count(tenant),
         live_actors: account.places.taken(),
         memory_bytes: account.memory.used_bytes(),
+        compile_seconds: inner.deployments.loader.compile_seconds(tenant),
         journal_bytes: account.journal.bytes(),
         journal_bytes_per_hour: account.journal.grown(inner.stage.clock.now()),
         snapshots: counts_snapshots.then(|| account.journal.snapshots()),

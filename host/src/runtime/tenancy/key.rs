@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::TenancyError;
+use crate::runtime::secret::random_bytes;
 use crate::vocab::Code;
 
 /// Every key begins with this, so that people and scanners for leaked secrets recognise one.
@@ -89,12 +90,7 @@ impl KeyText {
     /// # Errors
     /// When the machine gives no random bytes.
     pub(super) fn generate() -> Result<(Self, KeyHash), TenancyError> {
-        let mut secret = [0; SECRET_BYTES];
-        // The machine's own generator, by way of the TLS library that is there anyway.
-        let provider = tokio_rustls::rustls::crypto::ring::default_provider();
-        provider.secure_random.fill(&mut secret).map_err(|_| {
-            TenancyError::refused(Code::MachineLimit, "the machine's random generator gives no bytes for a key")
-        })?;
+        let secret = random_bytes()?;
         Ok((Self::of(&secret), hash(&secret)))
     }
 

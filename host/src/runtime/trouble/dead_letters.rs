@@ -105,12 +105,17 @@ impl DeadLetters {
     /// Keeps a letter, unless the tenant's rate is used up: then it is only counted. A failure is logged.
     pub(in crate::runtime) async fn bury(&self, letter: DeadLetter) {
         let (tenant, reason) = (letter.tenant.clone(), letter.reason);
-        tracing::warn!(
-            %tenant, reason = reason.label(), code = %letter.code, to = %format_args!("{}/{}", letter.kind, letter.key),
-            command = %letter.command, from = %letter.from, "dead letter: {}", letter.message
-        );
+        let line = |text: &str| cut(text.to_owned(), TEXT_BYTES_MAX);
+        let (to, command) = (line(&format!("{}/{}", letter.kind, letter.key)), line(&letter.command));
+        let (code, from, message) = (letter.code, line(&letter.from), line(&letter.message));
         let kept = match self.keep(letter).await {
-            Ok(kept) => kept,
+            Ok(kept) => {
+                // Those past the rate are only counted: they must not fill the log instead.
+                if kept {
+                    tracing::warn!(%tenant, reason = reason.label(), %code, to, command, from, "dead letter: {message}");
+                }
+                kept
+            }
             Err(error) => {
                 tracing::error!(%tenant, code = %error.code(), %error, "a dead letter could not be kept");
                 false

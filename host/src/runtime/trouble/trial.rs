@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::actor::{
-    Admission, AskError, Code as _, Failure, Fault, Poison, PoisonCommand, Recovery, RecoveryError, Stage,
-};
+use crate::actor::{AskError, Code as _, Failure, Fault, Poison, PoisonCommand, Recovery, RecoveryError, Stage};
 use crate::frame::Column;
 use crate::runtime::deployment::Deployment;
 use crate::sandbox::{CommandColumns, CommandContext, GuestFailure, Moment};
@@ -67,19 +65,8 @@ impl Trial {
     }
 
     fn recovery<'a>(&'a self, limits: &'a Arc<Limits>) -> Recovery<'a> {
-        Recovery {
-            stage: &self.stage,
-            code: self.code.as_ref(),
-            address: &self.address,
-            limits,
-            progress: None,
-            through: Sequence::MAX,
-            before: None,
-            silent: true,
-            admission: Admission::default(),
-            one_by_one_from: None,
-            skip: self.skip,
-        }
+        let all = Recovery::silent(&self.stage, self.code.as_ref(), &self.address, limits);
+        Recovery { skip: self.skip, ..all }
     }
 
     async fn judged(&self, error: RecoveryError) -> Result<Outcome, AskError> {

@@ -8,7 +8,7 @@ use super::share::Account;
 use super::slots::Held;
 use super::waiting::{Grant, Waiter, deliver};
 use super::{Inner, Permit, Share};
-use crate::decide::{Line, Next, Running, gives_way, gives_way_at_home, who_yields};
+use crate::decide::{Line, Next, Running, gives_way, gives_way_at_home, is_mostly_long, who_yields};
 use crate::vocab::Tenant;
 
 /// So many tenants are looked at in every tick when running calls are asked to give way.
@@ -22,10 +22,23 @@ pub(super) struct Core {
     queues: BTreeMap<u32, Queue>,
     /// Those of them that have used their budget up.
     throttled: BTreeSet<u32>,
+    /// Those of which only long calls wait, while as many run as may.
+    resting: BTreeSet<u32>,
     accounts: BTreeMap<u32, Weak<Account>>,
     /// `None`: the host's own.
     names: BTreeMap<Option<Tenant>, Weak<Account>>,
     last_id: u32,
+}
+
+/// A call at the end of a slice.
+pub(super) struct Stopping {
+    pub(super) slot: usize,
+    /// For how long it has run since it was last let in.
+    pub(super) ran_ns: u64,
+    /// It is counted among the long ones.
+    pub(super) is_long: bool,
+    /// More long ones run than may.
+    pub(super) is_one_too_many: bool,
 }
 
 /// The calls of one tenant that wait. Never empty.
@@ -44,8 +57,13 @@ impl Queue {
         Self { account, begun: VecDeque::new(), fresh: VecDeque::new(), in_line: None }
     }
 
-    fn next(&self) -> Next {
-        if self.begun.is_empty() { Next::Fresh } else { Next::Begun }
+    /// What it would run, if one of its long calls may (or may not) go on; `None`: nothing.
+    fn next(&self, may_go_on: bool, calls: usize) -> Option<Next> {
+        if may_go_on && !self.begun.is_empty() {
+            return Some(Next::Begun);
+        }
+        let begins = !self.fresh.is_empty() && (may_go_on || !is_mostly_long(self.begun.len(), calls));
+        begins.then_some(Next::Fresh)
     }
 }
 
@@ -85,12 +103,13 @@ impl Core {
         } else {
             self.rejoin(account.id());
         }
-        cpu.waiting.store(self.line.len(), Ordering::SeqCst);
+        self.publish(cpu);
     }
 
     /// Puts a tenant that waits and may run into the line, if it is not there.
     pub(super) fn rejoin(&mut self, id: u32) {
         self.throttled.remove(&id);
+        self.resting.remove(&id);
         if let Some(queue) = self.queues.get_mut(&id)
             && queue.in_line.is_none()
         {
@@ -118,6 +137,27 @@ impl Core {
         }
     }
 
+    /// Takes a tenant of which only long calls wait out of the line, until one of them may go on.
+    fn rest(&mut self, id: u32) {
+        if let Some(queue) = self.queues.get_mut(&id) {
+            if let Some(at) = queue.in_line.take() {
+                self.line.leave(id, at);
+            }
+            self.resting.insert(id);
+        }
+    }
+
+    /// Puts those who rest into the line again.
+    pub(super) fn rouse(&mut self) {
+        std::mem::take(&mut self.resting).into_iter().for_each(|id| self.rejoin(id));
+    }
+
+    /// Tells everybody how many there are who wait.
+    fn publish(&self, cpu: &Inner) {
+        cpu.waiting.store(self.line.len(), Ordering::SeqCst);
+        cpu.resting.store(self.resting.len(), Ordering::SeqCst);
+    }
+
     /// The first in the line, and its virtual time.
     fn first(&mut self) -> Option<(u32, u64)> {
         let queues = &mut self.queues;
@@ -132,7 +172,7 @@ impl Core {
     }
 
     /// Takes out who is to run next.
-    fn pop(&mut self) -> Option<(Arc<Account>, Waiter)> {
+    fn pop(&mut self, cpu: &Inner) -> Option<Turn> {
         loop {
             let (id, _) = self.first()?;
             let queue = self.queues.get_mut(&id)?;
@@ -140,22 +180,29 @@ impl Core {
                 self.bench(id);
                 continue;
             }
-            let waiter = queue.begun.pop_front().or_else(|| queue.fresh.pop_front());
+            let Some(next) = queue.next(cpu.may_go_on(id), cpu.slots.count()) else {
+                self.rest(id);
+                continue;
+            };
+            let waiter = match next {
+                Next::Begun => queue.begun.pop_front(),
+                Next::Fresh => queue.fresh.pop_front(),
+            };
             let account = Arc::clone(&queue.account);
             self.forget_if_empty(id);
             if let Some(waiter) = waiter.filter(Waiter::is_there) {
-                return Some((account, waiter));
+                return Some(Turn { account, waiter, next });
             }
         }
     }
 
     /// Takes a call that has not begun out of a tenant's queue.
-    fn pop_fresh(&mut self, id: u32) -> Option<(Arc<Account>, Waiter)> {
+    fn pop_fresh(&mut self, id: u32) -> Option<Turn> {
         let queue = self.queues.get_mut(&id)?;
         let account = Arc::clone(&queue.account);
         let waiter = std::iter::from_fn(|| queue.fresh.pop_front()).find(Waiter::is_there);
         self.forget_if_empty(id);
-        waiter.map(|waiter| (account, waiter))
+        waiter.map(|waiter| Turn { account, waiter, next: Next::Fresh })
     }
 
     fn forget_if_empty(&mut self, id: u32) {
@@ -163,6 +210,7 @@ impl Core {
             && let Some(queue) = self.queues.remove(&id)
         {
             self.throttled.remove(&id);
+            self.resting.remove(&id);
             if let Some(at) = queue.in_line {
                 self.line.leave(id, at);
             }
@@ -174,14 +222,13 @@ impl Core {
         let mut grants = Vec::new();
         while let Some((id, _)) = self.first() {
             let Some(slot) = cpu.slots.take(id) else { break };
-            let Some((account, waiter)) = self.pop() else {
+            let Some(turn) = self.pop(cpu) else {
                 cpu.slots.free(slot);
                 break;
             };
-            cpu.slots.pass_on(slot, account.id());
-            grants.push(Grant { waiter, permit: Permit::begin(account, slot) });
+            grants.push(turn.in_slot(cpu, slot));
         }
-        cpu.waiting.store(self.line.len(), Ordering::SeqCst);
+        self.publish(cpu);
         grants
     }
 
@@ -189,7 +236,8 @@ impl Core {
     fn ask(&self, cpu: &Inner, id: u32, now_ns: u64) -> bool {
         let Some(queue) = self.queues.get(&id) else { return false };
         // Calls that have begun take over at whole slices, without being called for.
-        let Some(at) = queue.in_line.filter(|_| queue.next() == Next::Fresh) else { return false };
+        let next = queue.next(cpu.may_go_on(id), cpu.slots.count());
+        let Some(at) = queue.in_line.filter(|_| next == Some(Next::Fresh)) else { return false };
         let others: Vec<Held> = cpu.slots.held().filter(|held| held.holder != id).collect();
         let running = |held: &Held| Running {
             virtual_ns: self
@@ -214,17 +262,39 @@ impl Core {
     }
 
     /// Whoever takes over the slot of a call of `own` that has run for so long, if anybody does.
-    fn successor(&mut self, cpu: &Inner, own: &Account, ran_ns: u64) -> Option<(Arc<Account>, Waiter)> {
-        let (first, at) = self.first()?;
-        let queue = self.queues.get(&first)?;
-        let (next, begun) = (queue.next(), queue.begun.len());
+    fn successor(&mut self, cpu: &Inner, own: &Account, ran_ns: u64) -> Option<Turn> {
         let may_stop = cpu.begun.load(Ordering::Relaxed) < cpu.begun_max;
-        if first == own.id() {
-            let goes = may_stop && !queue.fresh.is_empty() && gives_way_at_home(ran_ns, begun, cpu.slots.count());
-            return if goes { self.pop_fresh(first) } else { None };
+        loop {
+            let (first, at) = self.first()?;
+            let queue = self.queues.get(&first)?;
+            let Some(next) = queue.next(cpu.may_go_on(first), cpu.slots.count()) else {
+                self.rest(first);
+                continue;
+            };
+            if first == own.id() {
+                let begun = queue.begun.len();
+                let goes = may_stop && !queue.fresh.is_empty() && gives_way_at_home(ran_ns, begun, cpu.slots.count());
+                return if goes { self.pop_fresh(first) } else { None };
+            }
+            let goes = gives_way(own.virtual_now(), ran_ns, at, next) && (may_stop || next == Next::Begun);
+            return if goes { self.pop(cpu) } else { None };
         }
-        let goes = gives_way(own.virtual_now(), ran_ns, at, next) && (may_stop || next == Next::Begun);
-        if goes { self.pop() } else { None }
+    }
+}
+
+/// Who is to run next.
+struct Turn {
+    account: Arc<Account>,
+    waiter: Waiter,
+    next: Next,
+}
+
+impl Turn {
+    /// Lets it run in a slot that is taken.
+    fn in_slot(self, cpu: &Inner, slot: usize) -> Grant {
+        cpu.slots.pass_on(slot, self.account.id());
+        let permit = Permit::begin(self.account, slot);
+        Grant { waiter: self.waiter, permit: if self.next == Next::Begun { permit.going_on() } else { permit } }
     }
 }
 
@@ -249,33 +319,36 @@ impl Inner {
 
     /// Gives the slot of a call under way to whoever comes before it, and queues `waiter` for it. `None`: nobody does, and it
     /// goes on.
-    pub(super) fn step_aside(
-        &self,
-        account: &Arc<Account>,
-        slot: usize,
-        ran_ns: u64,
-        waiter: Waiter,
-    ) -> Option<Vec<Grant>> {
+    pub(super) fn step_aside(&self, account: &Arc<Account>, call: &Stopping, waiter: Waiter) -> Option<Vec<Grant>> {
         let mut core = self.lock();
-        self.slots.unask(slot);
+        self.slots.unask(call.slot);
         let is_throttled = account.is_throttled() && !account.ends_throttle(self.now_ns());
-        let successor = if is_throttled { core.pop() } else { core.successor(self, account, ran_ns) };
-        if successor.is_none() && !is_throttled {
+        if call.is_long {
+            // Whoever takes its place may be a long one.
+            self.long.fetch_sub(1, Ordering::SeqCst);
+            core.rouse();
+        }
+        let must_go = is_throttled || call.is_one_too_many;
+        let successor = if must_go { core.pop(self) } else { core.successor(self, account, call.ran_ns) };
+        if successor.is_none() && !must_go {
+            if call.is_long {
+                self.long.fetch_add(1, Ordering::SeqCst);
+            }
+            core.publish(self);
             return None;
         }
         self.begun.fetch_add(1, Ordering::Relaxed);
         core.push(self, account, waiter, Next::Begun);
         let grants = match successor {
-            Some((account, waiter)) => {
-                self.slots.pass_on(slot, account.id());
-                vec![Grant { waiter, permit: Permit::begin(account, slot) }]
-            }
+            Some(turn) => vec![turn.in_slot(self, call.slot)],
             None => {
-                self.slots.free(slot);
+                self.slots.free(call.slot);
                 core.grants(self)
             }
         };
-        self.waiting.store(core.line.len(), Ordering::SeqCst);
+        core.publish(self);
+        drop(core);
+        self.alert();
         Some(grants)
     }
 

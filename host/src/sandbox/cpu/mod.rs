@@ -2,6 +2,7 @@
 //! weights (`decide::fair_share`).
 //!
 //! - `share`: one tenant, as callers hold it. `permit`: the right to run guest code, until it is dropped.
+//! - `paced`: a task that runs under its tenant's permits, whatever it does.
 //! - `slots`: the permits themselves. While nobody waits, taking one is a compare-and-swap on a slot that no other thread uses.
 //! - `core`: who waits, behind a lock that is taken only when somebody does.
 //!
@@ -13,6 +14,7 @@
 
 mod core;
 mod metric;
+mod paced;
 mod permit;
 mod share;
 mod slots;
@@ -25,6 +27,7 @@ use std::time::{Duration, Instant};
 
 use self::core::Core;
 pub(super) use metric::describe as describe_metrics;
+pub use paced::Paced;
 pub use permit::Permit;
 pub(super) use permit::{Gave, aside};
 use share::Account;
@@ -32,6 +35,7 @@ pub use share::Share;
 use slots::Slots;
 pub use waiting::Waiting;
 
+use crate::decide::long_max;
 use crate::vocab::{Limits, Tenant};
 
 /// A tenant's weight when nobody says otherwise.
@@ -42,6 +46,12 @@ const TICK: Duration = Duration::from_millis(10);
 const TICK_CONTENDED: Duration = Duration::from_millis(1);
 /// So many ticks without anybody who waits, and the clock ticks slowly again.
 const QUIET_TICKS: u32 = 20;
+/// Short calls of others keep a core free of long ones for this long, nanoseconds.
+const LATELY_NS: u64 = 20_000_000;
+/// When a short call ended is noted this often, nanoseconds: otherwise every call would write what all threads read.
+const NOTED_EVERY_NS: u64 = 1_000_000;
+/// Places for the times at which short calls ended. Two tenants that share one are taken to be the same.
+const LATELY_PLACES: usize = 64;
 /// How often the figures of tenants are published, nanoseconds.
 const PUBLISH_EVERY_NS: u64 = 500_000_000;
 
@@ -56,6 +66,12 @@ pub(super) struct Inner {
     slots: Slots,
     /// How many tenants wait and may run.
     waiting: AtomicUsize,
+    /// How many tenants have only long calls that wait, while as many run as may.
+    resting: AtomicUsize,
+    /// How many long calls run.
+    long: AtomicUsize,
+    /// When short calls ended lately, nanoseconds; tenants share these by their ids.
+    lately: [AtomicU64; LATELY_PLACES],
     /// Where the newest call started, in virtual time.
     present: AtomicU64,
     core: Mutex<Core>,
@@ -80,6 +96,9 @@ impl Cpu {
         let inner = Inner {
             slots: Slots::new(guest_calls(limits)),
             waiting: AtomicUsize::new(0),
+            resting: AtomicUsize::new(0),
+            long: AtomicUsize::new(0),
+            lately: std::array::from_fn(|_| AtomicU64::new(0)),
             present: AtomicU64::new(0),
             core: Mutex::default(),
             begun: AtomicUsize::new(0),
@@ -159,10 +178,50 @@ impl Inner {
         Some(Permit::begin(Arc::clone(account), slot))
     }
 
-    /// Gives free permits to those who wait.
-    fn serve(&self) {
-        let grants = self.lock().grants(self);
+    /// Gives free permits to those who wait; after a long call also to those who rest.
+    fn serve(&self, after_a_long_one: bool) {
+        let grants = {
+            let mut core = self.lock();
+            if after_a_long_one {
+                core.rouse();
+            }
+            core.grants(self)
+        };
         waiting::deliver(grants);
+    }
+
+    fn place_of(id: u32) -> usize {
+        usize::try_from(id).unwrap_or(0).checked_rem(LATELY_PLACES).unwrap_or(0)
+    }
+
+    /// A short call of a tenant has ended.
+    fn note_short(&self, id: u32, now_ns: u64) {
+        if let Some(noted) = self.lately.get(Self::place_of(id))
+            && now_ns.saturating_sub(noted.load(Ordering::Relaxed)) >= NOTED_EVERY_NS
+        {
+            noted.store(now_ns, Ordering::Relaxed);
+        }
+    }
+
+    /// How many long calls may run, seen from a tenant: short calls of others keep a core free.
+    fn long_max(&self, id: u32) -> usize {
+        let (own, now) = (Self::place_of(id), self.now_ns());
+        let is_recent = |noted: &AtomicU64| {
+            let at = noted.load(Ordering::Relaxed);
+            at > 0 && now.saturating_sub(at) < LATELY_NS
+        };
+        let others = self.lately.iter().enumerate().any(|(place, noted)| place != own && is_recent(noted));
+        long_max(self.slots.count(), others)
+    }
+
+    /// Whether one more long call of a tenant may run.
+    fn may_go_on(&self, id: u32) -> bool {
+        self.long.load(Ordering::SeqCst) < self.long_max(id)
+    }
+
+    /// Whether a long call of a tenant that runs is one more than may.
+    fn is_one_too_many(&self, id: u32) -> bool {
+        self.long.load(Ordering::SeqCst) > self.long_max(id)
     }
 
     /// Makes the clock tick fast while somebody waits.
@@ -181,6 +240,7 @@ impl Inner {
         let grants = {
             let mut core = self.lock();
             core.end_throttles(now);
+            core.rouse();
             core.ask_again(self, now);
             core.grants(self)
         };
@@ -189,7 +249,7 @@ impl Inner {
             self.published_ns.store(now, Ordering::Relaxed);
             self.publish();
         }
-        if self.waiting.load(Ordering::SeqCst) > 0 {
+        if self.waiting.load(Ordering::SeqCst) > 0 || self.resting.load(Ordering::SeqCst) > 0 {
             *quiet_ticks = 0;
         } else {
             *quiet_ticks = quiet_ticks.saturating_add(1);

@@ -1,14 +1,17 @@
 //! The right to run guest code.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
+use super::core::Stopping;
+use super::paced;
 use super::share::Account;
 use super::waiting::{Waiter, deliver};
+use crate::decide::LONG_NS;
 
 /// The right to run guest code of a tenant, on any thread, until it is dropped. What is done under it is charged to the tenant.
 #[must_use]
@@ -23,6 +26,8 @@ pub struct Permit {
     parked: Duration,
     /// It was given up, and not taken back in time.
     is_spent: bool,
+    /// It is counted among the long ones.
+    is_long: bool,
 }
 
 /// What became of a permit at the end of a slice.
@@ -42,7 +47,28 @@ impl Permit {
         account.starts();
         let now = account.cpu().now_ns();
         account.cpu().slots.started(slot, now);
-        Self { account, slot, granted_ns: now, charged_ns: now, ran_ns: 0, parked: Duration::ZERO, is_spent: false }
+        Self {
+            account,
+            slot,
+            granted_ns: now,
+            charged_ns: now,
+            ran_ns: 0,
+            parked: Duration::ZERO,
+            is_spent: false,
+            is_long: false,
+        }
+    }
+
+    /// A permit for a call that was stopped before: it is a long one.
+    pub(super) fn going_on(mut self) -> Self {
+        self.becomes_long();
+        self
+    }
+
+    fn becomes_long(&mut self) {
+        if !std::mem::replace(&mut self.is_long, true) {
+            self.account.cpu().long.fetch_add(1, Ordering::SeqCst);
+        }
     }
 
     /// For how long the call was stopped so that others could run.
@@ -82,19 +108,25 @@ impl Permit {
     /// At the end of a slice, after a checkpoint: lets whoever comes first run, and waits, at most `wait_max`, until this call
     /// may go on. Holds the thread meanwhile.
     pub(in crate::sandbox) fn give_way(&mut self, wait_max: Duration) -> Gave {
+        if self.ran_ns >= LONG_NS {
+            self.becomes_long();
+        }
         let cpu = self.account.cpu();
-        let nobody = cpu.waiting.load(Ordering::SeqCst) == 0 && !cpu.slots.is_asked(self.slot);
-        if nobody && !self.account.is_throttled() {
+        let is_one_too_many = self.is_long && cpu.is_one_too_many(self.account.id());
+        let waits = |count: &AtomicUsize| count.load(Ordering::SeqCst) > 0;
+        let nobody = !waits(&cpu.waiting) && !waits(&cpu.resting) && !cpu.slots.is_asked(self.slot);
+        if nobody && !is_one_too_many && !self.account.is_throttled() {
             // The slice that begins is like a call of its own: who comes later starts there.
             self.account.starts();
             return Gave::Kept;
         }
         let (waiter, granted) = sync_channel(1);
-        let Some(grants) = cpu.step_aside(&self.account, self.slot, self.since_granted_ns(), Waiter::Thread(waiter))
-        else {
+        let call =
+            Stopping { slot: self.slot, ran_ns: self.since_granted_ns(), is_long: self.is_long, is_one_too_many };
+        let Some(grants) = cpu.step_aside(&self.account, &call, Waiter::Thread(waiter)) else {
             return Gave::Kept;
         };
-        self.is_spent = true;
+        (self.is_spent, self.is_long) = (true, false);
         self.account.figures.gave_way();
         let since = Instant::now();
         // Only when the worker is given to another thread: who runs next may be a task that would wait behind this one.
@@ -113,6 +145,7 @@ impl Permit {
         // Its slot is ours now, and it frees nothing.
         self.slot = other.slot;
         self.is_spent = std::mem::replace(&mut other.is_spent, true);
+        self.is_long = std::mem::replace(&mut other.is_long, false);
         self.restart();
         Gave::Way
     }
@@ -125,9 +158,30 @@ impl Drop for Permit {
         }
         self.checkpoint();
         let cpu = self.account.cpu();
+        if self.is_long {
+            cpu.long.fetch_sub(1, Ordering::SeqCst);
+        } else {
+            cpu.note_short(self.account.id(), self.charged_ns);
+        }
+        if paced::takes_back(&self.account) {
+            // A task's call has ended, and the task goes on under its permit.
+            let permit = Self {
+                account: Arc::clone(&self.account),
+                slot: self.slot,
+                granted_ns: self.charged_ns,
+                charged_ns: self.charged_ns,
+                ran_ns: 0,
+                parked: Duration::ZERO,
+                is_spent: false,
+                is_long: false,
+            };
+            drop(paced::give_back(&self.account, permit));
+            return;
+        }
         cpu.slots.free(self.slot);
-        if cpu.waiting.load(Ordering::SeqCst) > 0 {
-            cpu.serve();
+        let ends_a_rest = self.is_long && cpu.resting.load(Ordering::SeqCst) > 0;
+        if ends_a_rest || cpu.waiting.load(Ordering::SeqCst) > 0 {
+            cpu.serve(ends_a_rest);
         }
     }
 }

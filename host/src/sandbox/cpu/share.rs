@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::metric::Figures;
 use super::waiting::{self, Waiting};
-use super::{Inner, Permit};
+use super::{Inner, Paced, Permit, paced};
 use crate::decide::{CpuBudget, starts_at, virtual_ns};
 use crate::vocab::Tenant;
 
@@ -45,9 +45,21 @@ impl Share {
         self.account.set(weight, cpu_ms_per_second);
     }
 
-    /// A permit at once, if one is free and nobody is there before.
+    pub(super) fn account(&self) -> Arc<Account> {
+        Arc::clone(&self.account)
+    }
+
+    /// Runs a task under the tenant's permits.
+    pub fn paced<F>(&self, task: F) -> Paced<F> {
+        Paced::new(self.clone(), task)
+    }
+
+    /// A permit at once: the one that this task runs under, or else one that is free while nobody is there before.
     #[must_use]
     pub fn try_enter(&self) -> Option<Permit> {
+        if let Some(permit) = paced::take_held(&self.account) {
+            return Some(permit);
+        }
         self.account.cpu.take_free(&self.account)
     }
 

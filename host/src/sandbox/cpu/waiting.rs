@@ -3,12 +3,14 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use tokio::sync::oneshot;
 
+use super::paced::{self, Waits};
 use super::permit::{Permit, aside};
 use super::share::Account;
 
@@ -52,12 +54,23 @@ pub struct Waiting {
     account: Arc<Account>,
     granted: oneshot::Receiver<Permit>,
     since: Instant,
+    /// Of the task that waits, if it is one that is run under permits.
+    waits: Option<Waits>,
 }
 
 impl Waiting {
     pub(super) fn new(account: Arc<Account>) -> Self {
         let granted = queue(&account);
-        Self { account, granted, since: Instant::now() }
+        let waits = paced::waits(&account);
+        Self { account, granted, since: Instant::now(), waits }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(waits) = &self.waits {
+            waits.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 

@@ -22,8 +22,10 @@ fn number(name: &str) -> Option<u64> {
     Some(value.parse().unwrap_or_else(|_| panic!("{name} is {value}, not a number")))
 }
 
-/// Everything that is tried for one seed.
+/// Everything that is tried for one seed; says how far it is.
 async fn one_seed(seed: u64, figures: &Figures) -> Result<(), String> {
+    let begun = Instant::now();
+    let done = |what: &str| println!("seed {seed}: {what} after {} s", begun.elapsed().as_secs());
     for (durability, cut) in [
         (Durability::Sync, Cut::Power),
         (Durability::Sync, Cut::Process),
@@ -34,19 +36,23 @@ async fn one_seed(seed: u64, figures: &Figures) -> Result<(), String> {
     ] {
         let images = if cut == Cut::Power { IMAGES } else { 1 };
         crash_everywhere(seed, &Plan { images, twice: 2, ..Plan::new(durability, cut) }, figures).await?;
+        done(&format!("crashed at every step, {durability:?}, {cut:?}"));
     }
     for kind in FaultKind::ALL {
         for (durability, steps) in [(Durability::Sync, 1), (Durability::Sync, 9), (Durability::Flush, 3)] {
             let trouble = Trouble { durability, kind, steps, stride: 1 };
             trouble_everywhere(seed, trouble, figures).await?;
         }
+        done(&format!("{kind:?} at every step"));
     }
     lie_everywhere(seed, 1, figures).await?;
+    done("syncs that lie");
     ahead_everywhere(seed, figures).await?;
     behind_everywhere(seed, figures).await?;
     for left in [Left::Closed, Left::Dropped] {
         flip_everywhere(seed, left, Some(BITS_PER_KIND), figures).await?;
     }
+    done("flipped bits");
     Ok(())
 }
 
