@@ -159,9 +159,12 @@ impl ServeSettings {
             );
             return Err(SettingsError::invalid("listen", reason));
         }
-        positive("limits", &self.host.limits)?;
-        positive("http", &self.http)?;
-        positive("log", &self.log)?;
+        positive("limits", &self.host.limits, &[])?;
+        positive("http", &self.http, &[])?;
+        positive("log", &self.log, &LogSettings::ZERO_IS_NEVER)?;
+        if let Some((name, reason)) = self.log.problem() {
+            return Err(SettingsError::invalid(format!("log.{name}"), reason));
+        }
         self.check_kind_names()?;
         self.check_records()?;
         self.host.problem().map_or(Ok(()), |reason| Err(SettingsError::invalid("the settings", reason)))
@@ -196,10 +199,11 @@ impl ServeSettings {
     }
 }
 
-/// Every number of a section is a bound, and a bound of zero would stop everything.
-fn positive(name: &str, section: &impl serde::Serialize) -> Result<(), SettingsError> {
+/// Every number of a section is a bound, and a bound of zero would stop everything; except those whose zero says "never".
+fn positive(name: &str, section: &impl serde::Serialize, never: &[&str]) -> Result<(), SettingsError> {
     let table = Table::try_from(section).map_err(|error| SettingsError::invalid(name, error.to_string()))?;
-    match table.iter().find(|(_, value)| value.as_integer() == Some(0)) {
+    let is_zero = |key: &str, value: &Value| value.as_integer() == Some(0) && !never.contains(&key);
+    match table.iter().find(|(key, value)| is_zero(key, value)) {
         Some((key, _)) => Err(SettingsError::invalid(format!("{name}.{key}"), "must be at least 1")),
         None => Ok(()),
     }
@@ -251,6 +255,34 @@ mod tests {
     fn the_written_defaults_read_back_as_the_defaults() {
         let text = ServeSettings::defaults().to_string();
         assert_eq!(ServeSettings::parse(&text).unwrap(), ServeSettings::default());
+    }
+
+    #[test]
+    fn a_zero_that_means_never_is_allowed_and_every_other_zero_of_the_log_is_not() {
+        for name in LogSettings::ZERO_IS_NEVER {
+            let settings = ServeSettings::parse(&format!("log.{name} = 0")).expect("allowed");
+            assert_ne!(settings.log, LogSettings::default(), "{name}");
+        }
+        let numbers = Table::try_from(LogSettings::default()).expect("a table");
+        let numbers = numbers.iter().filter(|(_, value)| value.is_integer()).map(|(name, _)| name.as_str());
+        for name in numbers.filter(|name| !LogSettings::ZERO_IS_NEVER.contains(name)) {
+            let (code, text) = refusal(&format!("log.{name} = 0"));
+            assert_eq!((code, text), (Code::InvalidSetting, format!("log.{name}: must be at least 1")));
+        }
+        // What the page on settings says of zero, the program allows.
+        let page = include_str!("../../../docs/settings.md");
+        let never = page.lines().filter(|line| line.starts_with("| `log.") && line.contains("0: never"));
+        let never: Vec<_> = never.filter_map(|line| line.split('`').nth(1)?.strip_prefix("log.")).collect();
+        assert_eq!(never, LogSettings::ZERO_IS_NEVER);
+    }
+
+    #[test]
+    fn records_and_batches_that_the_log_cannot_hold_are_refused() {
+        for name in ["record_bytes_max", "batch_bytes"] {
+            let (code, text) = refusal(&format!("log.{name} = 5_000_000_000"));
+            assert_eq!(code, Code::InvalidSetting);
+            assert!(text.starts_with(&format!("log.{name}: 5000000000 is more than")), "{text}");
+        }
     }
 
     #[test]

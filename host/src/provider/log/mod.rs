@@ -85,6 +85,10 @@ impl LogProvider {
     /// # Errors
     /// As [`LogProvider::open`].
     pub fn open_on(disk: Arc<dyn Disk>, settings: LogSettings) -> Result<Arc<Self>, StoreError> {
+        if let Some((name, reason)) = settings.problem() {
+            let (operation, reason) = ("opening", format!("{name}: {reason}"));
+            return Err(StoreError::Io { operation, place: disk.place(), reason });
+        }
         let open::Opened { claim, shared, end, marked } = open::open(&disk, &settings)?;
         shared.files.insert(end.segment.number, Arc::clone(&end.segment.file));
         shared.lock().tail = Tail { segment: end.segment.number, oldest: end.oldest };

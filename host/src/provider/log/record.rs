@@ -112,6 +112,7 @@ fn push_flagged(out: &mut Vec<u8>, kind: RecordKind, flags: u8, parts: &[&[u8]])
     let length: usize = parts.iter().map(|part| part.len()).sum();
     let start = out.len();
     out.extend_from_slice(&[kind as u8, flags, 0, 0]);
+    // A batch with a record that this cannot state is not written: it is longer still.
     out.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
     let mut checksum = 0;
     if kind.has_checksum() {

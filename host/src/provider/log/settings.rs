@@ -7,6 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::disk::IndexMemory;
 use crate::provider::Durability;
 
+/// The largest record. Places in a file are 32 bits, and so are lengths: a batch, which is at most one record over its own bound,
+/// must stay below that.
+const RECORD_BYTES_MAX: usize = /* 1 GiB */ 1_024 * 1_024 * 1_024;
+/// The largest group commit, before its last record.
+const BATCH_BYTES_MAX: usize = /* 1 GiB */ 1_024 * 1_024 * 1_024;
 /// The smallest segment; less would be headers only.
 const SEGMENT_BYTES_MIN: u64 = /* 4 KiB */ 4 * 1_024;
 
@@ -95,6 +100,22 @@ impl LogSettings {
         Self { dir: dir.into(), ..Self::default() }
     }
 
+    /// Settings whose zero is no bound that stops everything, but switches something off.
+    pub const ZERO_IS_NEVER: [&str; 2] = ["give_up_below_percent", "merge_reads_min"];
+
+    /// What is wrong with the values: the setting's name, and why; `None`: nothing. A log is not opened with others.
+    #[must_use]
+    pub fn problem(&self) -> Option<(&'static str, String)> {
+        let bounds = [
+            ("record_bytes_max", self.record_bytes_max, RECORD_BYTES_MAX),
+            ("batch_bytes", self.batch_bytes, BATCH_BYTES_MAX),
+        ];
+        let over = bounds.into_iter().find(|(_, bytes, most)| bytes > most);
+        over.map(|(name, bytes, most)| {
+            (name, format!("{bytes} is more than {most}, the most that the log's format holds"))
+        })
+    }
+
     /// These settings with another durability.
     #[must_use]
     pub fn with_durability(self, durability: Durability) -> Self {
@@ -110,5 +131,31 @@ impl LogSettings {
     pub(super) fn segment_bytes(&self, number: u64) -> u64 {
         let wanted = if number == 1 { self.first_segment_bytes.min(self.segment_bytes) } else { self.segment_bytes };
         wanted.clamp(SEGMENT_BYTES_MIN, u64::from(u32::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_format_cannot_hold_is_named() {
+        assert_eq!(LogSettings::default().problem(), None);
+        let most =
+            LogSettings { record_bytes_max: RECORD_BYTES_MAX, batch_bytes: BATCH_BYTES_MAX, ..LogSettings::default() };
+        assert_eq!(most.problem(), None);
+        let over = [
+            LogSettings { record_bytes_max: RECORD_BYTES_MAX + 1, ..LogSettings::default() },
+            LogSettings { batch_bytes: BATCH_BYTES_MAX + 1, ..LogSettings::default() },
+        ];
+        let named = over.map(|settings| settings.problem().map(|(name, _)| name));
+        assert_eq!(named, [Some("record_bytes_max"), Some("batch_bytes")]);
+    }
+
+    /// The largest batch, with the largest record as its last one, fits a file whose places are 32 bits.
+    #[test]
+    fn the_largest_batch_fits_the_format() {
+        let batch = RECORD_BYTES_MAX.max(BATCH_BYTES_MAX) + /* headers, an address */ 8 * 1_024;
+        assert!(u32::try_from(batch + BATCH_BYTES_MAX).is_ok());
     }
 }

@@ -146,6 +146,8 @@ impl Writer {
         purpose: Purpose,
     ) -> Result<(u64, u64), CommitFailure> {
         let length = buffer.len() as u64;
+        // All lengths inside the batch are smaller.
+        let payload_bytes = stated(buffer.len().saturating_sub(batch::HEADER_BYTES)).map_err(CommitFailure::Before)?;
         if purpose == Purpose::Copies {
             self.leave_room(length)?;
         }
@@ -160,7 +162,7 @@ impl Writer {
             tag: self.tag,
             number: self.next_batch,
             synced_through: self.synced_through,
-            payload_bytes: u32::try_from(payload.len()).unwrap_or(u32::MAX),
+            payload_bytes,
             records,
             checksum: crc32c::crc32c(payload),
         };
@@ -300,6 +302,12 @@ impl Writer {
     }
 }
 
+/// A batch's length as its header states it. The settings keep batches far below what that holds.
+fn stated(payload_bytes: usize) -> Result<u32, StoreError> {
+    let limit = u32::MAX as usize;
+    u32::try_from(payload_bytes).map_err(|_| StoreError::TooLarge { bytes: payload_bytes, limit })
+}
+
 /// Writes and syncs the header of a prepared segment: from now on it is in use.
 pub(super) fn begin(next: &mut Segment, header: &SegmentHeader) -> io::Result<()> {
     let bytes = header.encode();
@@ -368,4 +376,16 @@ fn is_full(error: &io::Error) -> bool {
 /// An error of the system, with what was tried and where.
 pub(super) fn io_error(operation: &'static str, place: &str, error: &io::Error) -> StoreError {
     StoreError::Io { operation, place: place.to_owned(), reason: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Stated wrongly, it would be acknowledged and never be read again.
+    #[test]
+    fn a_batch_that_its_header_cannot_state_is_an_error() {
+        assert_eq!(stated(4_294_967_295), Ok(u32::MAX));
+        assert!(matches!(stated(4_294_967_296), Err(StoreError::TooLarge { bytes: 4_294_967_296, .. })));
+    }
 }
