@@ -1,6 +1,6 @@
 //! What upkeep asks the index: what of a segment is still needed, and whose events lie scattered.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::walk::{Contents, FoundActor, FoundFrame};
@@ -8,6 +8,7 @@ use crate::provider::StoreError;
 use crate::provider::log::core::Shared;
 use crate::provider::log::index::{ActorEntry, FrameEntry, Place, load};
 use crate::provider::log::record;
+use crate::provider::log::segment;
 use crate::provider::log::summary::ActorSummary;
 use crate::vocab::{ActorId, Sequence};
 
@@ -28,11 +29,17 @@ pub(super) struct Needed {
 }
 
 /// Looks up what of `found`, which lies in `segment`, is still needed of `actor`.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] if the index has forgotten something of it that no deletion explains: then nobody can say what is
+/// needed, and what lies here may be all that there is.
 pub(super) fn actor(shared: &Shared, segment: u64, actor: ActorId, found: &FoundActor) -> Result<Needed, StoreError> {
-    let frames = live_frames(shared, actor, found)?;
+    let frames = live_frames(shared, segment, actor, found)?;
     shared.known_now(actor, |core| {
         core.check_writable()?;
-        let Some(entry) = core.index.actors.get(&actor) else { return Ok(Needed::default()) };
+        let Some(entry) = core.index.actors.get(&actor) else {
+            return Err(forgotten(shared, segment, &format!("actor {actor}")));
+        };
         let here = |sequence: Sequence, place: Place| {
             entry.snapshots.iter().any(|snapshot| snapshot.meta.sequence == sequence && snapshot.place == place)
         };
@@ -47,46 +54,85 @@ pub(super) fn actor(shared: &Shared, segment: u64, actor: ActorId, found: &Found
     })
 }
 
+/// The index does not know something that lies in a segment, and should.
+fn forgotten(shared: &Shared, segment: u64, what: &str) -> StoreError {
+    let place = shared.files.place(&segment::name(segment));
+    let reason =
+        format!("the index has forgotten {what}; stop the host and delete the directory `index`: it is built again");
+    StoreError::Corrupt { place, reason }
+}
+
 /// The frames of `found` that the index points to and that are not on their way to another place; ascending.
-fn live_frames(shared: &Shared, actor: ActorId, found: &FoundActor) -> Result<Vec<FoundFrame>, StoreError> {
+fn live_frames(
+    shared: &Shared,
+    segment: u64,
+    actor: ActorId,
+    found: &FoundActor,
+) -> Result<Vec<FoundFrame>, StoreError> {
     let ends = (found.frames.iter().map(|frame| frame.first).min(), found.frames.iter().map(|frame| frame.first).max());
     let (Some(from), Some(through)) = ends else { return Ok(Vec::new()) };
-    let known: HashMap<Sequence, Place> =
-        known_frames(shared, actor, from, through)?.into_iter().map(|frame| (frame.first, frame.place)).collect();
-    let is_live = |frame: &&FoundFrame| known.get(&frame.first) == Some(&frame.place);
+    let known = known_frames(shared, actor, from, through)?;
+    let explained = |frame: &FoundFrame| {
+        frame.last <= known.deleted || known.moving.contains(&frame.first) || known.places.contains_key(&frame.first)
+    };
+    if let Some(frame) = found.frames.iter().find(|frame| !explained(frame)) {
+        return Err(forgotten(
+            shared,
+            segment,
+            &format!("the events {} to {} of actor {actor}", frame.first, frame.last),
+        ));
+    }
+    let is_live = |frame: &&FoundFrame| {
+        known.places.get(&frame.first) == Some(&frame.place)
+            && frame.last > known.deleted
+            && !known.moving.contains(&frame.first)
+    };
     let mut frames: Vec<FoundFrame> = found.frames.iter().filter(is_live).copied().collect();
     frames.sort_unstable_by_key(|frame| frame.first);
+    // What the index takes for a frame of this segment must be one, or giving the segment up would take away what it points to.
+    let here = |(first, place): &(&Sequence, &Place)| {
+        place.segment == segment && **first > known.deleted && !known.moving.contains(first)
+    };
+    if known.places.iter().filter(here).count() != frames.iter().filter(|frame| frame.first > known.deleted).count() {
+        return Err(forgotten(shared, segment, &format!("where the events of actor {actor} lie")));
+    }
     Ok(frames)
 }
 
-/// What the index says of the frames of an actor in a range, without those that were relocated since the last checkpoint
-/// and those that are deleted.
-fn known_frames(
-    shared: &Shared,
-    actor: ActorId,
-    from: Sequence,
-    through: Sequence,
-) -> Result<Vec<FrameEntry>, StoreError> {
+/// What the index says of frames of an actor.
+struct Known {
+    /// Where they lie, by their first numbers; some of them may be deleted or on their way.
+    places: HashMap<Sequence, Place>,
+    /// Relocated since the last checkpoint.
+    moving: HashSet<Sequence>,
+    deleted: Sequence,
+}
+
+/// What the index says of the frames of an actor in a range.
+fn known_frames(shared: &Shared, actor: ActorId, from: Sequence, through: Sequence) -> Result<Known, StoreError> {
     // The memory first: what leaves it meanwhile is in the index store.
-    let (tail, deleted, moved) = shared.known_now(actor, |core| {
+    let (tail, moving) = shared.known_now(actor, |core| {
         let entry = core.index.actors.get(&actor);
         let tail: Vec<FrameEntry> = entry.into_iter().flat_map(|entry| entry.tail.iter().copied()).collect();
-        let deleted = entry.map_or(Sequence::ZERO, |entry| entry.head.deleted_through);
-        Ok((tail, deleted, core.index.moving(actor)))
+        Ok((tail, core.index.moving(actor)))
     })?;
-    let mut frames = Vec::new();
+    let mut places = HashMap::new();
     let behind = tail.first().map_or(Sequence::MAX, |first| first.first);
     let open = shared.open_index()?;
     let stored = load::frames(&*open.store.view(), actor, from, through, |frame| {
         if frame.first < behind {
-            frames.push(*frame);
+            places.insert(frame.first, frame.place);
         }
         frame.first < behind
     });
     stored.map_err(|error| shared.index_error(&error))?;
-    frames.extend(tail.into_iter().filter(|frame| frame.last >= from && frame.first <= through));
-    frames.retain(|frame| frame.last > deleted && !moved.contains(&frame.first));
-    Ok(frames)
+    let tail = tail.into_iter().filter(|frame| frame.last >= from && frame.first <= through);
+    places.extend(tail.map(|frame| (frame.first, frame.place)));
+    // Last: whatever a checkpoint has struck out meanwhile was deleted by then.
+    let deleted = shared.known_now(actor, |core| {
+        Ok(core.index.actors.get(&actor).map_or(Sequence::ZERO, |entry| entry.head.deleted_through))
+    })?;
+    Ok(Known { places, moving, deleted })
 }
 
 /// Whether the index still points to anything of a segment.
@@ -121,7 +167,8 @@ pub(super) enum CatalogFate {
     Absent,
 }
 
-/// Looks up a catalog record that lies at `place` (`None`: its deletion does).
+/// Looks up a catalog record that lies at `place` (`None`: its deletion does). A record that has no entry was deleted further
+/// on, or its entry was lost: what is in use of the segment tells that, see [`is_all_accounted_for`].
 pub(super) fn catalog(shared: &Shared, key: &str, place: Option<Place>) -> Result<CatalogFate, StoreError> {
     let core = shared.lock();
     core.check_writable()?;
@@ -135,6 +182,18 @@ pub(super) fn catalog(shared: &Shared, key: &str, place: Option<Place>) -> Resul
 /// Bytes of every segment that the index pointed to at the last checkpoint. A segment that is not named holds none.
 pub(super) fn live_bytes(shared: &Shared) -> Arc<BTreeMap<u64, u64>> {
     Arc::clone(&shared.lock().index.live)
+}
+
+/// Checks that of a segment from which everything was moved nothing is in use, as the last checkpoint counts it. The count does
+/// not come from the entries: one that went missing, of whatever table, is counted still.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] if something of it is.
+pub(super) fn is_all_accounted_for(shared: &Shared, number: u64) -> Result<(), StoreError> {
+    match live_bytes(shared).get(&number) {
+        None | Some(0) => Ok(()),
+        Some(bytes) => Err(forgotten(shared, number, &format!("{bytes} bytes that it counts as in use"))),
+    }
 }
 
 /// An actor whose frames lie scattered, and where they lie.

@@ -271,6 +271,7 @@ fn finish(
         upkeep.not_worth.insert(used.number, used.live);
         return Ok(());
     }
+    look::is_all_accounted_for(shared, used.number)?;
     match drop::give_up(shared, used.number, segments) {
         Ok(()) => {}
         Err(DropFailure::NotBegun(error)) => return Err(error),
