@@ -242,7 +242,7 @@ pub struct VerifySummary {
     pub index_entries: Option<u64>,
     /// Why the index was not looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub index_skipped: Option<&'static str>,
+    pub index_skipped: Option<String>,
     /// Walks over the store; more than one when there are more actors than fit the memory it may use.
     pub passes: u64,
 }

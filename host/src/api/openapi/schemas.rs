@@ -464,7 +464,7 @@ pub(super) mod tests {
             catalog_records: 8,
             actors: 9,
             index_entries: None,
-            index_skipped: Some("none"),
+            index_skipped: Some("none".to_owned()),
             passes: 1,
         }
     }

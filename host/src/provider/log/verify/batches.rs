@@ -94,7 +94,9 @@ impl Walk<'_> {
     fn sound(&mut self, here: &mut Here<'_>, at: u64, header: &BatchHeader) -> Result<(), End> {
         self.tag.get_or_insert(header.tag);
         self.next_batch = Some(header.number + 1);
-        if header.synced_through >= header.number || header.synced_through < self.vouched {
+        let is_wrong = header.synced_through >= header.number || header.synced_through < self.vouched;
+        // What one batch got wrong, those behind it repeat: once for each segment is enough.
+        if is_wrong && self.vouching_told.replace(here.number) != Some(here.number) {
             let what = format!(
                 "batch {} calls everything through batch {} durable, an earlier one through {}",
                 header.number, header.synced_through, self.vouched
@@ -191,6 +193,7 @@ impl Walk<'_> {
                 let what = format!("{number} is missing, batch {} is in its place", header.number);
                 self.tell_at(FindingKind::BatchMissing, here.number, at, what)?;
                 self.next_batch = Some(header.number);
+                self.vouched = 0;
                 return Ok(Verdict::GoOn(at));
             }
             Spot::Damaged(header) => (
@@ -212,6 +215,10 @@ impl Walk<'_> {
         self.tell_at(kind, here.number, at, format!("{what}; those of its records that are sound are looked at"))?;
         self.records_between(here, from, until)?;
         self.next_batch = header.map(|header| header.number + 1);
+        if header.is_none() {
+            // What follows may be from anywhere.
+            self.vouched = 0;
+        }
         Ok(if until < end { Verdict::GoOn(until) } else { Verdict::End })
     }
 

@@ -3,6 +3,7 @@
 //! Both sides go on while it looks. So the index is taken at one moment, before the walk; what the log says up to the place that
 //! this index covers must be in it, and nothing in it may go beyond what the log says at the end of the walk.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map};
 use std::io;
 
@@ -13,7 +14,7 @@ use super::segments::Walk;
 use super::teller::{End, at, of};
 use super::view::{IndexLook, ViewFile};
 use crate::frame::FrameHeader;
-use crate::provider::log::disk::{Direction, Entry, IndexView, Table};
+use crate::provider::log::disk::{Direction, Entry, IndexView, Table, is_useless};
 use crate::provider::log::index::{ActorEntry, FrameEntry, Place as Pointer, SnapshotEntry, table};
 use crate::provider::log::segment;
 use crate::provider::{Finding, FindingKind};
@@ -74,10 +75,10 @@ impl std::fmt::Debug for Comparison {
 }
 
 /// What is told of the index in the end.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) enum Compared {
     Entries(u64),
-    Skipped(&'static str),
+    Skipped(Cow<'static, str>),
 }
 
 impl Comparison {
@@ -139,12 +140,15 @@ impl Walk<'_> {
         }
     }
 
-    fn skip_index(&mut self, why: &'static str) -> Result<(), End> {
-        (self.index, self.compared) = (None, Compared::Skipped(why));
+    fn skip_index(&mut self, why: impl Into<Cow<'static, str>>) -> Result<(), End> {
+        (self.index, self.compared) = (None, Compared::Skipped(why.into()));
         Ok(())
     }
 
     fn unreadable_index(&mut self, error: &io::Error) -> Result<(), End> {
+        if !is_useless(error) {
+            return self.skip_index(format!("the system did not let us read it: {error}"));
+        }
         self.teller.tell(Finding::new(FindingKind::IndexUnreadable, format!("the index cannot be read: {error}")))?;
         self.skip_index("it cannot be read")
     }

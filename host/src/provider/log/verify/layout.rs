@@ -6,6 +6,8 @@ use crate::vocab::{ActorId, Address};
 /// The newest format that is understood.
 pub(super) const FORMAT_MAX: u32 = 2;
 pub(super) const SEGMENT_HEADER_BYTES: u64 = 64;
+/// No format's header is longer.
+pub(super) const SEGMENT_HEADER_BYTES_MAX: usize = 4_096;
 pub(super) const BATCH_HEADER_BYTES: u64 = 48;
 /// The same, as memory is measured.
 pub(super) const BATCH_HEADER_LENGTH: usize = 48;
@@ -57,7 +59,7 @@ pub(super) fn segment_start(bytes: &[u8]) -> SegmentStart {
 
 fn read_segment_start(bytes: &[u8]) -> Option<SegmentStart> {
     let length = u32_at(bytes, 12)? as usize;
-    let covered = length.checked_sub(4)?;
+    let covered = length.checked_sub(4).filter(|covered| *covered < SEGMENT_HEADER_BYTES_MAX)?;
     let stated = u32_at(bytes, covered)?;
     if bytes.get(..8)? != b"GRNRMLOG" || crc32c::crc32c(bytes.get(..covered)?) != stated {
         return None;

@@ -123,13 +123,13 @@ fn summary(walk: &Walk<'_>, mode: VerifyMode, complete: bool) -> VerifySummary {
         snapshots: counts.snapshots,
         catalog_records: counts.catalog_records,
         actors: counts.actors,
-        index_entries: match walk.compared {
-            Compared::Entries(entries) => Some(entries),
+        index_entries: match &walk.compared {
+            Compared::Entries(entries) => Some(*entries),
             Compared::Skipped(_) => None,
         },
-        index_skipped: match walk.compared {
+        index_skipped: match &walk.compared {
             Compared::Entries(_) => None,
-            Compared::Skipped(why) => Some(why),
+            Compared::Skipped(why) => Some(why.to_string()),
         },
         passes: Journals::passes(&walk.journals),
     }

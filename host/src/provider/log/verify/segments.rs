@@ -11,7 +11,7 @@ use super::ranges::Place;
 use super::teller::{End, Teller, at};
 use super::view::StoreView;
 use super::window::{Pace, Window};
-use crate::provider::log::disk::{DISCARDED_NAME, INDEX_NAME, LOCK_NAME};
+use crate::provider::log::disk::{DISCARDED_NAME, INDEX_NAME, LOCK_NAME, NEW_INDEX_NAME};
 use crate::provider::log::index::LogPosition;
 use crate::provider::log::segment;
 use crate::provider::log::writer::io_error;
@@ -65,8 +65,10 @@ pub(super) struct Walk<'a> {
     pub(super) tag: Option<u64>,
     /// The number of the next batch; `None`: any, as at the beginning and behind what was given up.
     pub(super) next_batch: Option<u64>,
-    /// The newest batch that a later one calls durable.
+    /// The newest batch that a later one calls durable; 0 again behind a place where the batches do not follow each other.
     pub(super) vouched: u64,
+    /// The last segment of which it was told that its batches vouch for something else than those before them.
+    pub(super) vouching_told: Option<u64>,
     /// The batch with which the index ends, and whether its header is where it was.
     pub(super) reach: Option<(LogPosition, bool)>,
     /// The index, while it is compared …
@@ -109,7 +111,8 @@ pub(super) fn find(view: &dyn StoreView) -> Result<Vec<Segment>, StoreError> {
 fn look(view: &dyn StoreView, number: u64) -> io::Result<Segment> {
     let file = view.open(&segment::name(number))?;
     let length = file.length()?;
-    let mut bytes = vec![0; usize::try_from(length.min(SEGMENT_HEADER_BYTES)).unwrap_or(0)];
+    // A newer format's header may be longer.
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX).min(layout::SEGMENT_HEADER_BYTES_MAX)];
     file.read_at(0, &mut bytes)?;
     Ok(Segment { number, length, start: layout::segment_start(&bytes) })
 }
@@ -136,9 +139,10 @@ impl<'a> Walk<'a> {
             tag,
             next_batch: None,
             vouched: 0,
+            vouching_told: None,
             reach: None,
             index: None,
-            compared: Compared::Skipped("the walk did not come to it"),
+            compared: Compared::Skipped("the walk did not come to it".into()),
             walked_bytes: 0,
         }
     }
@@ -152,7 +156,7 @@ impl<'a> Walk<'a> {
     pub(super) fn look_at_names(&mut self) -> Result<(), End> {
         let names = self.view.names().map_err(|error| io_error("listing", &self.view.place(), &error));
         for name in names.map_err(End::Failed)? {
-            let is_own = [LOCK_NAME, INDEX_NAME, DISCARDED_NAME].contains(&name.as_str());
+            let is_own = [LOCK_NAME, INDEX_NAME, NEW_INDEX_NAME, DISCARDED_NAME].contains(&name.as_str());
             if !is_own && segment::number(&name).is_none() {
                 let finding = Finding::new(FindingKind::ForeignFile, "this file is not the store's");
                 self.teller.tell(Finding { file: Some(name), ..finding })?;
@@ -165,7 +169,7 @@ impl<'a> Walk<'a> {
     pub(super) fn again(&mut self) -> Result<(), End> {
         self.teller.next_pass()?;
         self.segments = find(self.view).map_err(End::Failed)?;
-        (self.next_batch, self.vouched, self.walked_bytes) = (None, 0, 0);
+        (self.next_batch, self.vouched, self.vouching_told, self.walked_bytes) = (None, 0, None, 0);
         Ok(())
     }
 
@@ -264,6 +268,7 @@ impl<'a> Walk<'a> {
         if let Some(expected) = self.next_batch.filter(|expected| *expected != header.first_batch) {
             let what = format!("batch {expected} should come first, the header says {}", header.first_batch);
             self.tell_at(FindingKind::BatchMissing, number, 24, what)?;
+            self.vouched = 0;
         }
         self.next_batch = Some(header.first_batch);
         Ok(true)

@@ -1,12 +1,15 @@
 //! A store's directory as verification sees it: nothing can be written through it.
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::provider::VerifyMode;
-use crate::provider::log::disk::{Disk, DiskFile, INDEX_NAME, IndexMemory, IndexStore, IndexView, RealDisk};
+use crate::provider::log::disk::{
+    Disk, DiskFile, INDEX_NAME, IndexMemory, IndexStore, IndexView, RealDisk, is_useless,
+};
 
 /// What a copied index may take of memory; it is not written to.
 const COPY_MEMORY: IndexMemory =
@@ -36,9 +39,9 @@ pub trait StoreView: Debug + Send + Sync {
 /// The index beside a store, or why it is not looked at.
 #[expect(missing_debug_implementations, reason = "a view of a database has nothing to show")]
 pub enum IndexLook {
-    /// There is a reason not to.
-    Skipped(&'static str),
-    /// It is there and cannot be read.
+    /// There is a reason not to, which says nothing about it.
+    Skipped(Cow<'static, str>),
+    /// It is there, and its bytes make no sense.
     Failed(io::Error),
     /// As it is at this moment.
     Open(Box<dyn IndexView>),
@@ -80,7 +83,7 @@ impl StoreView for DiskView {
     }
 
     fn index(&self, _: VerifyMode) -> IndexLook {
-        IndexLook::Skipped("only the files were looked at")
+        IndexLook::Skipped("only the files were looked at".into())
     }
 }
 
@@ -114,7 +117,7 @@ impl StoreView for OpenView {
     fn index(&self, _: VerifyMode) -> IndexLook {
         match &self.index {
             Ok(store) => IndexLook::Open(store.view()),
-            Err(why) => IndexLook::Skipped(why),
+            Err(why) => IndexLook::Skipped((*why).into()),
         }
     }
 }
@@ -133,7 +136,17 @@ impl ViewFile for DiskViewFile {
 #[derive(Debug)]
 pub struct DirView {
     dir: PathBuf,
-    copy: Option<io::Result<IndexCopy>>,
+    copy: Option<Copied>,
+}
+
+/// What became of copying the index.
+#[derive(Debug)]
+enum Copied {
+    Open(IndexCopy),
+    /// It could not be copied, or the copy not used: why. That is no fault of the index.
+    Failed(String),
+    /// What was copied is no index, or damaged.
+    Useless(io::Error),
 }
 
 /// A private copy of the index: its database cannot be opened without being written to.
@@ -214,11 +227,21 @@ impl DirView {
             return self;
         }
         let dir = temporary.join(format!("greenroom-verify-{}-{}", std::process::id(), self.number()));
-        let copy = new_dir(dir).and_then(|dir| {
-            copy_all(&index, &dir.0.join(INDEX_NAME))?;
-            let store = RealDisk::new(&dir.0)?.open_index(COPY_MEMORY)?;
-            Ok(IndexCopy { store, _dir: dir })
-        });
+        let failed = |error: &io::Error| {
+            let place = temporary.display();
+            Copied::Failed(format!(
+                "its copy in {place} could not be made or used ({error}); TMPDIR names another place"
+            ))
+        };
+        let copied = new_dir(dir).and_then(|dir| copy_all(&index, &dir.0.join(INDEX_NAME)).map(|()| dir));
+        let copy = match copied {
+            Err(error) => failed(&error),
+            Ok(dir) => match RealDisk::new(&dir.0).and_then(|disk| disk.open_index(COPY_MEMORY)) {
+                Ok(store) => Copied::Open(IndexCopy { store, _dir: dir }),
+                Err(error) if is_useless(&error) => Copied::Useless(error),
+                Err(error) => failed(&error),
+            },
+        };
         Self { copy: Some(copy), ..self }
     }
 
@@ -268,10 +291,13 @@ impl StoreView for DirView {
 
     fn index(&self, mode: VerifyMode) -> IndexLook {
         match (&self.copy, mode) {
-            (_, VerifyMode::Online) => IndexLook::Skipped("a server has it open; ask the server (--url) to compare it"),
-            (None, _) => IndexLook::Skipped("there is none, or no copy of it was made"),
-            (Some(Ok(copy)), _) => IndexLook::Open(copy.store.view()),
-            (Some(Err(error)), _) => IndexLook::Failed(io::Error::new(error.kind(), error.to_string())),
+            (_, VerifyMode::Online) => {
+                IndexLook::Skipped("a server has it open; ask the server (--url) to compare it".into())
+            }
+            (None, _) => IndexLook::Skipped("there is none, or no copy of it was made".into()),
+            (Some(Copied::Open(copy)), _) => IndexLook::Open(copy.store.view()),
+            (Some(Copied::Failed(why)), _) => IndexLook::Skipped(why.clone().into()),
+            (Some(Copied::Useless(error)), _) => IndexLook::Failed(io::Error::new(error.kind(), error.to_string())),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::provider::Severity;
-use crate::provider::log::batch;
+use crate::provider::log::batch::{self, BatchHeader};
 use crate::provider::log::record::{self, RecordKind};
 use crate::vocab::ActorId;
 
@@ -134,4 +134,39 @@ async fn a_damaged_segment_header_does_not_hide_what_stands_in_the_segment() {
     let (findings, summary) = look(&disk);
     assert_eq!(kinds(&findings), [FindingKind::SegmentHeader]);
     assert_eq!((summary.events, summary.batches), (whole.events, whole.batches));
+}
+
+#[tokio::test]
+async fn a_segment_in_the_place_of_a_later_one_is_told_once_and_not_batch_by_batch() {
+    let disk = filled().await;
+    let all = names(&disk);
+    assert!(all.len() > 4);
+    // Its header says which it is; that it is another one is told as that.
+    disk.put(&segment::name(4), disk.content(&segment::name(2)).expect("there"));
+    let (findings, summary) = look(&disk);
+    let count = |kind| findings.iter().filter(|finding| finding.kind == kind).count();
+    assert!(count(FindingKind::SegmentHeader) == 1 && count(FindingKind::BatchHeader) >= 1, "{findings:?}");
+    assert_eq!(count(FindingKind::BatchVouching), 0, "{findings:?}");
+    assert!(!summary.sound);
+}
+
+/// What is wrong with one batch holds for all behind it.
+#[tokio::test]
+async fn batches_that_forget_what_was_durable_are_told_once_for_each_segment() {
+    let disk = filled().await;
+    let name = segment::name(2);
+    let mut content = disk.content(&name).expect("there");
+    let tag = u64::from_le_bytes(content[40..48].try_into().expect("eight bytes"));
+    let mut at = segment::HEADER_BYTES;
+    let mut batches = 0;
+    while let Ok((header, _)) = batch::decode(&content[at..], tag) {
+        let forgetful = BatchHeader { synced_through: 0, ..header };
+        content[at..at + batch::HEADER_BYTES].copy_from_slice(&forgetful.encode());
+        (at, batches) = (at + header.batch_bytes(), batches + 1);
+    }
+    assert!(batches > 1);
+    disk.put(&name, content);
+    let (findings, _) = look(&disk);
+    assert_eq!(kinds(&findings), [FindingKind::BatchVouching]);
+    assert_eq!(findings[0].file.as_deref(), Some(name.as_str()));
 }

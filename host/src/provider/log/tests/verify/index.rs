@@ -57,7 +57,7 @@ fn are_of_the_index(findings: &[Finding]) -> bool {
 async fn an_index_behind_its_log_is_sound() {
     let disk = indexed().await;
     let (findings, summary) = look_at_all(&disk);
-    assert_eq!((findings, summary.sound, summary.index_skipped), (Vec::new(), true, None));
+    assert_eq!((findings, summary.sound, summary.index_skipped.clone()), (Vec::new(), true, None));
     assert!(summary.index_entries >= Some(8), "{summary:?}");
     let log = open(&disk);
     log.maintain(Maintenance::Checkpoint).await.expect("a checkpoint");
@@ -156,11 +156,33 @@ async fn a_directory_s_index_is_compared_in_a_copy_that_is_gone_afterwards() {
     let before = index();
     let view = DirView::new(dir.path()).expect("a directory").with_index_copied_to(temporary.path());
     let (findings, summary) = look_with(&view, &offline());
-    assert_eq!((findings, summary.index_skipped), (Vec::new(), None));
+    assert_eq!((findings, summary.index_skipped.clone()), (Vec::new(), None));
     assert!(summary.index_entries >= Some(3), "{summary:?}");
     drop(view);
     assert_eq!(index(), before);
     assert_eq!(std::fs::read_dir(temporary.path()).expect("read").count(), 0);
+}
+
+/// Where the copy cannot be made that says nothing of the index; what was copied and is no index does.
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "it damages the index behind the store's back")]
+async fn a_copy_that_cannot_be_made_is_no_finding_and_a_damaged_index_is_one() {
+    let (dir, temporary) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+    let settings = crate::provider::log::LogSettings { dir: dir.path().to_owned(), ..settings(Durability::Sync) };
+    let log = LogProvider::open(settings).expect("opened");
+    log.append(turn(&actor("one"), 0, 2)).await.expect("stored");
+    log.close().await.expect("closed");
+    drop(log);
+    let view = DirView::new(dir.path()).expect("a directory").with_index_copied_to(&temporary.path().join("nothing"));
+    let (findings, summary) = look_with(&view, &offline());
+    assert_eq!((findings, summary.sound, summary.complete), (Vec::new(), true, true));
+    let why = summary.index_skipped.expect("it was not compared");
+    assert!(why.contains("nothing") && why.contains("TMPDIR") && summary.index_entries.is_none(), "{why}");
+
+    std::fs::write(dir.path().join("index/version"), b"garbage").expect("written");
+    let view = DirView::new(dir.path()).expect("a directory").with_index_copied_to(temporary.path());
+    let (findings, summary) = look_with(&view, &offline());
+    assert_eq!((kinds(&findings), summary.sound), (vec![FindingKind::IndexUnreadable], false));
 }
 
 /// What an index covers was durable: a log without it has lost it, and that must not pass for an unfinished write.
