@@ -100,7 +100,10 @@ pub const ITEMS: &[Item] = &[
     item(
         "P57",
         "overlapping writers found on replay",
-        Elsewhere("cannot be stored: every append names the number before it (P17, P35)"),
+        Elsewhere(
+            "no append can store them: each names the number before it (P17, P35); the log's reader finds them where somebody \
+             else did (p57 in its own tests)",
+        ),
     ),
     item("P58", "the last event alone", Shown(&["p38_"])),
     item("P59", "a bounded read moves nothing", Shown(&["p38_"])),

@@ -21,6 +21,9 @@ const SKIP_BYTES_MAX: u32 = /* 16 KiB */ 16 * 1_024;
 /// What one such read may hold, so that it stays near the size that was asked for.
 const RUN_BYTES_MAX: u32 = /* 4 MiB */ 4 * 1_024 * 1_024;
 
+/// Up to this length a read is tried without asking how long its file is.
+const UNCHECKED_BYTES_MAX: u32 = /* 64 KiB */ 64 * 1_024;
+
 /// A read in progress.
 #[derive(Debug)]
 pub(super) struct LogReader {
@@ -150,9 +153,16 @@ impl Plan {
     /// The frames, if they follow each other from the one with `from` on.
     fn without_gap(self, actor: ActorId, from: Sequence, head: Sequence) -> Result<Vec<FrameEntry>, StoreError> {
         let mut before = from.previous();
-        for frame in &self.frames {
+        for (position, frame) in self.frames.iter().enumerate() {
             if frame.first > before.next() {
                 return Err(StoreError::Gap { actor, before, after: frame.first });
+            }
+            // The first one may begin in front of what is asked for.
+            if position > 0 && frame.first <= before {
+                let place = format!("segment {} at byte {}", frame.place.segment, frame.place.offset);
+                let place = format!("{place} (actor {actor}, sequence {})", frame.first);
+                let reason = format!("events through {before} are stored here and elsewhere");
+                return Err(StoreError::Corrupt { place, reason });
             }
             before = frame.last;
         }
@@ -230,13 +240,21 @@ pub(super) fn read_frames(shared: &Shared, actor: ActorId, plan: &[FrameEntry]) 
             end = end_of(next.place);
             run.push(next);
         }
-        let whole = Place { length: end - first.place.offset, ..first.place };
+        let whole = Place { length: end.saturating_sub(first.place.offset), ..first.place };
         let about = || format!("actor {actor}, sequence {}", first.first);
         let bytes = read_place(shared, whole, &about)?;
         for entry in run {
-            let start = (entry.place.offset - first.place.offset) as usize;
-            let frame = bytes.slice(start..start + entry.place.length as usize);
-            frames.push(verified(shared, actor, entry, frame)?);
+            let start = entry.place.offset.saturating_sub(first.place.offset) as usize;
+            let range = start..start.saturating_add(entry.place.length as usize);
+            if range.end > bytes.len() {
+                return Err(corrupt(
+                    shared,
+                    entry.place,
+                    &about,
+                    "the index says that it reaches past what a file can hold",
+                ));
+            }
+            frames.push(verified(shared, actor, entry, bytes.slice(range))?);
         }
     }
     Ok(frames)
@@ -257,7 +275,11 @@ pub(super) fn continues(first: Place, end: u32, next: Place) -> bool {
 fn verified(shared: &Shared, actor: ActorId, entry: &FrameEntry, bytes: Bytes) -> Result<Frame, StoreError> {
     let about = || format!("actor {actor}, sequence {}", entry.first);
     let frame = Frame::decode(bytes).map_err(|error| corrupt(shared, entry.place, &about, &error.to_string()))?;
-    if (frame.header().actor, frame.header().first) != (actor, entry.first) {
+    let header = frame.header();
+    if (header.actor, header.last()) == (actor, entry.last) && header.first < entry.first {
+        return Err(corrupt(shared, entry.place, &about, "it begins with events that are stored elsewhere, too"));
+    }
+    if (header.actor, header.first, header.last()) != (actor, entry.first, entry.last) {
         return Err(corrupt(shared, entry.place, &about, "another frame is in its place"));
     }
     Ok(frame)
@@ -308,10 +330,17 @@ fn read_record(
 }
 
 fn read_place(shared: &Shared, place: Place, about: &dyn Fn() -> String) -> Result<Bytes, StoreError> {
-    let mut bytes = vec![0; place.length as usize];
-    let file = shared.files.get(place.segment);
-    match file.and_then(|file| file.read_at(place.offset.into(), &mut bytes)) {
-        Ok(()) => Ok(bytes.into()),
+    let read = || {
+        let file = shared.files.get(place.segment)?;
+        // An index that is wrong may claim any length: no memory is taken for what the file does not have.
+        if place.length > UNCHECKED_BYTES_MAX && u64::from(place.offset) + u64::from(place.length) > file.length()? {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        let mut bytes = vec![0; place.length as usize];
+        file.read_at(place.offset.into(), &mut bytes).map(|()| bytes)
+    };
+    match read() {
+        Ok(bytes) => Ok(bytes.into()),
         Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             Err(corrupt(shared, place, about, "the segment ends before"))
         }

@@ -145,11 +145,15 @@ impl ActorEntry {
     }
 
     /// Adds a frame; one that is there already changes nothing.
+    ///
+    /// One that begins at or before the head and ends behind it holds events that an earlier frame holds, too: no writer does
+    /// that. What is behind the head is taken for a frame that is not what it should be, so that whoever reads it is told.
     pub(super) fn add_frame(&mut self, header: &FrameHeader, place: Place) {
         if header.last() <= self.head.sequence {
             return;
         }
-        self.tail.push_back(FrameEntry { first: header.first, last: header.last(), place });
+        let first = header.first.max(self.head.sequence.next());
+        self.tail.push_back(FrameEntry { first, last: header.last(), place });
         self.head.sequence = header.last();
         self.head.wake_at = header.wake_at;
     }

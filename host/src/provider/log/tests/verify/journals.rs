@@ -1,6 +1,8 @@
 //! Stores whose every checksum is right and whose records are wrong, built by hand.
 
 use super::*;
+use crate::provider::ReadRange;
+use crate::provider::log::Maintenance;
 use crate::provider::log::batch::BatchHeader;
 use crate::provider::log::record::{self, RecordKind};
 use crate::provider::log::segment::SegmentHeader;
@@ -153,4 +155,35 @@ fn a_record_that_contradicts_itself_is_told_though_its_checksum_is_right() {
 fn a_batch_that_miscounts_its_records_is_told() {
     let (findings, _) = look(&store(&[&|out| introduce(out, "a") + 1]));
     assert_eq!(kinds(&findings), [FindingKind::BatchRecords]);
+}
+
+/// No writer does that; if it is there, whoever reads it is told, as of a gap, and nobody else is.
+#[tokio::test]
+async fn p57_events_that_are_stored_twice_stop_that_actor_only() {
+    for (first, count) in [(3, 2), (2, 9), (1, 5)] {
+        let disk = store(&[
+            &|out| introduce(out, "a") + frame(out, "a", 1, 3),
+            &|out| frame(out, "a", first, count),
+            &|out| introduce(out, "b") + frame(out, "b", 1, 2),
+        ]);
+        for life in 0..3 {
+            let log = open(&disk);
+            let all = ReadRange { from: Sequence::FIRST, through: Sequence::MAX, batch_bytes: 1 << 20 };
+            let mut reader = log.read(actor("a").id(), all);
+            let read = loop {
+                match reader.next().await {
+                    Ok(Some(_)) => {}
+                    other => break other,
+                }
+            };
+            let Err(StoreError::Corrupt { place, reason }) = read else { panic!("{first}, life {life}: {read:?}") };
+            let names = place.contains(&actor("a").id().to_string()) && place.contains("sequence");
+            assert!(names && reason.contains("stored elsewhere"), "{first}, life {life}: {place}: {reason}");
+            let frames = log.read(actor("b").id(), all).next().await.expect("sound").expect("there");
+            assert_eq!(frames.len(), 1);
+            // From the log, from memory and the index, and from the index alone.
+            log.maintain(Maintenance::Checkpoint).await.expect("written");
+            log.close().await.expect("closed");
+        }
+    }
 }
