@@ -53,5 +53,10 @@ pub trait SnapshotStore: Send + Sync + 'static {
     fn list_snapshots(&self, actor: ActorId) -> BoxFuture<'_, Result<Vec<SnapshotMeta>, StoreError>>;
 
     /// Deletes the snapshot at exactly this number; deleting what is not there does nothing.
+    ///
+    /// It is not refused when events behind it are deleted and no other snapshot holds them: whether a snapshot covers anything
+    /// is for the caller to say. One that no code can read covers nothing, and whoever purges an actor takes the events first
+    /// and the snapshots after them. [`DeleteGuard`](super::DeleteGuard) guards the other order, the one that loses something
+    /// that could be read: events whose snapshot is not there. What such a deletion leaves is told by a verification.
     fn delete_snapshot(&self, actor: ActorId, sequence: Sequence) -> BoxFuture<'_, Result<(), StoreError>>;
 }

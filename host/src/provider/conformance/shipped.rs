@@ -60,6 +60,7 @@ fn every_promise_on_every_provider() {
         #[expect(clippy::disallowed_methods, reason = "a report, and not a durable file of the host")]
         std::fs::write(file, table.to_string()).expect("the table is written");
     }
+    assert_eq!(table.columns.len(), EXPECTED_GAPS.len(), "a provider is not in the list of expected gaps");
     for (column, (name, expected)) in table.columns.iter().zip(EXPECTED_GAPS) {
         assert_eq!(column.name, *name);
         assert_eq!(column.broken().collect::<Vec<_>>(), [], "{name}");

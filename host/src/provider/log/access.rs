@@ -72,6 +72,23 @@ impl IndexAccess {
     /// When somebody goes on using it: then it stays as it is. When it does not open: then nothing can be read in it until it
     /// does.
     pub(super) fn reopen(&self, disk: &dyn Disk, memory: IndexMemory) -> io::Result<()> {
+        self.reopen_after(|| Ok(()), disk, memory)
+    }
+
+    /// Closes the index store, which is a new one, puts it in the place of the one before, and opens it there.
+    ///
+    /// # Errors
+    /// As [`IndexAccess::reopen`], and when it cannot be put there: the store before may be there still.
+    pub(super) fn replace(&self, disk: &dyn Disk, memory: IndexMemory) -> io::Result<()> {
+        self.reopen_after(|| disk.replace_index(), disk, memory)
+    }
+
+    fn reopen_after(
+        &self,
+        change: impl FnOnce() -> io::Result<()>,
+        disk: &dyn Disk,
+        memory: IndexMemory,
+    ) -> io::Result<()> {
         let mut state = self.lock();
         let claim = match std::mem::replace(&mut *state, State::Closed) {
             State::Closed => return Err(io::Error::other("the log is closed")),
@@ -84,7 +101,7 @@ impl IndexAccess {
                 }
             },
         };
-        match disk.open_index(memory) {
+        match change().and_then(|()| disk.open_index(memory)) {
             Ok(store) => {
                 *state = State::Open(OpenIndex::new(store, claim));
                 Ok(())

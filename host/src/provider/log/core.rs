@@ -12,6 +12,7 @@ use super::LogSettings;
 use super::access::{IndexAccess, OpenIndex};
 use super::compaction::Upkeep;
 use super::copies::Touched;
+use super::disk::is_useless;
 use super::files::Files;
 use super::index::checkpoint::Ledger;
 use super::index::{Index, load};
@@ -147,7 +148,11 @@ impl Shared {
         if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
             return StoreError::DiskFull { place: self.files.place("index") };
         }
-        let reason = format!("{error}; restart the host, or stop it and delete this directory: it is built again");
+        let reason = if is_useless(error) {
+            format!("{error}; stop the host and delete this directory: it is built again from the log")
+        } else {
+            error.to_string()
+        };
         StoreError::Io { operation: "using the index", place: self.files.place("index"), reason }
     }
 

@@ -9,13 +9,19 @@ use super::segment::{self, SegmentHeader, SegmentStart};
 use super::writer::io_error;
 use crate::provider::StoreError;
 
-/// A segment file and its header.
+/// A segment file and its header. The file is not kept open: there may be more of them than a process may have open.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) number: u64,
     pub(super) name: String,
-    pub(super) file: Arc<dyn DiskFile>,
     pub(super) start: SegmentStart,
+}
+
+impl Found {
+    /// Opens the file.
+    pub(super) fn open(&self, disk: &dyn Disk) -> Result<Arc<dyn DiskFile>, StoreError> {
+        disk.open(&self.name).map_err(|error| io_error("opening", &file_place(disk, &self.name), &error))
+    }
 }
 
 /// The segments in use, by number, and the names of those that were prepared and never used.
@@ -53,17 +59,31 @@ pub(super) fn without_given_up(mut used: Vec<Found>) -> (Vec<Found>, Vec<u64>) {
     (used, left)
 }
 
+/// Checks that every segment in use has a sound header of its own: without it nothing can be said of what it holds, nor of where
+/// the log ends.
+pub(super) fn check_headers(disk: &dyn Disk, used: &[Found]) -> Result<(), StoreError> {
+    let is_sound = |found: &&Found| matches!(&found.start, SegmentStart::Used(header) if header.number == found.number);
+    match used.iter().find(|found| !is_sound(found)) {
+        None => Ok(()),
+        Some(found) => {
+            let place = format!("{} at byte 0", file_place(disk, &found.name));
+            Err(StoreError::Corrupt { place, reason: "the segment's header is damaged".to_owned() })
+        }
+    }
+}
+
 fn look(disk: &dyn Disk, number: u64) -> Result<Found, StoreError> {
     let name = segment::name(number);
-    let read = || -> io::Result<(Arc<dyn DiskFile>, SegmentStart)> {
+    let read = || -> io::Result<SegmentStart> {
         let file = disk.open(&name)?;
-        let length = usize::try_from(file.length()?).unwrap_or(usize::MAX).min(segment::HEADER_BYTES);
+        // A newer format's header may be longer than ours.
+        let length = usize::try_from(file.length()?).unwrap_or(usize::MAX).min(segment::HEADER_BYTES_MAX);
         let mut bytes = vec![0; length];
         file.read_at(0, &mut bytes)?;
-        Ok((file, SegmentHeader::decode(&bytes)))
+        Ok(SegmentHeader::decode(&bytes))
     };
-    let (file, start) = read().map_err(|error| io_error("reading", &file_place(disk, &name), &error))?;
-    Ok(Found { number, name, file, start })
+    let start = read().map_err(|error| io_error("reading", &file_place(disk, &name), &error))?;
+    Ok(Found { number, name, start })
 }
 
 /// A header is synced before the first batch is written, so a file without one holds nothing, unless it is damaged.
@@ -80,15 +100,16 @@ fn read_whole(disk: &dyn Disk, found: &Found, bytes: &mut Vec<u8>) -> Result<(),
 
 /// The same from a place on; what is in front of it is zero.
 pub(super) fn read_from(disk: &dyn Disk, found: &Found, from: usize, bytes: &mut Vec<u8>) -> Result<(), StoreError> {
+    let file = found.open(disk)?;
     let mut read = || -> io::Result<()> {
-        let length = usize::try_from(found.file.length()?).unwrap_or(usize::MAX);
+        let length = usize::try_from(file.length()?).unwrap_or(usize::MAX);
         if bytes.is_empty() {
             // Fresh memory is zero without being touched.
             *bytes = vec![0; length];
         }
         bytes.resize(length, 0);
         let from = from.min(length);
-        found.file.read_at(from as u64, bytes.get_mut(from..).unwrap_or_default())
+        file.read_at(from as u64, bytes.get_mut(from..).unwrap_or_default())
     };
     read().map_err(|error| io_error("reading", &file_place(disk, &found.name), &error))
 }

@@ -7,13 +7,12 @@ use std::sync::Arc;
 use super::LogSettings;
 use super::access::OpenIndex;
 use super::core::Shared;
-use super::disk::{Disk, DiskFile, DiskLock, IndexStore, MemoryIndex};
-use super::files::Files;
-use super::found::{Found, file_place, find, read_from, without_given_up};
+use super::disk::{Disk, DiskFile, DiskLock, INDEX_NAME, IndexStore, is_useless, useless};
+use super::found::{Found, check_headers, file_place, find, read_from, without_given_up};
 use super::index::checkpoint::checkpoint;
 use super::index::{CatalogEntry, Index, load};
 use super::introduce::introduce;
-use super::scan::{Scan, ScanFailure, SegmentBytes, not_zero};
+use super::scan::{Scan, ScanEnd, ScanFailure, SegmentBytes, not_zero};
 use super::segment::{self, SegmentHeader, SegmentStart};
 use super::witness;
 use super::writer::{LogEnd, Segment, begin, io_error, prepare};
@@ -34,10 +33,8 @@ pub(super) struct Opened {
 enum Choice {
     /// The one beside the log.
     Found,
-    /// A new one in its place.
+    /// A new one, which takes its place once the log was found sound.
     New,
-    /// One in memory, for this life of the log: neither of the others can be used.
-    Memory,
 }
 
 /// What opening works with.
@@ -47,10 +44,20 @@ struct Opening<'a> {
     claim: Arc<dyn DiskLock>,
 }
 
+/// The segment files of the log.
+struct Files<'a> {
+    used: &'a [Found],
+    /// Prepared and never used.
+    spare: &'a [String],
+    /// Given up, and not removed yet.
+    left: &'a [u64],
+}
+
 /// Opens the log. Nothing of it is written before everything that had to be read was read and found sound.
 ///
-/// The index store is no reason for not opening: one that cannot be used is discarded and built again from the log. Only
-/// what it proves that the log has lost is.
+/// An index store whose bytes make no sense, or are not about this log, is no reason for not opening: another one is built from
+/// the log beside it, and takes its place once the whole log was found sound. One that the system does not let us use is a
+/// reason: it may be the only proof of what the log has lost.
 pub(super) fn open(disk: &Arc<dyn Disk>, settings: &LogSettings) -> Result<Opened, StoreError> {
     let place = disk.place();
     let lock = disk.lock().map_err(|error| io_error("locking", &place, &error))?;
@@ -58,69 +65,96 @@ pub(super) fn open(disk: &Arc<dyn Disk>, settings: &LogSettings) -> Result<Opene
     let opening = Opening { disk, settings, claim };
     let (used, spare) = find(&**disk)?;
     let (used, left) = without_given_up(used);
-    for choice in [Choice::Found, Choice::New, Choice::Memory] {
-        let opened = opening.index(choice).map_err(ScanFailure::Index);
-        match opened.and_then(|store| opening.with_index(&store, choice, &used, &spare, &left)) {
-            Ok(opened) => return Ok(opened),
-            Err(ScanFailure::Log(error)) => return Err(error),
-            Err(ScanFailure::Strangers) if choice != Choice::Found => {
-                // All that are introduced anywhere were known by then.
-                return Err(corrupt(place, "no record says who some of its actors are"));
-            }
-            Err(failure) => {
-                let error = failure.to_string();
-                let next =
-                    if choice == Choice::Found { "it is built again from the log" } else { "it is kept in memory" };
-                tracing::warn!(%place, error, next, "the index cannot be used");
-            }
+    check_headers(&**disk, &used)?;
+    let files = Files { used: &used, spare: &spare, left: &left };
+    match opening.with_index(Choice::Found, &files) {
+        Ok(opened) => Ok(opened),
+        Err(ScanFailure::Log(error)) => Err(error),
+        Err(ScanFailure::Index(error)) if !is_useless(&error) => Err(opening.refused(&error)),
+        Err(failure) => {
+            let error = failure.to_string();
+            tracing::warn!(%place, error, "the index cannot be used; another one is built from the log");
+            opening.with_new_index(&files)
         }
     }
-    Err(StoreError::Closed)
 }
 
 impl Opening<'_> {
-    fn index(&self, choice: Choice) -> io::Result<Arc<dyn IndexStore>> {
-        match choice {
-            Choice::Found => self.disk.open_index(self.settings.index_memory()),
-            Choice::New => {
-                self.disk.discard_index()?;
-                self.disk.open_index(self.settings.index_memory())
+    /// Opens the log with a new index store. The one before stays until the log was found sound.
+    fn with_new_index(&self, files: &Files<'_>) -> Result<Opened, StoreError> {
+        let opened = self.with_index(Choice::New, files).map_err(|failure| match failure {
+            ScanFailure::Log(error) => error,
+            // All that are introduced anywhere were known by then.
+            ScanFailure::Strangers => corrupt(self.disk.place(), "no record says who some of its actors are"),
+            ScanFailure::Index(error) => self.refused(&error),
+        });
+        if opened.is_err() {
+            // Else it takes space until the next one is begun, and nothing else.
+            let _removed = self.disk.discard_new_index();
+        }
+        opened
+    }
+
+    /// The system does not let us use an index store.
+    fn refused(&self, error: &io::Error) -> StoreError {
+        let place = file_place(&**self.disk, INDEX_NAME);
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::DiskFull { place },
+            io::ErrorKind::WouldBlock => StoreError::Locked { place },
+            _ => {
+                StoreError::Io { operation: "using the index", place, reason: format!("{error}; nothing was changed") }
             }
-            Choice::Memory => Ok(Arc::new(MemoryIndex::default())),
         }
     }
 
-    fn with_index(
-        &self,
-        store: &Arc<dyn IndexStore>,
-        choice: Choice,
-        used: &[Found],
-        spare: &[String],
-        left: &[u64],
-    ) -> Result<Opened, ScanFailure> {
-        if choice == Choice::Found {
-            witness::check(&**self.disk, &**store, used)?;
+    fn index(&self, choice: Choice) -> io::Result<Arc<dyn IndexStore>> {
+        match choice {
+            Choice::Found => self.disk.open_index(self.settings.index_memory()),
+            Choice::New => self.disk.open_new_index(self.settings.index_memory()),
         }
-        let shared = self.shared(store);
-        let known = || covered(&shared, &**store, used).map_err(ScanFailure::Index);
-        let begin = || known().map(|index| Scan::new(index, Arc::clone(store), self.settings.checkpoint_changes));
+    }
+
+    fn with_index(&self, choice: Choice, files: &Files<'_>) -> Result<Opened, ScanFailure> {
+        let used = files.used;
+        let store = self.index(choice).map_err(ScanFailure::Index)?;
+        if choice == Choice::Found {
+            witness::check(&**self.disk, &*store, used)?;
+        }
+        let shared = self.shared(&store);
+        let known = || covered(&shared, &*store, used).map_err(ScanFailure::Index);
+        let begin = || known().map(|index| Scan::new(index, Arc::clone(&store), self.settings.checkpoint_changes));
         let first = begin().and_then(|begun| scan(self, &shared, begun, used));
         let scanned = match first {
             Err(ScanFailure::Strangers) => {
-                introduce(&**self.disk, &shared, store, known()?, used)?;
+                introduce(&**self.disk, &shared, &store, known()?, used)?;
                 scan(self, &shared, begin()?.when_introduced(), used)
             }
             scanned => scanned,
         }?;
-        self.remove_spare(spare)?;
+        drop(store);
+        self.remove_spare(files.spare)?;
         match scanned {
-            Some(scanned) => scanned.repair(self, shared, choice, used, left),
-            None => Ok(self.create(shared)?),
+            Some(scanned) => scanned.repair(self, shared, choice, files),
+            None => {
+                self.settle_index(&shared, choice)?;
+                Ok(self.create(shared)?)
+            }
+        }
+    }
+
+    /// A new index store takes the place of the one before: the log is sound, and the new one says all that it says.
+    fn settle_index(&self, shared: &Shared, choice: Choice) -> Result<(), ScanFailure> {
+        match choice {
+            Choice::Found => Ok(()),
+            Choice::New => {
+                let replaced = shared.access.replace(&**self.disk, self.settings.index_memory());
+                replaced.map_err(ScanFailure::Index)
+            }
         }
     }
 
     fn shared(&self, store: &Arc<dyn IndexStore>) -> Arc<Shared> {
-        let files = Files::new(Arc::clone(self.disk));
+        let files = super::files::Files::new(Arc::clone(self.disk));
         let open = OpenIndex::new(Arc::clone(store), Arc::clone(&self.claim));
         let index = Index::new(self.settings.resident_actors);
         Arc::new(Shared::new(index, self.settings.clone(), files, open))
@@ -161,26 +195,22 @@ fn covered(shared: &Shared, store: &dyn IndexStore, used: &[Found]) -> io::Resul
     let mut index = Index::new(shared.settings.resident_actors);
     let view = store.view();
     let Some((generation, meta)) = load::meta(&*view)? else {
-        return if load::is_empty(&*view)? {
-            Ok(index)
-        } else {
-            Err(io::Error::other("it does not say what it covers"))
-        };
+        return if load::is_empty(&*view)? { Ok(index) } else { Err(useless("it does not say what it covers")) };
     };
     let tag = used.iter().find_map(|found| match &found.start {
         SegmentStart::Used(header) => Some(header.tag),
         _ => None,
     });
     if tag != Some(meta.tag) {
-        return Err(io::Error::other("it is the index of another store"));
+        return Err(useless("it is the index of another store"));
     }
     if meta.covered.batch > 0 && !used.iter().any(|found| found.number == meta.covered.segment) {
-        return Err(io::Error::other("it is about a segment that is not there"));
+        return Err(useless("it is about a segment that is not there"));
     }
     // One that is older than the last segment that was given up may speak of what was deleted since.
     let is_there = |segment: &u64| used.iter().any(|found| found.number == *segment);
     if let Some(missing) = meta.live.keys().find(|segment| !is_there(segment)) {
-        return Err(io::Error::other(format!("it needs segment {missing}, which is not there")));
+        return Err(useless(format!("it needs segment {missing}, which is not there")));
     }
     for (key, generation, place) in load::catalog(&*view)? {
         index.catalog.insert(key, CatalogEntry { place, stored: Some((generation, place)) });
@@ -204,7 +234,9 @@ struct Scanned {
 /// A segment that was read to its end.
 struct ScannedSegment {
     header: SegmentHeader,
-    segment: Segment,
+    length: u64,
+    /// Where its batches end.
+    used: u64,
     /// The first and the last byte behind the end that is not zero, if there is one: a torn tail.
     tail: Option<(usize, usize)>,
 }
@@ -222,15 +254,12 @@ fn scan(
     let mut bytes = Vec::new();
     for (position, found) in used.iter().enumerate() {
         let place = file_place(disk, &found.name);
-        let header = match &found.start {
-            SegmentStart::Used(header) if header.number == found.number => *header,
-            _ => return Err(corrupt(format!("{place} at byte 0"), "the segment's header is damaged").into()),
+        let SegmentStart::Used(header) = found.start else {
+            return Err(corrupt(format!("{place} at byte 0"), "the segment's header is damaged").into());
         };
         if found.number < covered.segment {
             check_covered(last.as_ref().map(|last| &last.header), &header, &place)?;
-            let (file, format) = (Arc::clone(&found.file), header.format);
-            let segment = Segment { number: found.number, format, file, length: 0, used: 0 };
-            last = Some(ScannedSegment { header, segment, tail: None });
+            last = Some(ScannedSegment { header, length: 0, used: 0, tail: None });
             continue;
         }
         let next = used.get(position + 1);
@@ -245,15 +274,14 @@ fn scan(
         let at = if is_resumed {
             check_covered(last.as_ref().map(|last| &last.header), &header, &place)?;
             let resumed = scan.resume(segment);
-            resumed.ok_or_else(|| ScanFailure::Index(io::Error::other("the log does not hold what it covers")))?
+            resumed.ok_or_else(|| ScanFailure::Index(useless("the log does not hold what it covers")))?
         } else {
             check_order(&mut scan, last.as_ref().map(|last| &last.header), &header, &place)?;
             segment::HEADER_BYTES
         };
         let end = scan.segment(segment, at, next_first, next.is_none())?;
-        let (file, length) = (Arc::clone(&found.file), bytes.len() as u64);
-        let segment = Segment { number: found.number, format: header.format, file, length, used: end as u64 };
-        last = Some(ScannedSegment { header, segment, tail: tail(&bytes, end) });
+        let (length, used) = (bytes.len() as u64, end as u64);
+        last = Some(ScannedSegment { header, length, used, tail: tail(&bytes, end) });
         // Everything in a segment is durable before the next one is begun, so the index may speak of it.
         if next.is_some() && scan.index.changes >= shared.settings.checkpoint_changes {
             shared.ledger().tag = header.tag;
@@ -272,7 +300,7 @@ fn scan(
     });
     match unsound {
         // Only the log itself is a reason for not opening it.
-        Some(error) if covered.batch > 0 => return Err(ScanFailure::Index(io::Error::other(error.to_string()))),
+        Some(error) if covered.batch > 0 => return Err(ScanFailure::Index(useless(error.to_string()))),
         Some(error) => return Err(error.into()),
         None => {}
     }
@@ -292,7 +320,10 @@ pub(super) fn checkpoint_scanned(shared: &Arc<Shared>, index: Index) -> Result<I
     let index = std::mem::take(&mut shared.lock().index);
     match written {
         Ok(_) => Ok(index),
-        Err(error) => Err(ScanFailure::Index(io::Error::other(error.to_string()))),
+        Err(error) if index.failed.as_ref().is_some_and(|failed| failed.is_useless) => {
+            Err(ScanFailure::Index(useless(error.to_string())))
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -359,17 +390,18 @@ impl Scanned {
         opening: &Opening<'_>,
         shared: Arc<Shared>,
         choice: Choice,
-        used: &[Found],
-        left: &[u64],
+        files: &Files<'_>,
     ) -> Result<Opened, ScanFailure> {
         let disk = &**opening.disk;
-        let newest = used.last().map_or(0, |newest| newest.number);
-        let dropped = &self.scan.index.dropped;
-        let found = used.iter().map(|found| found.number);
-        let given_up = found.filter(|number| *number < newest && dropped.contains(number));
-        let left: Vec<u64> = left.iter().copied().chain(given_up).collect();
-        let ScannedSegment { header, segment, tail } = self.last;
-        let place = file_place(disk, &segment::name(segment.number));
+        let ScanEnd { mut index, last_batch, marked, unvouched_at } = self.scan.finish();
+        let ScannedSegment { header, length, used, tail } = self.last;
+        let found = files.used.iter().map(|found| found.number);
+        let given_up = found.filter(|number| *number < header.number && index.dropped.contains(number));
+        let left: Vec<u64> = files.left.iter().copied().chain(given_up).collect();
+        let name = segment::name(header.number);
+        let place = file_place(disk, &name);
+        let file = disk.open(&name).map_err(|error| io_error("opening", &place, &error))?;
+        let segment = Segment { number: header.number, format: header.format, file, length, used };
         if let Some((first, last)) = tail {
             tracing::warn!(%place, at = segment.used, bytes = last + 1 - first, "cut an unfinished write");
             let zeros = vec![0; last + 1 - first];
@@ -378,15 +410,13 @@ impl Scanned {
         }
         // A killed process may have left batches that only the system's memory holds.
         let end = usize::try_from(segment.used).unwrap_or(usize::MAX);
-        let unvouched = self.scan.unvouched_at().unwrap_or(end)..end;
+        let unvouched = unvouched_at.unwrap_or(end)..end;
         write_again(&*segment.file, 0..segment::HEADER_BYTES)
             .and_then(|()| write_again(&*segment.file, unvouched))
             .map_err(|error| io_error("writing again", &place, &error))?;
         segment.file.sync().map_err(|error| io_error("syncing", &place, &error))?;
-        let end = LogEnd { segment, tag: header.tag, oldest: header.oldest, last_batch: self.scan.last_batch };
-        let marked = self.scan.marked;
+        let end = LogEnd { segment, tag: header.tag, oldest: header.oldest, last_batch };
         shared.ledger().tag = header.tag;
-        let mut index = self.scan.index;
         // Lower ones cannot be missed any more.
         index.dropped = index.dropped.split_off(&header.oldest);
         index.forget_all_queued();
@@ -394,6 +424,7 @@ impl Scanned {
         if choice != Choice::Found || has_grown || index.is_moving() || !left.is_empty() {
             index = checkpoint_scanned(&shared, index)?;
         }
+        opening.settle_index(&shared, choice)?;
         {
             let mut core = shared.lock();
             core.index = index;

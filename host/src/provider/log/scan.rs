@@ -22,7 +22,7 @@ pub(super) enum ScanFailure {
     /// The log is not sound, or cannot be read.
     #[error("{0}")]
     Log(StoreError),
-    /// The index store cannot be used; the log may be read without it.
+    /// The index store cannot be read or written; where its bytes make no sense, the log may be read without it.
     #[error("{0}")]
     Index(io::Error),
     /// Too much was found of actors before it was found who they are: that must be known first.
@@ -51,6 +51,16 @@ pub(super) struct Scan {
     pub(super) marked: bool,
     /// Batches of the newest segment that no later one calls durable, and where they begin.
     unvouched: VecDeque<(u64, usize)>,
+}
+
+/// What a whole scan found; the index store is let go of.
+#[derive(Debug)]
+pub(super) struct ScanEnd {
+    pub(super) index: Index,
+    pub(super) last_batch: u64,
+    pub(super) marked: bool,
+    /// Where the batches begin that only the system's memory may hold; `None`: there is none.
+    pub(super) unvouched_at: Option<usize>,
 }
 
 /// One segment's bytes and what is known of it.
@@ -196,9 +206,10 @@ impl Scan {
         Ok(())
     }
 
-    /// Where the batches begin that only the system's memory may hold; `None`: there is none.
-    pub(super) fn unvouched_at(&self) -> Option<usize> {
-        self.unvouched.front().map(|(_, at)| *at)
+    /// Ends the scan.
+    pub(super) fn finish(self) -> ScanEnd {
+        let unvouched_at = self.unvouched.front().map(|(_, at)| *at);
+        ScanEnd { index: self.index, last_batch: self.last_batch, marked: self.marked, unvouched_at }
     }
 }
 

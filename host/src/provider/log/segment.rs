@@ -12,6 +12,8 @@ pub(super) const OLDEST_FORMAT: u32 = 1;
 /// Length of the header in both formats.
 pub(super) const HEADER_BYTES: usize = 64;
 const HEADER_LENGTH: u32 = 64;
+/// The longest header of any format: so much of a file is read to find out which it is.
+pub(super) const HEADER_BYTES_MAX: usize = /* 4 KiB */ 4 * 1_024;
 /// The header's own checksum, its last bytes in every format.
 const CHECKSUM_BYTES: usize = 4;
 /// Digits of a segment's number in its file name.
@@ -82,7 +84,8 @@ impl SegmentHeader {
 fn decode(bytes: &[u8]) -> Option<SegmentStart> {
     let mut fields = Fields::new(bytes);
     let (magic, format, length) = (fields.array()?, fields.u32()?, fields.u32()?);
-    let (checked, stated) = bytes.get(..length as usize)?.split_last_chunk::<CHECKSUM_BYTES>()?;
+    let whole = bytes.get(..length as usize).filter(|whole| whole.len() <= HEADER_BYTES_MAX)?;
+    let (checked, stated) = whole.split_last_chunk::<CHECKSUM_BYTES>()?;
     // The checksum comes before the format: a flipped bit in the format's number is damage, not a newer program.
     if magic != MAGIC || crc32c::crc32c(checked) != u32::from_le_bytes(*stated) {
         return None;

@@ -23,6 +23,7 @@ mod observe;
 mod real;
 mod rebuild;
 mod stale;
+mod torn;
 mod trouble;
 mod upkeep;
 mod verify;

@@ -4,22 +4,40 @@
 use std::io;
 
 use super::batch;
-use super::disk::{Disk, IndexStore};
+use super::disk::{Disk, IndexStore, is_useless};
 use super::found::{Found, file_place, read_from};
 use super::index::{LogPosition, load};
+use super::scan::ScanFailure;
 use super::segment::{self, SegmentStart};
+use super::writer::io_error;
 use crate::provider::StoreError;
 
 /// What to do about it.
 const NEXT: &str = "restore the log from a backup, or delete the directory `index` to go on without what is missing";
 
-/// Checks that the log holds the last batch that its own index covers. An index that cannot be read, or that is of another
-/// store, proves nothing.
+/// What stands where a batch was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stands {
+    /// It.
+    Whole,
+    /// Its header, and other bytes behind it.
+    Damaged,
+    /// Something else, or nothing.
+    Not,
+}
+
+/// Checks that the log holds the last batch that its own index covers. An index whose bytes make no sense, or that is of
+/// another store, proves nothing.
 ///
 /// # Errors
-/// [`StoreError::Corrupt`] with the place at which the batch was. Nothing is modified.
-pub(super) fn check(disk: &dyn Disk, store: &dyn IndexStore, used: &[Found]) -> Result<(), StoreError> {
-    let Ok(Some((_, meta))) = load::meta(&*store.view()) else { return Ok(()) };
+/// [`StoreError::Corrupt`] with the place at which the batch was; what the system said if the index or the log cannot be read
+/// now: that proves nothing either way. Nothing is modified.
+pub(super) fn check(disk: &dyn Disk, store: &dyn IndexStore, used: &[Found]) -> Result<(), ScanFailure> {
+    let meta = match load::meta(&*store.view()) {
+        Ok(Some((_, meta))) => meta,
+        Err(error) if !is_useless(&error) => return Err(ScanFailure::Index(error)),
+        Ok(None) | Err(_) => return Ok(()),
+    };
     let covered = meta.covered;
     let tag = used.iter().find_map(|found| match &found.start {
         SegmentStart::Used(header) => Some(header.tag),
@@ -29,7 +47,8 @@ pub(super) fn check(disk: &dyn Disk, store: &dyn IndexStore, used: &[Found]) -> 
     if covered.batch == 0 || tag.is_some_and(|tag| tag != meta.tag) {
         return Ok(());
     }
-    if holds(disk, used, &covered)? {
+    let stands = stands(disk, used, &covered)?;
+    if stands == Stands::Whole {
         return Ok(());
     }
     let end = end(disk, used)?;
@@ -37,28 +56,41 @@ pub(super) fn check(disk: &dyn Disk, store: &dyn IndexStore, used: &[Found]) -> 
         return Ok(());
     }
     let place = format!("{} at byte {}", file_place(disk, &segment::name(covered.segment)), covered.at);
-    let reason = format!("batch {} was durable here, and the log ends with batch {end}; {NEXT}", covered.batch);
-    Err(StoreError::Corrupt { place, reason })
+    let batch = covered.batch;
+    let reason = match stands {
+        Stands::Damaged => format!("batch {batch} was durable here, and fails its checksum; {NEXT}"),
+        _ => format!("batch {batch} was durable here, and the log ends with batch {end}; {NEXT}"),
+    };
+    Err(StoreError::Corrupt { place, reason }.into())
 }
 
-/// Whether that batch lies where it was.
-fn holds(disk: &dyn Disk, used: &[Found], covered: &LogPosition) -> Result<bool, StoreError> {
-    let Some(found) = used.iter().find(|found| found.number == covered.segment) else { return Ok(false) };
-    let SegmentStart::Used(header) = found.start else { return Ok(false) };
-    let mut start = [0; batch::HEADER_BYTES];
-    let length = found.file.length().unwrap_or(0);
-    let read = found.file.read_at(covered.at, &mut start);
-    let Some(found_header) = read.ok().and_then(|()| batch::BatchHeader::decode(&start, header.tag)) else {
-        return Ok(false);
+/// What stands where that batch was.
+fn stands(disk: &dyn Disk, used: &[Found], covered: &LogPosition) -> Result<Stands, StoreError> {
+    let Some(found) = used.iter().find(|found| found.number == covered.segment) else { return Ok(Stands::Not) };
+    let SegmentStart::Used(header) = found.start else { return Ok(Stands::Not) };
+    let file = found.open(disk)?;
+    let read = |at: u64, into: &mut [u8]| match file.read_at(at, into) {
+        Ok(()) => Ok(true),
+        // The file ends before.
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(io_error("reading", &file_place(disk, &found.name), &error)),
     };
-    let end = covered.at.saturating_add(found_header.batch_bytes() as u64);
-    if (found_header.number, found_header.checksum) != (covered.batch, covered.checksum) || end > length {
-        return Ok(false);
+    let mut start = [0; batch::HEADER_BYTES];
+    let is_there = read(covered.at, &mut start)?;
+    let stated = batch::BatchHeader::decode(&start, header.tag)
+        .filter(|stated| is_there && (stated.number, stated.checksum) == (covered.batch, covered.checksum));
+    let Some(stated) = stated else { return Ok(Stands::Not) };
+    let length = file.length().map_err(|error| io_error("reading", &file_place(disk, &found.name), &error))?;
+    // Before any memory is taken for it.
+    if covered.at.saturating_add(stated.batch_bytes() as u64) > length {
+        return Ok(Stands::Not);
     }
-    let mut payload = vec![0; found_header.payload_bytes as usize];
-    let read = found.file.read_at(covered.at + batch::HEADER_BYTES as u64, &mut payload);
-    read.map_err(|error| io_failed(disk, found, &error))?;
-    Ok(crc32c::crc32c(&payload) == covered.checksum)
+    let mut payload = vec![0; stated.payload_bytes as usize];
+    let is_there = read(covered.at + batch::HEADER_BYTES as u64, &mut payload)?;
+    if !is_there {
+        return Ok(Stands::Not);
+    }
+    Ok(if crc32c::crc32c(&payload) == covered.checksum { Stands::Whole } else { Stands::Damaged })
 }
 
 /// The last sound batch of the log; 0: there is none.
@@ -78,8 +110,4 @@ fn end(disk: &dyn Disk, used: &[Found]) -> Result<u64, StoreError> {
         expected += 1;
     }
     Ok(expected - 1)
-}
-
-fn io_failed(disk: &dyn Disk, found: &Found, error: &io::Error) -> StoreError {
-    super::writer::io_error("reading", &file_place(disk, &found.name), error)
 }

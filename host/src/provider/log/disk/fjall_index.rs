@@ -11,7 +11,7 @@ use std::path::Path;
 use fjall::config::{BlockSizePolicy, FilterPolicy};
 use fjall::{Database, Guard, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable, Snapshot};
 
-use super::index_store::{Direction, Entry, IndexBatch, IndexMemory, IndexStore, IndexView, Table};
+use super::index_store::{Direction, Entry, IndexBatch, IndexMemory, IndexStore, IndexView, Table, useless};
 
 /// The one keyspace; its files, its journal and its memory belong to all tables together.
 const KEYSPACE: &str = "index";
@@ -60,15 +60,41 @@ impl Debug for FjallIndex {
     }
 }
 
-/// Makes an error of a defect of the database: the index is given up then, the log goes on.
+/// Makes an error of a defect of the database: the log goes on, the index is not relied on. The database is not known to end in
+/// one because the system refused something, but because bytes that it read make no sense.
 fn calm<T>(work: impl FnOnce() -> Result<T, fjall::Error>) -> io::Result<T> {
     match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(done) => done.map_err(|error| match error {
-            // Its kind tells a full disk from others.
-            fjall::Error::Io(error) => error,
-            other => io::Error::other(other),
-        }),
-        Err(_) => Err(io::Error::other("a defect in the index's database")),
+        Ok(done) => done.map_err(told),
+        Err(_) => Err(useless("a defect in the index's database")),
+    }
+}
+
+/// Tells errors of the system, by their kinds, from bytes that make no sense.
+fn told(error: fjall::Error) -> io::Error {
+    match error {
+        fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => of_system(error),
+        fjall::Error::Locked => io::Error::new(io::ErrorKind::WouldBlock, "another process has it open"),
+        fjall::Error::Storage(_)
+        | fjall::Error::JournalRecovery(_)
+        | fjall::Error::InvalidVersion(_)
+        | fjall::Error::Decompress(_)
+        | fjall::Error::InvalidTrailer
+        | fjall::Error::InvalidTag(_)
+        | fjall::Error::Unrecoverable => useless(error),
+        // It failed before, or is of a kind that is not known here: that proves nothing of what lies on the disk.
+        other => io::Error::other(other),
+    }
+}
+
+/// Files of the database that are not there, end too early or are none: it is not whole, whenever it is looked at.
+fn of_system(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::NotFound
+        | io::ErrorKind::NotADirectory
+        | io::ErrorKind::IsADirectory
+        | io::ErrorKind::AlreadyExists => useless(error),
+        _ => error,
     }
 }
 

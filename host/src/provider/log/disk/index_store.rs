@@ -51,6 +51,19 @@ pub struct IndexMemory {
     pub write_bytes: u64,
 }
 
+/// The error of an index whose bytes make no sense, however often they are read.
+pub fn useless(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, reason)
+}
+
+/// Whether an error says that the bytes of an index make no sense: only then may another index take its place. All others are
+/// the system's (no file handles, no space, no permission, a failing disk, another process): what they hide may be sound, and
+/// may be the only proof that the log has lost something.
+#[must_use]
+pub fn is_useless(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::InvalidData
+}
+
 /// An ordered map of bytes beside the log's files. It is derived: losing it costs time, never data.
 ///
 /// Keys are written once: a value that changes gets a new key. After any error the store is not relied on.

@@ -1,4 +1,4 @@
-//! An index store in memory: for a disk that has no room for one, and for the simulated disk.
+//! An index store in memory: for the simulated disk, and for a disk of your own.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -13,10 +13,10 @@ use std::sync::Arc;
 
 use crate::vocab::Timestamp;
 
-pub use index_store::{Direction, Entry, IndexBatch, IndexMemory, IndexStore, IndexView, Table};
+pub use index_store::{Direction, Entry, IndexBatch, IndexMemory, IndexStore, IndexView, Table, is_useless, useless};
 pub use memory_index::{Entries, MemoryIndex};
 pub use real::RealDisk;
-pub(super) use real::{DISCARDED_NAME, INDEX_NAME, LOCK_NAME};
+pub(super) use real::{DISCARDED_NAME, INDEX_NAME, LOCK_NAME, NEW_INDEX_NAME};
 #[cfg(any(test, feature = "conformance"))]
 pub use sim::{Fault, FaultKind, Seed, SimDisk, Step};
 
@@ -75,15 +75,28 @@ pub trait Disk: Debug + Send + Sync + 'static {
     /// are not touched.
     ///
     /// # Errors
-    /// What the system said; then [`Disk::discard_index`] makes room for a new one.
+    /// What the system said; [`is_useless`] of it: what is there is no index, or damaged.
     fn open_index(&self, memory: IndexMemory) -> io::Result<Arc<dyn IndexStore>>;
 
-    /// Removes the index store, whatever is in its place. It is not open. A crash leaves any part of it, which does not
-    /// open or is empty.
+    /// Opens an empty index store beside that one, to be filled and then put in its place by [`Disk::replace_index`]. What is left
+    /// of an earlier attempt is removed; the index store itself is not touched.
     ///
     /// # Errors
     /// What the system said.
-    fn discard_index(&self) -> io::Result<()>;
+    fn open_new_index(&self, memory: IndexMemory) -> io::Result<Arc<dyn IndexStore>>;
+
+    /// Puts the new index store, which was opened and filled, in the place of the index store, whatever is there. Neither is
+    /// open. A crash leaves the old one, the new one, or none.
+    ///
+    /// # Errors
+    /// What the system said; then it is one of these three as well.
+    fn replace_index(&self) -> io::Result<()>;
+
+    /// Removes the new index store, which is not open.
+    ///
+    /// # Errors
+    /// What the system said; what is left takes space until the next one is opened.
+    fn discard_new_index(&self) -> io::Result<()>;
 
     /// The time now, for the record only: nothing depends on it.
     fn now(&self) -> Timestamp;

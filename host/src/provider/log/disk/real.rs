@@ -16,6 +16,8 @@ use crate::vocab::{Clock, SystemClock, Timestamp};
 pub(in crate::provider::log) const LOCK_NAME: &str = "LOCK";
 /// The directory of the index store.
 pub(in crate::provider::log) const INDEX_NAME: &str = "index";
+/// An index store that is being built, to take the place of the other.
+pub(in crate::provider::log) const NEW_INDEX_NAME: &str = "index.new";
 /// An index store that is being removed; it is never opened.
 pub(in crate::provider::log) const DISCARDED_NAME: &str = "index.discarded";
 
@@ -106,16 +108,26 @@ impl Disk for RealDisk {
         Ok(Arc::new(FjallIndex::open(&self.dir.join(INDEX_NAME), memory)?))
     }
 
-    fn discard_index(&self) -> io::Result<()> {
-        let (index, discarded) = (self.dir.join(INDEX_NAME), self.dir.join(DISCARDED_NAME));
+    fn open_new_index(&self, memory: IndexMemory) -> io::Result<Arc<dyn IndexStore>> {
+        self.discard_new_index()?;
+        Ok(Arc::new(FjallIndex::open(&self.dir.join(NEW_INDEX_NAME), memory)?))
+    }
+
+    fn replace_index(&self) -> io::Result<()> {
+        let [index, new, discarded] = [INDEX_NAME, NEW_INDEX_NAME, DISCARDED_NAME].map(|name| self.dir.join(name));
         remove_any(&discarded)?;
         // Under another name it is gone at once, however long removing it takes and wherever a crash interrupts that.
         match fs::rename(&index, &discarded) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             renamed => renamed?,
         }
+        fs::rename(&new, &index)?;
         self.sync_names()?;
         remove_any(&discarded)
+    }
+
+    fn discard_new_index(&self) -> io::Result<()> {
+        remove_any(&self.dir.join(NEW_INDEX_NAME))
     }
 
     fn now(&self) -> Timestamp {

@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use self::fault::{Fault, FaultKind, Step};
 use self::file::SimFile;
 use self::gate::Gate;
-use self::index::{SimIndex, SimIndexState};
-use super::{Disk, DiskFile, DiskLock, IndexMemory, IndexStore};
+use self::index::{SimIndex, SimIndexState, Which};
+use super::{Disk, DiskFile, DiskLock, IndexMemory, IndexStore, useless};
 use crate::vocab::Timestamp;
 
 /// A simulated directory. Cloning shares it; an image after a crash is a disk of its own.
@@ -50,6 +50,13 @@ struct SimState {
     /// Bytes that all files may have together.
     capacity: Option<u64>,
     index: SimIndexState,
+    /// The one that is to take its place.
+    new_index: SimIndexState,
+    /// Openings of the index store that fail, and with what.
+    index_failures: (u32, Option<io::ErrorKind>),
+    /// Files that are open, and how many may be.
+    open_files: usize,
+    open_files_max: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -161,6 +168,11 @@ impl SimDisk {
         self.lock_state().capacity = bytes;
     }
 
+    /// So many files may be open at the same time; `None`: any number.
+    pub fn limit_open_files(&self, files: Option<usize>) {
+        self.lock_state().open_files_max = files;
+    }
+
     /// Flips one bit, durably.
     pub fn flip(&self, name: &str, at: usize, bit: u8) {
         if let Some(file) = self.lock_state().files.get_mut(name) {
@@ -219,6 +231,15 @@ impl SimDisk {
 
     fn of(state: SimState) -> Self {
         Self { state: Arc::new(Mutex::new(state)), ..Self::default() }
+    }
+
+    /// Opens a file that is there, as long as another one may be open.
+    fn handle(&self, state: &mut SimState, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        if state.open_files_max.is_some_and(|most| state.open_files >= most) {
+            return Err(io::Error::other("too many open files"));
+        }
+        state.open_files += 1;
+        Ok(Arc::new(SimHandle { disk: self.clone(), name: name.to_owned() }))
     }
 
     fn lock_state(&self) -> MutexGuard<'_, SimState> {
@@ -282,14 +303,16 @@ impl Disk for SimDisk {
         if state.files.contains_key(name) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
+        let handle = self.handle(&mut state, name)?;
         state.files.insert(name.to_owned(), SimFile::default());
         state.created.insert(name.to_owned());
-        Ok(Arc::new(SimHandle { disk: self.clone(), name: name.to_owned() }))
+        Ok(handle)
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
-        self.lock_state().file(name)?;
-        Ok(Arc::new(SimHandle { disk: self.clone(), name: name.to_owned() }))
+        let mut state = self.lock_state();
+        state.file(name)?;
+        self.handle(&mut state, name)
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
@@ -314,14 +337,30 @@ impl Disk for SimDisk {
     }
 
     fn open_index(&self, _: IndexMemory) -> io::Result<Arc<dyn IndexStore>> {
-        if self.lock_state().index.is_unusable {
-            return Err(io::Error::other("the index store is broken"));
+        let mut state = self.lock_state();
+        if let (failing @ 1.., Some(kind)) = state.index_failures {
+            state.index_failures.0 = failing - 1;
+            return Err(kind.into());
         }
-        Ok(Arc::new(SimIndex::new(self.clone())))
+        if state.index.is_unusable {
+            return Err(useless("the index store is broken"));
+        }
+        Ok(Arc::new(SimIndex::new(self.clone(), Which::Old)))
     }
 
-    fn discard_index(&self) -> io::Result<()> {
-        self.step(Step::DiscardIndex)?.index = SimIndexState::default();
+    fn open_new_index(&self, _: IndexMemory) -> io::Result<Arc<dyn IndexStore>> {
+        self.discard_new_index()?;
+        Ok(Arc::new(SimIndex::new(self.clone(), Which::New)))
+    }
+
+    fn replace_index(&self) -> io::Result<()> {
+        let mut state = self.step(Step::ReplaceIndex)?;
+        state.index = std::mem::take(&mut state.new_index);
+        Ok(())
+    }
+
+    fn discard_new_index(&self) -> io::Result<()> {
+        self.lock_state().new_index = SimIndexState::default();
         Ok(())
     }
 
@@ -339,6 +378,12 @@ impl DiskLock for SimLock {}
 impl Drop for SimLock {
     fn drop(&mut self) {
         self.0.store(false, Ordering::SeqCst);
+    }
+}
+
+impl Drop for SimHandle {
+    fn drop(&mut self) {
+        self.disk.lock_state().open_files -= 1;
     }
 }
 

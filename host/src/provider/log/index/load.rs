@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::table::{self, Meta, Run};
 use super::{ActorEntry, FrameEntry, Place};
-use crate::provider::log::disk::{Direction, Entry, IndexView, Table};
+use crate::provider::log::disk::{Direction, Entry, IndexView, Table, useless};
 use crate::vocab::{ActorId, Kind, Sequence, Tenant, Timestamp};
 
 /// Entries that are read together when there may be many.
@@ -13,7 +13,7 @@ pub(in super::super) const PAGE_ENTRIES: usize = 256;
 
 /// An entry that the index does not write like this: it is damaged, or lies.
 fn unsound(table: Table) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("an entry of the index's table {table:?} makes no sense"))
+    useless(format!("an entry of the index's table {table:?} makes no sense"))
 }
 
 fn newest(view: &dyn IndexView, table: Table, keys: &Range<Vec<u8>>) -> io::Result<Option<Entry>> {

@@ -10,6 +10,7 @@ use super::checkpoint::{Ledger, Work, finish};
 use super::load;
 use crate::decide::index_retry_after;
 use crate::provider::StoreError;
+use crate::provider::log::disk::is_useless;
 
 /// Checkpoints fail, and when the next one is tried.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(in super::super) struct Failed {
     /// The last failure.
     pub(super) cause: StoreError,
     failures: u32,
+    /// What the index store holds makes no sense.
+    pub(in super::super) is_useless: bool,
     pub(super) again_at: Instant,
 }
 
@@ -98,7 +101,8 @@ pub(super) fn failed(shared: &Shared, error: &io::Error) -> StoreError {
     let failures = core.index.failed.as_ref().map_or(0, |failed| failed.failures).saturating_add(1);
     let after = index_retry_after(failures);
     tracing::warn!(%error, again_after_s = after.as_secs(), "the index cannot be written; the log goes on as long as memory has room");
-    core.index.failed = Some(Failed { cause: cause.clone(), failures, again_at: Instant::now() + after });
+    let (is_useless, again_at) = (is_useless(error), Instant::now() + after);
+    core.index.failed = Some(Failed { cause: cause.clone(), failures, is_useless, again_at });
     // Who waits for this checkpoint learns of it.
     shared.work.notify_all();
     cause

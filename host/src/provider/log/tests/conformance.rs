@@ -329,8 +329,16 @@ impl Disk for FaultyDisk {
         self.disk.open_index(memory)
     }
 
-    fn discard_index(&self) -> io::Result<()> {
-        self.disk.discard_index()
+    fn open_new_index(&self, memory: IndexMemory) -> io::Result<Arc<dyn IndexStore>> {
+        self.disk.open_new_index(memory)
+    }
+
+    fn replace_index(&self) -> io::Result<()> {
+        self.disk.replace_index()
+    }
+
+    fn discard_new_index(&self) -> io::Result<()> {
+        self.disk.discard_new_index()
     }
 
     fn now(&self) -> Timestamp {

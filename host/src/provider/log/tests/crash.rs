@@ -135,7 +135,7 @@ const fn crash_point(step: Option<&Step>) -> &'static str {
         Some(Step::Write) => "crash points at a write",
         Some(Step::Sync) => "crash points at a sync",
         Some(Step::IndexCommit) => "crash points at a commit of the index",
-        Some(Step::DiscardIndex) => "crash points at a discarding of the index",
+        Some(Step::ReplaceIndex) => "crash points at a replacement of the index",
         None => "crash points behind the end",
     }
 }

@@ -299,17 +299,39 @@ async fn p103_a_second_process_is_refused_and_opening_again_changes_nothing() {
 
 #[tokio::test]
 async fn p104_a_newer_format_is_refused_untouched() {
+    // The header of a newer format may be longer, and of every length it says itself that it is intact.
+    for length in [64, 72, 400, 4_096] {
+        let disk = filled().await;
+        let name = segment::name(2);
+        let mut content = disk.content(&name).expect("there");
+        of_a_newer_format(&mut content, length);
+        disk.put(&name, content.clone());
+        let steps = disk.steps();
+        let refused = open(&disk);
+        let is_told = matches!(refused, Err(StoreError::FormatTooNew { found: 3, supported: 2, .. }));
+        assert!(is_told, "{length}: {refused:?}");
+        assert_eq!((disk.steps(), disk.content(&name)), (steps, Some(content.clone())), "{length}");
+        // One flipped bit in it is damage and not a newer format.
+        let at = usize::try_from(length - 8).expect("small");
+        disk.flip(&name, at, 1);
+        let refused = open(&disk);
+        assert!(matches!(refused, Err(StoreError::Corrupt { .. })), "{length}: {refused:?}");
+    }
+    // None is as long as this: it is damage.
     let disk = filled().await;
-    let name = segment::name(2);
-    let mut content = disk.content(&name).expect("there");
-    content[8] = 3;
-    let checksum = crc32c::crc32c(&content[..segment::HEADER_BYTES - 4]).to_le_bytes();
-    content[segment::HEADER_BYTES - 4..segment::HEADER_BYTES].copy_from_slice(&checksum);
-    disk.put(&name, content.clone());
-    let steps = disk.steps();
-    let refused = open(&disk);
-    assert!(matches!(refused, Err(StoreError::FormatTooNew { found: 3, supported: 2, .. })), "{refused:?}");
-    assert_eq!((disk.steps(), disk.content(&name)), (steps, Some(content)));
+    let mut content = disk.content(&segment::name(2)).expect("there");
+    content.resize(9_000, 0);
+    of_a_newer_format(&mut content, 4_104);
+    disk.put(&segment::name(2), content);
+    assert!(matches!(open(&disk), Err(StoreError::Corrupt { .. })));
+}
+
+/// Makes a segment's header that of format 3, so many bytes long, with the checksum where every format has it.
+pub(super) fn of_a_newer_format(content: &mut [u8], length: u32) {
+    content[8..12].copy_from_slice(&3u32.to_le_bytes());
+    content[12..16].copy_from_slice(&length.to_le_bytes());
+    let (checked, rest) = content.split_at_mut(usize::try_from(length).expect("small") - 4);
+    rest[..4].copy_from_slice(&crc32c::crc32c(checked).to_le_bytes());
 }
 
 #[tokio::test]

@@ -115,7 +115,7 @@ fn contents(disk: &SimDisk) -> Vec<Option<Vec<u8>>> {
 }
 
 /// Every kind of byte comes up within these seeds.
-const KINDS: [&str; 20] = [
+const KINDS: [&str; 21] = [
     "segment header",
     "batch header",
     "record header",
@@ -135,6 +135,7 @@ const KINDS: [&str; 20] = [
     "catalog record deleted",
     "close",
     "segment given up",
+    "actor summary",
     "zeros behind the end",
 ];
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::history::{settings, snapshot, turn, waking_turn};
-use crate::provider::log::disk::SimDisk;
+use crate::provider::log::disk::{Disk, SimDisk};
 use crate::provider::log::{LogProvider, LogSettings, Maintenance};
 use crate::provider::{
     ActorListing, Catalog, DeleteGuard, Durability, EventStore, Head, Provider, ReadRange, Snapshot, SnapshotStore,
@@ -206,4 +206,74 @@ async fn a_journal_that_skips_a_number_stops_that_actor_only() {
     };
     assert!(matches!(read, Err(StoreError::Gap { actor, .. }) if actor == id), "{read:?}");
     assert!(log.read(actor(8).id(), ALL).next().await.is_ok());
+}
+
+/// It passed the index's own checksum, and is wrong: no memory is taken for it, nothing panics, others go on.
+#[tokio::test]
+async fn an_entry_that_points_past_the_end_of_its_file_stops_that_actor_only() {
+    let disk = SimDisk::new();
+    let log = filled(&disk, 2).await;
+    log.close().await.expect("closed");
+    drop(log);
+    let id = actor(7).id();
+    let entries = disk.index_entries();
+    let (run, value) = entries.iter().rfind(|(key, _)| key[0] == 3 && key[1..17] == id.0).expect("a run");
+    // Behind the segment and the count: first, last, offset, bytes.
+    let (offset, bytes) = (12 + 16, 12 + 20);
+    for lie in
+        [(None, Some(u32::MAX)), (Some(u32::MAX - 8), Some(64)), (Some(u32::MAX - 8), None), (Some(0), Some(u32::MAX))]
+    {
+        let mut value = value.clone();
+        lie.0.iter().for_each(|lie| value[offset..offset + 4].copy_from_slice(&lie.to_le_bytes()));
+        lie.1.iter().for_each(|lie| value[bytes..bytes + 4].copy_from_slice(&lie.to_le_bytes()));
+        let disk = disk.after_kill();
+        disk.put_index_entry(run, Some(&value));
+        let log = open(&disk);
+        let mut reader = log.read(id, ALL);
+        let read = loop {
+            match reader.next().await {
+                Ok(Some(_)) => {}
+                other => break other,
+            }
+        };
+        assert!(
+            matches!(&read, Err(StoreError::Corrupt { place, .. }) if place.contains(&id.to_string())),
+            "{lie:?}: {read:?}"
+        );
+        assert!(log.read(actor(8).id(), ALL).next().await.is_ok());
+        for what in [Maintenance::Merge, Maintenance::Compact] {
+            log.maintain(what).await.expect("upkeep goes on");
+        }
+        log.append(turn(&actor(8), 12, 1)).await.expect("stored");
+    }
+}
+
+/// With 64 MiB segments and the usual bound of a process this is a store of 64 GB.
+#[tokio::test]
+async fn a_store_of_more_segments_than_may_be_open_at_once_is_opened_and_read() {
+    /// More than the log keeps open for readers.
+    const OPEN_FILES: usize = 140;
+    let disk = SimDisk::new();
+    let log = open(&disk);
+    let mut head = 0;
+    while disk.names().expect("listed").len() < 3 * OPEN_FILES {
+        log.append(turn(&actor(0), head, 20)).await.expect("stored");
+        head += 20;
+    }
+    drop(log);
+    for is_bare in [false, true] {
+        let disk = disk.after_kill();
+        if is_bare {
+            disk.remove_index();
+        }
+        disk.limit_open_files(Some(OPEN_FILES));
+        let log = open(&disk);
+        let (mut reader, mut last) = (log.read(actor(0).id(), ALL), 0);
+        while let Some(frames) = reader.next().await.expect("readable") {
+            last = frames.last().map_or(last, |frame| frame.header().last().0);
+        }
+        assert_eq!(last, head, "bare: {is_bare}");
+        log.maintain(Maintenance::Compact).await.expect("nothing to do");
+        log.close().await.expect("closed");
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::provider::log::disk::{
-    Direction, Disk, IndexBatch, IndexMemory, IndexStore, MemoryIndex, RealDisk, SimDisk, Table,
+    Direction, Disk, IndexBatch, IndexMemory, IndexStore, MemoryIndex, RealDisk, SimDisk, Table, is_useless,
 };
 
 const MEMORY: IndexMemory = IndexMemory { cache_bytes: 1 << 20, write_bytes: 1 << 20 };
@@ -53,29 +53,38 @@ fn every_index_store_keeps_tables_apart_in_order_and_views_unchanged() {
 }
 
 #[test]
-fn an_index_store_holds_after_opening_again_what_was_committed_until_it_is_discarded() {
+fn an_index_store_holds_after_opening_again_what_was_committed_until_a_new_one_takes_its_place() {
     let dir = tempfile::tempdir().expect("a directory");
     let disks: [Arc<dyn Disk>; 2] = [Arc::new(RealDisk::new(dir.path()).expect("a disk")), Arc::new(SimDisk::new())];
     for disk in disks {
-        disk.discard_index().expect("nothing to do");
+        disk.discard_new_index().expect("nothing to do");
         disk.open_index(MEMORY).expect("new").commit(batch(&[(Table::Runs, "a", Some("1"))])).expect("committed");
         let again = disk.open_index(MEMORY).expect("sound");
         assert_eq!(keys(&*again, Table::Runs, "a", "z", Direction::Ascending, 9), "a");
-        drop(again);
-        disk.discard_index().expect("discarded");
-        let new = disk.open_index(MEMORY).expect("new");
+        // One that is given up touches nothing, and leaves nothing to the next.
+        let given_up = disk.open_new_index(MEMORY).expect("new");
+        given_up.commit(batch(&[(Table::Runs, "x", Some("1"))])).expect("committed");
+        drop(given_up);
+        let new = disk.open_new_index(MEMORY).expect("new");
         assert_eq!(keys(&*new, Table::Runs, "a", "z", Direction::Ascending, 9), "");
+        new.commit(batch(&[(Table::Runs, "b", Some("1"))])).expect("committed");
+        assert_eq!(keys(&*again, Table::Runs, "a", "z", Direction::Ascending, 9), "a");
+        drop((again, new));
+        disk.replace_index().expect("replaced");
+        let index = disk.open_index(MEMORY).expect("whole");
+        assert_eq!(keys(&*index, Table::Runs, "a", "z", Direction::Ascending, 9), "b");
     }
 }
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "puts something foreign in the index's place")]
-fn an_index_directory_that_is_no_database_does_not_open_and_can_be_discarded() {
+fn what_is_no_database_is_useless_and_can_be_replaced() {
     let dir = tempfile::tempdir().expect("a directory");
     let disk = RealDisk::new(dir.path()).expect("a disk");
     std::fs::write(dir.path().join("index"), b"not a directory").expect("written");
-    assert!(disk.open_index(MEMORY).is_err());
-    disk.discard_index().expect("discarded");
+    assert!(disk.open_index(MEMORY).is_err_and(|error| is_useless(&error)));
+    drop(disk.open_new_index(MEMORY).expect("beside it"));
+    disk.replace_index().expect("replaced");
     disk.open_index(MEMORY).expect("new");
 }
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::faults::of_a_newer_format;
 use super::history::{settings, snapshot, turn};
 use crate::provider::log::disk::SimDisk;
 use crate::provider::log::verify::{DirView, DiskView, StoreView, VerifySettings, verify};
@@ -168,16 +169,16 @@ fn where_there_is_no_store_there_is_an_error_and_not_a_sound_store() {
 
 #[tokio::test]
 async fn a_newer_format_is_refused_as_opening_refuses_it() {
-    let disk = filled().await;
-    let name = segment::name(2);
-    let mut content = disk.content(&name).expect("there");
-    content[8] = 99;
-    let checksum = crc32c::crc32c(&content[..60]).to_le_bytes();
-    content[60..64].copy_from_slice(&checksum);
-    disk.put(&name, content);
-    let view = DiskView(Arc::new(disk));
-    let refused = verify(&view, &offline(), &mut |_| ControlFlow::Continue(()));
-    assert!(matches!(refused, Err(StoreError::FormatTooNew { found: 99, .. })), "{refused:?}");
+    for length in [64, 72, 4_096] {
+        let disk = filled().await;
+        let name = segment::name(2);
+        let mut content = disk.content(&name).expect("there");
+        of_a_newer_format(&mut content, length);
+        disk.put(&name, content);
+        let view = DiskView(Arc::new(disk));
+        let refused = verify(&view, &offline(), &mut |_| ControlFlow::Continue(()));
+        assert!(matches!(refused, Err(StoreError::FormatTooNew { found: 3, .. })), "{length}: {refused:?}");
+    }
 }
 
 #[tokio::test]

@@ -17,8 +17,8 @@ pub enum Step {
     Sync,
     /// A batch was committed to the index store.
     IndexCommit,
-    /// The index store was discarded.
-    DiscardIndex,
+    /// A new index store took the place of the one before.
+    ReplaceIndex,
 }
 
 /// Something that goes wrong for a while.
@@ -62,7 +62,7 @@ impl FaultKind {
         match self {
             Self::Refused | Self::Short | Self::ReadOnly => true,
             Self::Full => matches!(step, Step::Create | Step::IndexCommit),
-            Self::Exhausted => !matches!(step, Step::Remove | Step::DiscardIndex),
+            Self::Exhausted => !matches!(step, Step::Remove | Step::ReplaceIndex),
         }
     }
 

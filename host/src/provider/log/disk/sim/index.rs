@@ -26,17 +26,26 @@ pub(super) struct SimIndexState {
     pub(super) is_unusable: bool,
 }
 
-/// The index store in one opening of it.
+/// Which of the two index stores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Which {
+    Old,
+    /// The one that is to take its place.
+    New,
+}
+
+/// An index store in one opening of it.
 #[derive(Debug)]
 pub(super) struct SimIndex {
     disk: SimDisk,
+    which: Which,
     /// A commit failed: nothing is committed any more before it is opened again.
     has_failed: AtomicBool,
 }
 
 impl SimIndex {
-    pub(super) fn new(disk: SimDisk) -> Self {
-        Self { disk, has_failed: AtomicBool::new(false) }
+    pub(super) fn new(disk: SimDisk, which: Which) -> Self {
+        Self { disk, which, has_failed: AtomicBool::new(false) }
     }
 }
 
@@ -80,6 +89,11 @@ impl SimDisk {
         self.lock_state().index.is_unusable = true;
     }
 
+    /// Opening the index store fails so often, with an error of this kind.
+    pub fn fail_index_opening(&self, times: u32, kind: io::ErrorKind) {
+        self.lock_state().index_failures = (times, Some(kind));
+    }
+
     /// Removes the index store, durably, as an operator may.
     pub fn remove_index(&self) {
         self.lock_state().index = SimIndexState::default();
@@ -101,27 +115,38 @@ impl SimDisk {
         }
     }
 
-    fn commit_index(&self, batch: IndexBatch) -> io::Result<()> {
-        let committed = self.step(Step::IndexCommit).map(|mut state| state.commit_index(&batch));
+    fn commit_index(&self, which: Which, batch: IndexBatch) -> io::Result<()> {
+        let committed = self.step(Step::IndexCommit).map(|mut state| state.commit_index(which, &batch));
         let mut state = self.lock_state();
         if committed.is_err() && state.crash_at == Some(state.steps) {
-            state.index.unsure = Some(batch);
+            state.index_of(which).unsure = Some(batch);
         }
         committed?
     }
 }
 
 impl SimState {
-    fn commit_index(&mut self, batch: &IndexBatch) -> io::Result<()> {
+    fn index_of(&mut self, which: Which) -> &mut SimIndexState {
+        match which {
+            Which::Old => &mut self.index,
+            Which::New => &mut self.new_index,
+        }
+    }
+
+    fn commit_index(&mut self, which: Which, batch: &IndexBatch) -> io::Result<()> {
+        // What fails, fails for both: they are on one disk.
         if self.index.is_failing {
             return Err(io::Error::other("the index store refused a commit"));
         }
-        apply(Arc::make_mut(&mut self.index.current), batch);
-        if !self.lying_syncs && !self.lies.contains(&self.steps) {
+        let is_durable = !self.lying_syncs && !self.lies.contains(&self.steps);
+        let is_told_wrong = std::mem::take(&mut self.index.is_told_wrong);
+        let index = self.index_of(which);
+        apply(Arc::make_mut(&mut index.current), batch);
+        if is_durable {
             // Of one journal everything in front is durable too.
-            self.index.synced = Arc::clone(&self.index.current);
+            index.synced = Arc::clone(&index.current);
         }
-        if std::mem::take(&mut self.index.is_told_wrong) {
+        if is_told_wrong {
             return Err(io::Error::other("the index store made a commit and says that it failed"));
         }
         Ok(())
@@ -130,14 +155,14 @@ impl SimState {
 
 impl IndexStore for SimIndex {
     fn view(&self) -> Box<dyn IndexView> {
-        Box::new(MemoryView(self.disk.index_entries()))
+        Box::new(MemoryView(Arc::clone(&self.disk.lock_state().index_of(self.which).current)))
     }
 
     fn commit(&self, batch: IndexBatch) -> io::Result<()> {
         if self.has_failed.load(Ordering::SeqCst) {
             return Err(io::Error::other("the index store failed before"));
         }
-        let committed = self.disk.commit_index(batch);
+        let committed = self.disk.commit_index(self.which, batch);
         self.has_failed.store(committed.is_err(), Ordering::SeqCst);
         committed
     }
