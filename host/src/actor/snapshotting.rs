@@ -60,7 +60,7 @@ pub(super) struct Saved {
     bytes: u64,
     seconds: f64,
     reason: SnapshotReason,
-    result: Result<(), StoreError>,
+    result: Result<(), AskError>,
 }
 
 impl Snapshotting {
@@ -225,7 +225,7 @@ impl Live {
                 self.snapshots.newest_time = saved.time;
                 self.snapshots.answer(saved.sequence, &Ok(saved.sequence));
             }
-            Err(error) => self.snapshot_failed(saved.sequence, saved.reason, AskError::Store(error)),
+            Err(error) => self.snapshot_failed(saved.sequence, saved.reason, error),
         }
     }
 
@@ -254,10 +254,7 @@ async fn save(stage: Arc<Stage>, code: Arc<dyn Code>, captured: Captured, unusab
     let began = Instant::now();
     let address = Arc::clone(&snapshot.address);
     let SnapshotMeta { sequence, time, state_bytes: bytes, .. } = snapshot.meta;
-    let result = stage.provider.save_snapshot(snapshot).await;
-    if result.is_ok() {
-        place.keep(bytes);
-    }
+    let result = save_weighed(&stage, code.as_ref(), snapshot, place).await;
     if result.is_ok()
         && let Err(error) = retire(&stage, code.as_ref(), &address, sequence, &unusable).await
     {
@@ -265,6 +262,32 @@ async fn save(stage: Arc<Stage>, code: Arc<dyn Code>, captured: Captured, unusab
         tracing::warn!(actor = %address, %error, "old snapshots or events could not be deleted; the next snapshot tries again");
     }
     Saved { sequence, time, bytes, seconds: began.elapsed().as_secs_f64(), reason, result }
+}
+
+/// Saves a snapshot if its tenant may store it.
+async fn save_weighed(
+    stage: &Stage,
+    code: &dyn Code,
+    snapshot: Snapshot,
+    mut place: SnapshotPlace,
+) -> Result<(), AskError> {
+    let (tenant, journal) = (&snapshot.address.tenant, &code.account().journal);
+    let replaced_bytes = if journal.follows() {
+        let listed = stage.provider.list_snapshots(snapshot.address.id()).await?;
+        // With the new one there is one more than these.
+        let kept = usize::try_from(code.policy().retention.keep_snapshots.max(1)).unwrap_or(usize::MAX);
+        listed.iter().skip(kept.saturating_sub(1)).map(|meta| meta.state_bytes).fold(0, u64::saturating_add)
+    } else {
+        0
+    };
+    let weighed = place.weigh(snapshot.meta.state_bytes, replaced_bytes, stage.clock.now());
+    if let Err(OverQuota { quota, limit }) = weighed {
+        quota_hit(tenant, quota);
+        return Err(RequestError::OverQuota { tenant: tenant.to_string(), quota, limit }.into());
+    }
+    stage.provider.save_snapshot(snapshot).await?;
+    place.keep();
+    Ok(())
 }
 
 /// Deletes what retention does not keep. A crash in the middle leaves more than is kept, never less.

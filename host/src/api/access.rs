@@ -29,9 +29,9 @@ pub(super) enum Access {
 pub(super) const ACCESS: &[Code] = &[Code::MissingKey, Code::MalformedKey, Code::InvalidKey, Code::Forbidden];
 
 impl Route {
-    /// Whether what it does is written down in the audit log: everything that administers, except looking.
+    /// Whether what it does is written down in the audit log: everything that administers or deploys, except looking.
     pub(super) const fn is_audited(&self) -> bool {
-        matches!(self.access, Access::Owner(Scope::Admin) | Access::Host(Scope::Admin))
+        matches!(self.access, Access::Owner(Scope::Admin | Scope::Deploy) | Access::Host(Scope::Admin))
             && !matches!(self.verb, Verb::Get)
     }
 }

@@ -15,7 +15,7 @@ pub(super) static ROUTE: Route = Route {
     verb: Verb::Get,
     template: "/v1/{owner}/audit",
     name: "listAudit",
-    about: "What was administered, the newest first: 500 entries of each tenant are kept, 10000 of the host.",
+    about: "What was administered, the newest first: 500 entries on keys and 500 on kinds and actors are kept of each tenant, 10000 each of the host.",
     access: Access::Owner(Scope::Admin),
     headers: &[],
     query: &[

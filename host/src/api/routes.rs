@@ -15,7 +15,7 @@ use super::{
     access, actors, ask, audit, dead_letters, deploy, error_page, events, health, keys, kinds, metrics, metrics_page,
     openapi, passivate, ready, recheck, refusals, revisions, snapshot, state, status, tenants, trouble, verify,
 };
-use crate::runtime::{Act, ActResult, Identity, KeyId};
+use crate::runtime::{Act, ActResult, Identity, KeyId, Realm};
 use crate::vocab::{Address, Code, Digest, Kind, Owner, Tenant};
 
 /// Every verb on every path.
@@ -138,7 +138,7 @@ async fn serve(call: Call, route: &'static Route, context: Context, request: Req
         return run(call, route, &context, &caller, request).await;
     }
     let act = Act { who: who(&caller), what: route.name.to_owned(), target: request.uri().path().to_owned() };
-    let begun = context.host.begin_act(&audited_owner(&call, route, &context), act).await?;
+    let begun = context.host.begin_act(&audited_owner(&call, route, &context), realm(route), act).await?;
     // In a task of its own: a caller that leaves does not leave an act half done, or without its result.
     let act = tokio::spawn(async move {
         let answer = run(call, route, &context, &caller, request).await;
@@ -158,6 +158,12 @@ fn audited_owner(call: &Call, route: &Route, context: &Context) -> Owner {
         (Access::Owner(_), Some(Owner::Tenant(tenant))) if context.host.has_tenant(&tenant) => Owner::Tenant(tenant),
         _ => Owner::Host,
     }
+}
+
+/// What an act is about: actors and kinds, or who is let in.
+fn realm(route: &Route) -> Realm {
+    let of_actors = ["/actors/", "/kinds/", "/dead-letters", "/store"];
+    if of_actors.iter().any(|part| route.template.contains(part)) { Realm::Actors } else { Realm::Access }
 }
 
 pub(super) fn who(caller: &Identity) -> String {

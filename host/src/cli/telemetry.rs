@@ -1,7 +1,11 @@
 //! The log: on standard error, pretty or JSON.
 
+use std::borrow::Cow;
+
 use clap::{Args, ValueEnum};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::fmt::format::debug_fn;
 
 use super::failure::Failure;
 use crate::vocab::Code;
@@ -36,11 +40,33 @@ impl LogArguments {
         let filter = filter(&self.log)?;
         let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
         let started = match self.log_format {
-            LogFormat::Pretty => builder.with_ansi(has_colours).try_init(),
+            LogFormat::Pretty => {
+                // Keys and what guests say are shown, and cannot begin a line of their own.
+                let fields = debug_fn(|writer, field, value| {
+                    let value = format!("{value:?}");
+                    let value = on_one_line(&value);
+                    if field.name() == "message" {
+                        write!(writer, "{value}")
+                    } else {
+                        write!(writer, "{field}={value}")
+                    }
+                });
+                builder.with_ansi(has_colours).fmt_fields(fields.delimited(" ")).try_init()
+            }
             LogFormat::Json => builder.json().flatten_event(true).try_init(),
         };
         started.map_err(|error| Failure::new(Code::InvalidSetting, format!("the log could not be started: {error}")))
     }
+}
+
+/// A value with its control characters, and what ends a line, written as escapes.
+fn on_one_line(value: &str) -> Cow<'_, str> {
+    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    if !value.contains(breaks) {
+        return Cow::Borrowed(value);
+    }
+    let shown = |c: char| if breaks(c) { c.escape_default().to_string() } else { c.to_string() };
+    Cow::Owned(value.chars().map(shown).collect())
 }
 
 fn filter(text: &str) -> Result<EnvFilter, Failure> {
@@ -52,6 +78,12 @@ fn filter(text: &str) -> Result<EnvFilter, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_that_is_logged_begins_a_line_of_its_own() {
+        assert_eq!(on_one_line("bank/k-1"), "bank/k-1");
+        assert_eq!(on_one_line("x\n2026 INFO paid \u{1b}[2J\u{2028}"), "x\\n2026 INFO paid \\u{1b}[2J\\u{2028}");
+    }
 
     #[test]
     fn levels_and_filters_are_understood_and_typing_errors_are_not() {

@@ -25,6 +25,13 @@ pub fn long_max(calls: usize, others_come_and_go: bool) -> usize {
     if others_come_and_go { calls.saturating_sub(1).max(1) } else { calls }
 }
 
+/// How many permits one tenant may hold at the same time, of so many: all of them alone, and one fewer while several come and
+/// go, so that whoever comes next finds one free.
+#[must_use]
+pub fn held_max(calls: usize, several_come_and_go: bool) -> usize {
+    if several_come_and_go { calls.saturating_sub(1).max(1) } else { calls }
+}
+
 /// Whether a tenant's calls that have not begun wait, too, while its long ones must: so many of those wait already that what
 /// begins is likely to be long.
 #[must_use]

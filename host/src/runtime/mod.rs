@@ -33,6 +33,7 @@ pub use settings::{
     AfterDeploy, DeadLetterSettings, Durability, HostSettings, KindSettings, LimitOverrides, PassivationSettings,
     RecoverySettings, RetentionSettings, SnapshotSettings, SupervisionSettings,
 };
+pub(crate) use tenancy::Realm;
 pub use tenancy::{
     Act, ActResult, AuditEntry, Identity, KeyId, KeyRequest, KeyText, KeyView, NewKey, TenancyError, TenantChange,
     TenantView, Usage, create_operator_key,

@@ -256,6 +256,9 @@ async fn as_many_stored_bytes_as_the_quota_says_and_not_one_more() -> Result<()>
         add(&host, "acme", key).await?;
     }
     assert_eq!(stored(&host).await?, with_snapshot + 2 * each, "exactly at the quota");
+    let refused = host.host.actor(greenroom_host::vocab::Address::new("acme", "probe", "b")?).snapshot().await;
+    assert_eq!(refused.map_err(|error| error.code()), Err(Code::JournalQuota));
+    assert_eq!(stored(&host).await?, with_snapshot + 2 * each, "a snapshot that is refused takes nothing");
     for key in ["a", "c"] {
         assert_eq!(add(&host, "acme", key).await.map_err(|error| error.code()), Err(Code::JournalQuota), "{key}");
     }

@@ -242,6 +242,8 @@ impl JournalAccount {
 pub(in super::super) struct SnapshotPlace {
     account: Arc<Account>,
     is_kept: bool,
+    /// What was taken for its state.
+    state_bytes: u64,
 }
 
 impl SnapshotPlace {
@@ -251,23 +253,46 @@ impl SnapshotPlace {
     /// When the tenant may keep no more.
     pub(in super::super) fn take(account: &Arc<Account>, replaces: bool) -> Result<Self, OverQuota> {
         account.journal.take_snapshot(replaces)?;
-        Ok(Self { account: Arc::clone(account), is_kept: false })
+        Ok(Self { account: Arc::clone(account), is_kept: false, state_bytes: 0 })
     }
 
-    /// The snapshot is saved, with so many bytes of state.
-    pub(in super::super) fn keep(mut self, state_bytes: u64) {
-        self.is_kept = true;
+    /// Takes the bytes of its state, now that they are known; with `replaced_bytes`, an older one of the same actor goes for
+    /// it, and one that is no larger is let in whatever is stored.
+    ///
+    /// # Errors
+    /// When the tenant would store more than it may.
+    pub(in super::super) fn weigh(
+        &mut self,
+        state_bytes: u64,
+        replaced_bytes: u64,
+        now: Timestamp,
+    ) -> Result<(), OverQuota> {
         let journal = &self.account.journal;
         if journal.follows() {
-            journal.bytes.fetch_add(state_bytes, Ordering::Relaxed);
+            let max = get(&journal.bytes_max).filter(|_| !journal.is_counting()).unwrap_or(UNBOUNDED);
+            let more = |used: u64| {
+                let sum = used.saturating_add(state_bytes);
+                let fits = state_bytes <= replaced_bytes || sum.saturating_sub(replaced_bytes) <= max;
+                fits.then_some(sum)
+            };
+            let taken = journal.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+            taken.map_err(|_| OverQuota { quota: Quota::JournalBytes, limit: max })?;
+            self.state_bytes = state_bytes;
         }
+        journal.grow(state_bytes, now);
+        Ok(())
+    }
+
+    /// The snapshot is saved.
+    pub(in super::super) fn keep(mut self) {
+        self.is_kept = true;
     }
 }
 
 impl Drop for SnapshotPlace {
     fn drop(&mut self) {
         if !self.is_kept {
-            self.account.journal.give_snapshot();
+            self.account.journal.snapshot_deleted(self.state_bytes);
         }
     }
 }
@@ -328,13 +353,47 @@ mod tests {
         let account = Arc::new(Account::default());
         account.journal.set_max(None, None, Some(1));
         drop(SnapshotPlace::take(&account, false).unwrap());
-        SnapshotPlace::take(&account, false).unwrap().keep(10);
+        SnapshotPlace::take(&account, false).unwrap().keep();
         let over = OverQuota { quota: Quota::Snapshots, limit: 1 };
         assert_eq!(SnapshotPlace::take(&account, false).unwrap_err(), over);
         assert!(!account.journal.has_too_many_snapshots());
-        SnapshotPlace::take(&account, true).unwrap().keep(10);
+        SnapshotPlace::take(&account, true).unwrap().keep();
         assert!(account.journal.has_too_many_snapshots(), "an older one must go for it");
         account.journal.snapshot_deleted(10);
         assert_eq!((account.journal.snapshots(), account.journal.has_too_many_snapshots()), (1, false));
+    }
+
+    #[test]
+    fn snapshots_are_stored_up_to_the_quota_of_bytes_and_not_one_byte_more() {
+        let account = Arc::new(Account::default());
+        account.journal.set_max(Some(100), None, None);
+        account.journal.follow_from(80);
+        let weighed = |state_bytes, replaced_bytes| {
+            let mut place = SnapshotPlace::take(&account, false).unwrap();
+            place.weigh(state_bytes, replaced_bytes, NOW).map(|()| place)
+        };
+        let over = OverQuota { quota: Quota::JournalBytes, limit: 100 };
+        assert_eq!(weighed(21, 0).unwrap_err(), over);
+        drop(weighed(20, 0).unwrap());
+        assert_eq!(account.journal.bytes(), Some(80), "one that was not saved takes nothing");
+        weighed(20, 0).unwrap().keep();
+        assert_eq!(account.journal.bytes(), Some(100));
+        assert_eq!(weighed(1, 0).unwrap_err(), over);
+        assert_eq!(weighed(21, 20).unwrap_err(), over, "what it replaces is smaller");
+        weighed(20, 20).unwrap().keep();
+        account.journal.snapshot_deleted(20);
+        assert_eq!(account.journal.bytes(), Some(100));
+        account.journal.give(50);
+        weighed(30, 0).unwrap().keep();
+        assert_eq!(account.journal.bytes(), Some(80));
+    }
+
+    #[test]
+    fn snapshots_count_towards_what_may_be_stored_in_an_hour() {
+        let account = Arc::new(Account::default());
+        account.journal.set_max(None, Some(100), None);
+        let mut place = SnapshotPlace::take(&account, false).unwrap();
+        place.weigh(60, 0, NOW).unwrap();
+        assert_eq!(account.journal.grown(NOW), Some(60));
     }
 }

@@ -1,9 +1,10 @@
 //! What was administered, by whom, and what came of it. Durable, and bounded per owner: the oldest entries go first.
 //!
 //! An act is written down before it begins, and again with its result when it has ended. A crash in between leaves
-//! it as begun. Acts on one tenant cannot push acts on another one, or on the host, out.
+//! it as begun. Acts on one tenant cannot push acts on another one, or on the host, out; acts on actors and kinds, of which
+//! anybody can do many, cannot push out who was let in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -13,10 +14,12 @@ use crate::frame::codec;
 use crate::provider::{SharedProvider, StoreError};
 use crate::vocab::{Clock, Owner, Tenant, Timestamp};
 
-/// Entries that are kept of the host: some years of an ordinary one.
-const HOST_ENTRIES_MAX: u64 = 10_000;
-/// Entries that are kept of each tenant.
-const TENANT_ENTRIES_MAX: u64 = 500;
+/// Entries of each realm that are kept of the host: some years of an ordinary one.
+const HOST_ENTRIES_MAX: usize = 10_000;
+/// Entries of each realm that are kept of each tenant.
+const TENANT_ENTRIES_MAX: usize = 500;
+/// What the number of an act on actors or kinds ends with in the catalog.
+const OF_ACTORS: char = 'a';
 /// Entries in one listing.
 const LISTED_MAX: usize = 1_000;
 /// Bytes of one text of an entry; longer ones are cut.
@@ -27,6 +30,15 @@ const TEXT_BYTES_MAX: usize = 1_200;
 pub(super) enum StoredAct {
     /// The first layout.
     V1 { at: u64, act: Act, result: ActResult },
+}
+
+/// What an act is about; each has its own bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Realm {
+    /// Who is let in, and what they may: tenants, keys.
+    Access,
+    /// Actors, kinds, the store.
+    Actors,
 }
 
 /// What somebody set out to do.
@@ -54,7 +66,7 @@ pub enum ActResult {
 /// One entry of the audit log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AuditEntry {
-    /// Its number in its owner's log: 1 for the first, no gaps.
+    /// Its number in its owner's log: 1 for the first.
     pub number: u64,
     /// When it began.
     pub at: Timestamp,
@@ -69,22 +81,39 @@ pub struct AuditEntry {
 pub(crate) struct AuditLog {
     provider: SharedProvider,
     clock: Arc<dyn Clock>,
-    /// The oldest and the next number of each log that was used since the start.
+    /// What there is in each log that was used since the start.
     ends: Mutex<BTreeMap<Owner, Ends>>,
     /// Held while numbers are looked up.
     opening: tokio::sync::Mutex<()>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Ends {
-    oldest: u64,
     next: u64,
+    access: VecDeque<u64>,
+    actors: VecDeque<u64>,
+}
+
+impl Ends {
+    /// The next number, and those that go for it.
+    fn number(&mut self, realm: Realm, entries_max: usize) -> (u64, Vec<u64>) {
+        let number = self.next;
+        self.next = self.next.saturating_add(1);
+        let kept = match realm {
+            Realm::Access => &mut self.access,
+            Realm::Actors => &mut self.actors,
+        };
+        kept.push_back(number);
+        let surplus = kept.len().saturating_sub(entries_max);
+        (number, kept.drain(..surplus).collect())
+    }
 }
 
 /// An act under way; end it with [`AuditLog::end`].
 #[derive(Debug)]
 pub(crate) struct Begun {
     owner: Owner,
+    realm: Realm,
     number: u64,
     at: u64,
     act: Act,
@@ -99,25 +128,20 @@ impl AuditLog {
     ///
     /// # Errors
     /// When the store refuses: then the act must not begin.
-    pub(crate) async fn begin(&self, owner: &Owner, act: Act) -> Result<Begun, StoreError> {
+    pub(crate) async fn begin(&self, owner: &Owner, realm: Realm, act: Act) -> Result<Begun, StoreError> {
         let act = Act { target: cut(act.target), ..act };
         self.open(owner).await?;
         let entries_max = if *owner == Owner::Host { HOST_ENTRIES_MAX } else { TENANT_ENTRIES_MAX };
         let (number, expired) = {
             let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
-            let ends = ends.entry(owner.clone()).or_insert(Ends { oldest: 1, next: 1 });
-            let number = ends.next;
-            ends.next = ends.next.saturating_add(1);
-            let keep_from = ends.next.saturating_sub(entries_max);
-            let expired = ends.oldest..keep_from.max(ends.oldest);
-            ends.oldest = expired.end;
-            (number, expired)
+            let new = || Ends { next: 1, access: VecDeque::new(), actors: VecDeque::new() };
+            ends.entry(owner.clone()).or_insert_with(new).number(realm, entries_max)
         };
         let at = self.clock.now().0;
-        let begun = Begun { owner: owner.clone(), number, at, act };
+        let begun = Begun { owner: owner.clone(), realm, number, at, act };
         self.write(&begun, ActResult::Begun).await?;
         for number in expired {
-            self.provider.delete_record(&place(owner, number)).await?;
+            self.provider.delete_record(&place(owner, realm, number)).await?;
         }
         Ok(begun)
     }
@@ -136,7 +160,7 @@ impl AuditLog {
 
     async fn write(&self, begun: &Begun, result: ActResult) -> Result<(), StoreError> {
         let stored = StoredAct::V1 { at: begun.at, act: begun.act.clone(), result };
-        let key = place(&begun.owner, begun.number);
+        let key = place(&begun.owner, begun.realm, begun.number);
         let bytes = codec::encode(&stored)
             .map_err(|error| StoreError::Corrupt { place: key.clone(), reason: error.to_string() })?;
         self.provider.put_record(&key, Bytes::from(bytes)).await
@@ -151,9 +175,14 @@ impl AuditLog {
         let _turn = self.opening.lock().await;
         if !is_open() {
             let keys = self.provider.record_keys(&prefix(owner)).await?;
-            let number = |key: Option<&String>| key.and_then(|key| key.rsplit('/').next()?.parse::<u64>().ok());
-            let next = number(keys.last()).map_or(1, |last| last.saturating_add(1));
-            let found = Ends { oldest: number(keys.first()).unwrap_or(next), next };
+            let mut found = Ends { next: 1, access: VecDeque::new(), actors: VecDeque::new() };
+            for (realm, number) in keys.iter().filter_map(|key| numbered(key)) {
+                found.next = found.next.max(number.saturating_add(1));
+                match realm {
+                    Realm::Access => found.access.push_back(number),
+                    Realm::Actors => found.actors.push_back(number),
+                }
+            }
             self.ends.lock().unwrap_or_else(PoisonError::into_inner).insert(owner.clone(), found);
         }
         Ok(())
@@ -164,16 +193,14 @@ impl AuditLog {
     /// # Errors
     /// When the store cannot be read.
     pub(crate) async fn list(&self, owner: &Owner, before: u64, limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
-        let end = place(owner, before);
-        let mut keys = self.provider.record_keys(&prefix(owner)).await?;
-        keys.retain(|key| *key < end);
+        let keys = self.provider.record_keys(&prefix(owner)).await?;
+        let older = keys.iter().rev().filter_map(|key| Some((key, numbered(key)?.1))).filter(|(_, at)| *at < before);
         let mut entries = Vec::new();
-        for key in keys.iter().rev().take(limit.min(LISTED_MAX)) {
+        for (key, number) in older.take(limit.min(LISTED_MAX)) {
             let Some(bytes) = self.provider.record(key).await? else { continue };
             let corrupt = |reason: String| StoreError::Corrupt { place: format!("catalog record {key}"), reason };
             let StoredAct::V1 { at, act, result } =
                 codec::decode(&bytes).map_err(|error| corrupt(error.to_string()))?;
-            let number = key.rsplit('/').next().and_then(|number| number.parse().ok()).unwrap_or_default();
             entries.push(AuditEntry { number, at: Timestamp(at), act, result: written(result) });
         }
         Ok(entries)
@@ -198,8 +225,18 @@ fn prefix(owner: &Owner) -> String {
 }
 
 /// Numbers have a fixed width, so that the catalog's order is theirs.
-fn place(owner: &Owner, number: u64) -> String {
-    format!("audit/{owner}/{number:020}")
+fn place(owner: &Owner, realm: Realm, number: u64) -> String {
+    let place = format!("audit/{owner}/{number:020}");
+    if realm == Realm::Actors { format!("{place}{OF_ACTORS}") } else { place }
+}
+
+/// Realm and number of an entry's place.
+fn numbered(key: &str) -> Option<(Realm, u64)> {
+    let number = key.rsplit('/').next()?;
+    match number.strip_suffix(OF_ACTORS) {
+        Some(number) => Some((Realm::Actors, number.parse().ok()?)),
+        None => Some((Realm::Access, number.parse().ok()?)),
+    }
 }
 
 fn written(result: ActResult) -> String {
@@ -239,11 +276,11 @@ mod tests {
     #[tokio::test]
     async fn an_act_is_there_from_its_beginning_and_later_with_its_result() {
         let provider: SharedProvider = MemoryProvider::new();
-        let begun = log(&provider).begin(&Owner::Host, act("createTenant")).await.unwrap();
+        let begun = log(&provider).begin(&Owner::Host, Realm::Access, act("createTenant")).await.unwrap();
         let after_crash = log(&provider);
         assert_eq!(after_crash.list(&Owner::Host, u64::MAX, 9).await.unwrap()[0].result, "begun");
         after_crash.end(&begun, ActResult::Failed("GR0105".to_owned())).await.unwrap();
-        after_crash.begin(&Owner::Host, act("deleteTenant")).await.unwrap();
+        after_crash.begin(&Owner::Host, Realm::Access, act("deleteTenant")).await.unwrap();
         let entries = after_crash.list(&Owner::Host, u64::MAX, 9).await.unwrap();
         let seen: Vec<_> = entries.iter().map(|e| (e.number, e.act.what.as_str(), e.result.as_str())).collect();
         assert_eq!(seen, [(2, "deleteTenant", "begun"), (1, "createTenant", "GR0105")]);
@@ -254,16 +291,36 @@ mod tests {
     async fn a_log_is_bounded_and_one_owner_does_not_push_out_another() {
         let provider: SharedProvider = MemoryProvider::new();
         let audit = log(&provider);
-        audit.begin(&tenant("b"), act("first")).await.unwrap();
+        audit.begin(&tenant("b"), Realm::Access, act("first")).await.unwrap();
         for _ in 0..TENANT_ENTRIES_MAX + 3 {
-            audit.begin(&tenant("a"), act("again")).await.unwrap();
+            audit.begin(&tenant("a"), Realm::Access, act("again")).await.unwrap();
         }
         let kept = provider.record_keys("audit/a/").await.unwrap().len();
-        assert_eq!(u64::try_from(kept).unwrap(), TENANT_ENTRIES_MAX);
-        assert_eq!(audit.list(&tenant("a"), u64::MAX, 1).await.unwrap()[0].number, TENANT_ENTRIES_MAX + 3);
+        assert_eq!(kept, TENANT_ENTRIES_MAX);
+        let newest = audit.list(&tenant("a"), u64::MAX, 1).await.unwrap()[0].number;
+        assert_eq!(usize::try_from(newest).unwrap(), TENANT_ENTRIES_MAX + 3);
         assert_eq!(audit.list(&tenant("b"), u64::MAX, 9).await.unwrap()[0].act.what, "first");
         // The bound holds after a restart, too.
-        log(&provider).begin(&tenant("a"), act("again")).await.unwrap();
+        log(&provider).begin(&tenant("a"), Realm::Access, act("again")).await.unwrap();
         assert_eq!(provider.record_keys("audit/a/").await.unwrap().len(), kept);
+    }
+
+    #[tokio::test]
+    async fn acts_on_actors_do_not_push_out_who_was_let_in() {
+        let provider: SharedProvider = MemoryProvider::new();
+        let audit = log(&provider);
+        audit.begin(&tenant("a"), Realm::Access, act("createKey")).await.unwrap();
+        for _ in 0..TENANT_ENTRIES_MAX + 3 {
+            audit.begin(&tenant("a"), Realm::Actors, act("passivate")).await.unwrap();
+        }
+        // After a restart, too.
+        let audit = log(&provider);
+        audit.begin(&tenant("a"), Realm::Actors, act("passivate")).await.unwrap();
+        let entries = audit.list(&tenant("a"), u64::MAX, LISTED_MAX).await.unwrap();
+        assert_eq!(entries.len(), TENANT_ENTRIES_MAX + 1);
+        let oldest = entries.last().unwrap();
+        assert_eq!((oldest.number, oldest.act.what.as_str()), (1, "createKey"));
+        let numbers: Vec<u64> = entries.iter().map(|entry| entry.number).collect();
+        assert!(numbers.is_sorted_by(|a, b| a > b), "{numbers:?}");
     }
 }

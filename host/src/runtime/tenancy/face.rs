@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::audit::Begun;
+use super::audit::{Begun, Realm};
 use super::delete::{self, Force};
 use super::tenant::{Standing, TenantRecord};
 use super::{
@@ -202,8 +202,8 @@ impl Host {
         Ok(self.inner().audit.list(owner, before, limit).await?)
     }
 
-    pub(crate) async fn begin_act(&self, owner: &Owner, act: Act) -> Result<Begun, AskError> {
-        Ok(self.inner().audit.begin(owner, act).await?)
+    pub(crate) async fn begin_act(&self, owner: &Owner, realm: Realm, act: Act) -> Result<Begun, AskError> {
+        Ok(self.inner().audit.begin(owner, realm, act).await?)
     }
 
     pub(crate) async fn end_act(&self, begun: &Begun, result: ActResult) {

@@ -35,6 +35,7 @@ pub use tenant::{TenantChange, TenantView};
 pub(crate) use fuzz::{fuzz_change, fuzz_key, fuzz_records};
 
 pub(super) use audit::AuditLog;
+pub(crate) use audit::Realm;
 pub(super) use books::{Books, keep_books};
 pub(super) use census::Census;
 pub(super) use keys::Keys;

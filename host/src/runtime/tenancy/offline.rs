@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::audit::{Act, ActResult, AuditLog};
+use super::audit::{Act, ActResult, AuditLog, Realm};
 use super::keys::Keys;
 use super::{KeyRequest, NewKey, TenancyError};
 use crate::provider::SharedProvider;
@@ -21,7 +21,7 @@ pub async fn create_operator_key(
     let audit = AuditLog::new(Arc::clone(&provider), Arc::clone(&clock));
     let keys = Keys::open(provider, clock).await?;
     let act = Act { who: "offline".to_owned(), what: "createKey".to_owned(), target: Owner::Host.to_string() };
-    let begun = audit.begin(&Owner::Host, act).await?;
+    let begun = audit.begin(&Owner::Host, Realm::Access, act).await?;
     let created = keys.create(&Owner::Host, request).await;
     let result = match &created {
         Ok(_) => ActResult::Done,

@@ -180,6 +180,10 @@ impl Core {
                 self.bench(id);
                 continue;
             }
+            if cpu.has_enough(&queue.account) {
+                self.rest(id);
+                continue;
+            }
             let Some(next) = queue.next(cpu.may_go_on(id), cpu.slots.count()) else {
                 self.rest(id);
                 continue;

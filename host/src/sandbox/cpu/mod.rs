@@ -20,6 +20,7 @@ mod share;
 mod slots;
 mod waiting;
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread::Thread;
@@ -35,7 +36,7 @@ pub use share::Share;
 use slots::Slots;
 pub use waiting::Waiting;
 
-use crate::decide::long_max;
+use crate::decide::{held_max, long_max};
 use crate::vocab::{Limits, Tenant};
 
 /// A tenant's weight when nobody says otherwise.
@@ -43,7 +44,7 @@ const WEIGHT: u32 = 100;
 /// How often the clock ticks while nobody waits: how long a guest runs before the host looks at it again.
 const TICK: Duration = Duration::from_millis(10);
 /// How often it ticks while somebody waits: how long a call that was too young to be asked is left alone.
-const TICK_CONTENDED: Duration = Duration::from_millis(1);
+const TICK_CONTENDED: Duration = Duration::from_micros(500);
 /// So many ticks without anybody who waits, and the clock ticks slowly again.
 const QUIET_TICKS: u32 = 20;
 /// Short calls of others keep a core free of long ones for this long, nanoseconds.
@@ -54,6 +55,14 @@ const NOTED_EVERY_NS: u64 = 1_000_000;
 const LATELY_PLACES: usize = 64;
 /// How often the figures of tenants are published, nanoseconds.
 const PUBLISH_EVERY_NS: u64 = 500_000_000;
+
+/// How often a busy thread lets others run while several tenants are there, nanoseconds.
+const BREATHE_EVERY_NS: u64 = 300_000;
+
+thread_local! {
+    /// When this thread last let others run.
+    static BREATHED_NS: Cell<u64> = const { Cell::new(0) };
+}
 
 /// The CPU time of a host's guests.
 #[derive(Clone)]
@@ -70,6 +79,8 @@ pub(super) struct Inner {
     resting: AtomicUsize,
     /// How many long calls run.
     long: AtomicUsize,
+    /// Several tenants' short calls come and go.
+    is_shared: AtomicBool,
     /// When short calls ended lately, nanoseconds; tenants share these by their ids.
     lately: [AtomicU64; LATELY_PLACES],
     /// Where the newest call started, in virtual time.
@@ -98,6 +109,7 @@ impl Cpu {
             waiting: AtomicUsize::new(0),
             resting: AtomicUsize::new(0),
             long: AtomicUsize::new(0),
+            is_shared: AtomicBool::new(false),
             lately: std::array::from_fn(|_| AtomicU64::new(0)),
             present: AtomicU64::new(0),
             core: Mutex::default(),
@@ -170,7 +182,7 @@ impl Inner {
 
     /// A permit at once, if one is free and nobody is there before.
     fn take_free(&self, account: &Arc<Account>) -> Option<Permit> {
-        if self.waiting.load(Ordering::SeqCst) > 0 || account.is_throttled() {
+        if self.waiting.load(Ordering::SeqCst) > 0 || account.is_throttled() || self.has_enough(account) {
             return None;
         }
         let slot = self.slots.take(account.id())?;
@@ -205,13 +217,44 @@ impl Inner {
 
     /// How many long calls may run, seen from a tenant: short calls of others keep a core free.
     fn long_max(&self, id: u32) -> usize {
+        long_max(self.slots.count(), self.others_come_and_go(id))
+    }
+
+    /// Whether short calls of others than this tenant ended lately.
+    fn others_come_and_go(&self, id: u32) -> bool {
         let (own, now) = (Self::place_of(id), self.now_ns());
         let is_recent = |noted: &AtomicU64| {
             let at = noted.load(Ordering::Relaxed);
             at > 0 && now.saturating_sub(at) < LATELY_NS
         };
-        let others = self.lately.iter().enumerate().any(|(place, noted)| place != own && is_recent(noted));
-        long_max(self.slots.count(), others)
+        self.lately.iter().enumerate().any(|(place, noted)| place != own && is_recent(noted))
+    }
+
+    /// Whether a tenant holds as many permits as it may.
+    fn has_enough(&self, account: &Account) -> bool {
+        self.is_shared.load(Ordering::Relaxed) && account.held() >= held_max(self.slots.count(), true)
+    }
+
+    /// A thread that runs one task after the other, while several tenants are there: lets other threads run that the system
+    /// has put on its core, of the host or of its clients, before the system would.
+    fn breathe(&self) {
+        if self.is_shared.load(Ordering::Relaxed) {
+            let since = BREATHED_NS.get();
+            if self.now_ns().saturating_sub(since) >= BREATHE_EVERY_NS {
+                std::thread::yield_now();
+                BREATHED_NS.set(self.now_ns());
+            }
+        }
+    }
+
+    /// Looks whether several tenants' short calls come and go.
+    fn look_who_comes(&self, now_ns: u64) {
+        let is_recent = |noted: &&AtomicU64| {
+            let at = noted.load(Ordering::Relaxed);
+            at > 0 && now_ns.saturating_sub(at) < LATELY_NS
+        };
+        let several = self.lately.iter().filter(is_recent).nth(1).is_some();
+        self.is_shared.store(several, Ordering::Relaxed);
     }
 
     /// Whether one more long call of a tenant may run.
@@ -237,6 +280,7 @@ impl Inner {
     /// One tick of the clock, before the slices end: looks after those who wait. Returns how long to sleep then.
     pub(super) fn tick(&self, quiet_ticks: &mut u32) -> Duration {
         let now = self.now_ns();
+        self.look_who_comes(now);
         let grants = {
             let mut core = self.lock();
             core.end_throttles(now);

@@ -122,8 +122,11 @@ impl<F: Future> Future for Paced<F> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let permit = ready!(self.permit(context));
         let (account, waits) = (self.share.account(), Arc::clone(&self.waits));
-        let _holding = Holding::begin(Running { account, permit, waits });
-        self.task.as_mut().poll(context)
+        let holding = Holding::begin(Running { account, permit, waits });
+        let polled = self.task.as_mut().poll(context);
+        drop(holding);
+        self.share.breathe();
+        polled
     }
 }
 

@@ -45,6 +45,7 @@ impl Permit {
     /// A slot was taken for this: a call may run from now on.
     pub(super) fn begin(account: Arc<Account>, slot: usize) -> Self {
         account.starts();
+        account.takes_permit();
         let now = account.cpu().now_ns();
         account.cpu().slots.started(slot, now);
         Self {
@@ -116,6 +117,9 @@ impl Permit {
         let waits = |count: &AtomicUsize| count.load(Ordering::SeqCst) > 0;
         let nobody = !waits(&cpu.waiting) && !waits(&cpu.resting) && !cpu.slots.is_asked(self.slot);
         if nobody && !is_one_too_many && !self.account.is_throttled() {
+            if self.is_long && cpu.others_come_and_go(self.account.id()) {
+                self.lets_threads_run();
+            }
             // The slice that begins is like a call of its own: who comes later starts there.
             self.account.starts();
             return Gave::Kept;
@@ -124,9 +128,11 @@ impl Permit {
         let call =
             Stopping { slot: self.slot, ran_ns: self.since_granted_ns(), is_long: self.is_long, is_one_too_many };
         let Some(grants) = cpu.step_aside(&self.account, &call, Waiter::Thread(waiter)) else {
+            self.lets_threads_run();
             return Gave::Kept;
         };
         (self.is_spent, self.is_long) = (true, false);
+        self.account.gives_permit();
         self.account.figures.gave_way();
         let since = Instant::now();
         // Only when the worker is given to another thread: who runs next may be a task that would wait behind this one.
@@ -137,6 +143,16 @@ impl Permit {
         self.parked = self.parked.saturating_add(since.elapsed());
         self.account.cpu().resumed();
         self.take_back(taken_back, &granted)
+    }
+
+    /// The host's own threads, and other tenants' calls, may have been put on this thread's core: they need not wait until
+    /// the system takes it away. What they use is not the guest's time.
+    fn lets_threads_run(&mut self) {
+        std::thread::yield_now();
+        let now = self.account.cpu().now_ns();
+        self.granted_ns = self.granted_ns.saturating_add(now.saturating_sub(self.charged_ns));
+        self.charged_ns = now;
+        self.account.cpu().slots.charged(self.slot, now);
     }
 
     fn take_back(&mut self, granted: Result<Self, RecvTimeoutError>, late: &Receiver<Self>) -> Gave {
@@ -179,7 +195,8 @@ impl Drop for Permit {
             return;
         }
         cpu.slots.free(self.slot);
-        let ends_a_rest = self.is_long && cpu.resting.load(Ordering::SeqCst) > 0;
+        self.account.gives_permit();
+        let ends_a_rest = cpu.resting.load(Ordering::SeqCst) > 0;
         if ends_a_rest || cpu.waiting.load(Ordering::SeqCst) > 0 {
             cpu.serve(ends_a_rest);
         }

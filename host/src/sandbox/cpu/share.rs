@@ -1,6 +1,6 @@
 //! One tenant's part of the CPU.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::metric::Figures;
@@ -27,6 +27,8 @@ pub(super) struct Account {
     virtual_ns: AtomicU64,
     /// CPU time that its guests used, ever.
     used_ns: AtomicU64,
+    /// Permits that its calls hold now.
+    held: AtomicUsize,
     budget: Mutex<Option<CpuBudget>>,
     has_budget: AtomicBool,
     /// Its budget is used up: it is not let in.
@@ -47,6 +49,10 @@ impl Share {
 
     pub(super) fn account(&self) -> Arc<Account> {
         Arc::clone(&self.account)
+    }
+
+    pub(super) fn breathe(&self) {
+        self.account.cpu().breathe();
     }
 
     /// Runs a task under the tenant's permits.
@@ -110,6 +116,7 @@ impl Account {
             weight: AtomicU32::new(super::WEIGHT),
             virtual_ns: AtomicU64::new(present),
             used_ns: AtomicU64::new(0),
+            held: AtomicUsize::new(0),
             budget: Mutex::default(),
             has_budget: AtomicBool::new(false),
             throttled: AtomicBool::new(false),
@@ -146,6 +153,21 @@ impl Account {
             core.grants(&self.cpu)
         };
         waiting::deliver(grants);
+    }
+
+    /// How many permits its calls hold now.
+    pub(super) fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// A call of it has a permit from now on.
+    pub(super) fn takes_permit(&self) {
+        self.held.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A call of it has its permit no longer.
+    pub(super) fn gives_permit(&self) {
+        self.held.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Where it is in virtual time.

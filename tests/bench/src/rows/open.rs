@@ -158,14 +158,20 @@ fn build(runtime: &Runtime, settings: LogSettings, actors: u64) -> Result<()> {
     })
 }
 
-/// One more frame for each of so many actors.
+/// So many more frames, of some of the actors in turns.
 fn extend(runtime: &Runtime, settings: LogSettings, frames: u64) -> Result<()> {
     runtime.block_on(async {
         let log = LogProvider::open(settings)?;
         let mut waiting = Vec::with_capacity(QUEUED_MAX);
-        for actor in 0..frames {
-            let head = log.head(address(actor)?.id()).await?.sequence.0;
-            append(&log, actor, head, &mut waiting).await?;
+        let mut heads = Vec::new();
+        for actor in 0..GROUP_ACTORS.min(frames) {
+            heads.push(log.head(address(actor)?.id()).await?.sequence.0);
+        }
+        let turns = (0..heads.len()).cycle().take(usize::try_from(frames)?);
+        for at in turns {
+            let Some(head) = heads.get_mut(at) else { break };
+            append(&log, u64::try_from(at)?, *head, &mut waiting).await?;
+            *head += 1;
         }
         settle(&mut waiting).await?;
         say(READY)?;
