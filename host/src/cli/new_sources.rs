@@ -41,6 +41,7 @@ pub(super) const SDK: &[Source] = &[
     ("src/log.rs", include_str!("../../../guest-sdk/rust/src/log.rs")),
     ("src/testing/checks.rs", include_str!("../../../guest-sdk/rust/src/testing/checks.rs")),
     ("src/testing/given.rs", include_str!("../../../guest-sdk/rust/src/testing/given.rs")),
+    ("src/testing/golden.rs", include_str!("../../../guest-sdk/rust/src/testing/golden.rs")),
     ("src/testing/mod.rs", include_str!("../../../guest-sdk/rust/src/testing/mod.rs")),
     ("src/testing/then.rs", include_str!("../../../guest-sdk/rust/src/testing/then.rs")),
     ("src/time.rs", include_str!("../../../guest-sdk/rust/src/time.rs")),

@@ -100,15 +100,27 @@ impl<A: Actor> Given<A> {
     /// When this code does not list that version.
     #[must_use]
     #[track_caller]
+    pub fn stored(self, name: &str, version: u16, codec: Codec, payload: &impl Serialize) -> Self {
+        let mut bytes = Vec::new();
+        must(codec::encode_old(payload, codec, &mut bytes));
+        self.stored_bytes(name, version, &bytes)
+    }
+
+    /// An event is in the journal with exactly this payload.
+    ///
+    /// # Panics
+    /// When this code does not list that version.
+    #[must_use]
+    #[track_caller]
     #[expect(clippy::panic, reason = "this is how a test fails")]
-    pub fn stored(mut self, name: &str, version: u16, codec: Codec, payload: &impl Serialize) -> Self {
+    pub fn stored_bytes(mut self, name: &str, version: u16, payload: &[u8]) -> Self {
         let listed = |it: &crate::EventType| it.name == name && it.version == version;
         let index = A::Event::TYPES.iter().position(listed).and_then(|index| u16::try_from(index).ok());
         let Some(index) = index else {
             panic!("this code cannot replay `{name}` version {version}: it is not among its event types");
         };
         self.types.push(index);
-        must(codec::encode_old(payload, codec, &mut self.payloads.data));
+        self.payloads.data.extend_from_slice(payload);
         self.payloads.end_item();
         self
     }

@@ -43,6 +43,7 @@
 
 mod checks;
 mod given;
+mod golden;
 mod then;
 
 pub use given::Given;
