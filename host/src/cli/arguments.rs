@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    actors, audit, call, check, deploy, events, explain, key, kinds, new, passivate, recheck, refusals, serve,
+    actors, audit, call, check, deploy, dev, events, explain, key, kinds, new, passivate, recheck, refusals, serve,
     snapshot, state, status, tenant, trouble, verify,
 };
 use crate::vocab::{AddressError, Key, Kind, Tenant};
@@ -92,6 +92,8 @@ pub(super) enum Verb {
     Refusals(refusals::Arguments),
     /// Check a component as a deploy would, without a server
     Check(check::Arguments),
+    /// Serve an actor's project on this machine, and follow its sources
+    Dev(dev::Arguments),
     /// Write a new actor project into the current folder
     New(new::Arguments),
     /// Look at every byte of a store, or let a server look at its own; changes none
@@ -209,11 +211,14 @@ mod tests {
             "greenroom kinds counter",
             "greenroom check counter.wasm",
             "greenroom check counter.wasm --config c.toml --json",
+            "greenroom check counter.wasm --against counter",
             "greenroom refusals",
             "greenroom refusals forget 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
             "greenroom verify data --json --memory-mib 64",
             "greenroom verify --url http://127.0.0.1:1",
             "greenroom new my-actor",
+            "greenroom dev",
+            "greenroom dev my-actor --kind to-do --data d --listen 127.0.0.1:0 --log warn --json",
             "greenroom explain GR0007",
             "greenroom explain",
         ] {

@@ -13,6 +13,7 @@ mod files;
 pub(crate) mod fuzz;
 mod memory;
 mod output;
+mod running;
 mod secret;
 mod settings;
 mod spelling;
@@ -27,6 +28,7 @@ mod audit;
 mod call;
 mod check;
 mod deploy;
+mod dev;
 mod events;
 mod explain;
 mod key;
@@ -98,7 +100,8 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
         Verb::Key(arguments) => key::run(&arguments, &global, client, output),
         Verb::Audit(arguments) => audit::run(&arguments, &global, &client()?, output),
         Verb::Refusals(arguments) => refusals::run(&arguments, &client()?, output),
-        Verb::Check(arguments) => check::run(&arguments, output),
+        Verb::Check(arguments) => check::run(&arguments, client, output),
+        Verb::Dev(arguments) => dev::run(&arguments, output),
         Verb::New(arguments) => new::run(&arguments, output),
         Verb::Verify(arguments) => verify::run(&arguments, client, output),
         Verb::Explain(arguments) => explain::run(&arguments, output),
