@@ -1,6 +1,7 @@
 //! Reads the sources and fails where they break what `ARCHITECTURE.md` promises of them.
 
 mod code;
+mod evolution;
 mod lifecycle;
 mod rules;
 mod sources;
@@ -68,5 +69,11 @@ fn every_end_to_end_test_is_compiled() -> anyhow::Result<()> {
 #[test]
 fn every_property_of_an_actors_life_has_a_test_or_a_reason() -> anyhow::Result<()> {
     report(&lifecycle::violations(root())?);
+    Ok(())
+}
+
+#[test]
+fn every_change_of_an_actor_that_is_listed_is_shown_by_a_test() -> anyhow::Result<()> {
+    report(&evolution::violations(root())?);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::provider::{AppendError, StoreError};
-use crate::sandbox::{DeployError, GuestFailure};
+use crate::sandbox::{DeployError, GuestFailure, RevisionDiff};
 use crate::vocab::{AddressError, Code, ErrorKind, Quota, Sequence};
 
 /// What to do when the actor's mailbox is full.
@@ -246,10 +246,15 @@ pub enum RequestError {
         retry_after_s: u64,
     },
     /// The new revision cannot read what is stored.
-    #[error("the new revision cannot read events that journals of this kind hold: {missing}")]
+    #[error(
+        "the new revision cannot read events that journals of this kind hold: {missing}; keep their types and versions \
+         in its manifest, with an upcaster where they are no longer appended"
+    )]
     IncompatibleRevision {
-        /// The event types, `name v1`, joined by commas.
+        /// The event types, `name v1`, each with an actor and a number, joined by commas.
         missing: String,
+        /// All that differs.
+        diff: Box<RevisionDiff>,
     },
 }
 

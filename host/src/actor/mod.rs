@@ -4,6 +4,7 @@
 //! (the code of its kind, a way to reach other actors) comes through the traits of `stage`.
 
 mod account;
+mod appended;
 mod ask;
 mod backlog;
 mod bounds;
@@ -33,6 +34,7 @@ pub use progress::{Phase, RecoveryProgress};
 pub use supervision::DeadReason;
 
 pub(crate) use account::{Account, OverQuota};
+pub(crate) use appended::Look;
 pub(crate) use ledger::{Change, KeyRecord, Tell, TellId, describe_changes};
 pub(crate) use life::Actor;
 pub(crate) use load::{Load, Loads, Taken};

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::appended::Appended;
 use crate::frame::Frame;
 use crate::sandbox::{Component, EventType};
 use crate::vocab::RevisionId;
@@ -16,6 +17,8 @@ pub(crate) struct Revision {
     pub(crate) number: u32,
     /// Its compiled code.
     pub(crate) component: Component,
+    /// What it appends, for those who look through the journals meanwhile.
+    pub(crate) appended: Appended,
     commands: HashMap<String, u16>,
     events: HashMap<EventType, u16>,
 }
@@ -59,7 +62,8 @@ impl Revision {
         let manifest = component.manifest();
         let commands = indexed(manifest.commands.iter().map(|command| command.name.clone()));
         let events = indexed(manifest.events.iter().cloned());
-        Self { id, number, commands, events, component }
+        let appended = Appended::new(manifest.events.len());
+        Self { id, number, appended, commands, events, component }
     }
 
     /// The index of a command, by name.

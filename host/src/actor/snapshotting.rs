@@ -178,6 +178,7 @@ impl Live {
                 let meta = SnapshotMeta { sequence, time: now, revision, state_version, state_bytes };
                 let state = Bytes::from(captured.state);
                 let snapshot = Snapshot { address: Arc::clone(&self.address), meta, state, ledger };
+                self.revision.appended.mark(&[]);
                 self.snapshots.captured = Some(Captured { snapshot, reason, place });
                 self.save_when_durable();
                 Ok(())

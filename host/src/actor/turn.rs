@@ -351,6 +351,7 @@ impl Live {
         let before = self.head;
         let last = frame.header().last();
         let taken = self.load.appends.add(frame.bytes().len());
+        self.revision.appended.mark(&events.types);
         let append = Append { address: Arc::clone(&self.address), expected: self.head, frame };
         let bytes = size_of_frame(&append.frame);
         let appending = given_back_if_lost(self.stage.provider.append(append), self.code.account(), bytes);

@@ -3,19 +3,22 @@
 use axum::Json;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 
 use super::access::Access;
 use super::body::{self, BodyLimit};
 use super::context::Context;
 use super::problem::Problem;
-use super::route::{GUEST, RequestPayload, Route, Success, TENANT, Verb, WRITE};
+use super::route::{GUEST, READ, RequestPayload, Route, Success, TENANT, Verb, WRITE};
+use crate::runtime::DeployPlace;
 use crate::vocab::{Code, Kind, Limit, Scope, Tenant};
 
 pub(super) static ROUTE: Route = Route {
     verb: Verb::Put,
     template: "/v1/{tenant}/kinds/{kind}",
     name: "deploy",
-    about: "Deploys a component as the next revision of a kind. The bytes of the active revision change nothing.",
+    about: "Deploys a component as the next revision of a kind. The bytes of the active revision change nothing. Refused if \
+            journals of the kind hold events that it cannot read.",
     access: Access::Owner(Scope::Deploy),
     headers: &[],
     query: &[],
@@ -27,35 +30,37 @@ pub(super) static ROUTE: Route = Route {
     success: Success {
         content_type: "application/json",
         schema: Some("DeployedRevision"),
-        about: "The revision that is now active.",
+        about: "The revision that is now active, and what it changes.",
         headers: &[],
     },
     errors: &[
         TENANT,
         GUEST,
+        READ,
         WRITE,
-        &[
-            Code::NotAComponent,
-            Code::ContractVersion,
-            Code::ForbiddenImport,
-            Code::ComponentTooLarge,
-            Code::InvalidManifest,
-            Code::IncompatibleRevision,
-            Code::CompileFailed,
-            Code::MissingExport,
-            Code::ForbiddenFeature,
-            Code::CompileOutOfTime,
-            Code::CompileOutOfMemory,
-            Code::CompilerCrashed,
-            Code::CompilerUnavailable,
-            Code::DeploysFull,
-            Code::CompileQuota,
-            Code::ShuttingDown,
-            Code::KindQuota,
-            Code::ComponentQuota,
-        ],
+        COMPONENT,
+        &[Code::IncompatibleRevision, Code::KindQuota, Code::ComponentQuota],
     ],
 };
+
+/// What can be wrong with a component, or keep it from being looked at.
+pub(super) const COMPONENT: &[Code] = &[
+    Code::NotAComponent,
+    Code::ContractVersion,
+    Code::ForbiddenImport,
+    Code::ComponentTooLarge,
+    Code::InvalidManifest,
+    Code::CompileFailed,
+    Code::MissingExport,
+    Code::ForbiddenFeature,
+    Code::CompileOutOfTime,
+    Code::CompileOutOfMemory,
+    Code::CompilerCrashed,
+    Code::CompilerUnavailable,
+    Code::DeploysFull,
+    Code::CompileQuota,
+    Code::ShuttingDown,
+];
 
 pub(super) async fn answer(
     context: &Context,
@@ -63,8 +68,26 @@ pub(super) async fn answer(
     kind: Kind,
     request: Request,
 ) -> Result<Response, Problem> {
+    let (place, component) = upload(context, &tenant, request).await?;
+    let host = context.host.clone();
+    // A task of its own: a client that leaves while the component compiles does not leave half a deploy.
+    let deploy = tokio::spawn(async move { host.deploy_in(place, &tenant, &kind, component).await });
+    match deploy.await {
+        Ok(result) => Ok(Json(result?).into_response()),
+        Err(_) => {
+            Err(Problem::new(Code::ShuttingDown, "the deploy was cut off; list the revisions to see its outcome"))
+        }
+    }
+}
+
+/// A place among the tenant's deploys, and the component in the body.
+pub(super) async fn upload(
+    context: &Context,
+    tenant: &Tenant,
+    request: Request,
+) -> Result<(DeployPlace, Bytes), Problem> {
     // A place before the body: how many places there are bounds how many bodies the server holds.
-    let place = match context.host.begin_deploy(&tenant) {
+    let place = match context.host.begin_deploy(tenant) {
         Ok(place) => place,
         Err(refusal) => {
             // Its sender reads the refusal instead of a broken pipe.
@@ -77,17 +100,8 @@ pub(super) async fn answer(
         timeout: context.settings.body_read_timeout(),
         what: "component",
         setting: "limits.component_bytes",
-        hit: Some((&tenant, Limit::ComponentBytes)),
+        hit: Some((tenant, Limit::ComponentBytes)),
         code: Code::ComponentTooLarge,
     };
-    let component = body::read(request, limit).await?;
-    let host = context.host.clone();
-    // A task of its own: a client that leaves while the component compiles does not leave half a deploy.
-    let deploy = tokio::spawn(async move { host.deploy_in(place, &tenant, &kind, component).await });
-    match deploy.await {
-        Ok(result) => Ok(Json(result?).into_response()),
-        Err(_) => {
-            Err(Problem::new(Code::ShuttingDown, "the deploy was cut off; list the revisions to see its outcome"))
-        }
-    }
+    Ok((place, body::read(request, limit).await?))
 }

@@ -10,6 +10,7 @@
 
 mod access;
 mod body;
+mod check;
 mod connections;
 mod context;
 #[cfg(any(test, feature = "fuzzing"))]

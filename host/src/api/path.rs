@@ -42,6 +42,8 @@ pub(super) enum Path {
     Kinds(Tenant),
     /// `/v1/{tenant}/kinds/{kind}`
     Kind(Tenant, Kind),
+    /// `/v1/{tenant}/kinds/{kind}:check`
+    KindVerb(Tenant, Kind, KindVerb),
     /// `/v1/{tenant}/actors/{kind}`
     Actors(Tenant, Kind),
     /// `/v1/{tenant}/actors/{kind}/{key}`
@@ -76,6 +78,16 @@ impl ActorVerb {
     ];
 }
 
+/// What can be asked of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum KindVerb {
+    Check,
+}
+
+impl KindVerb {
+    const ALL: [(&'static str, Self); 1] = [(":check", Self::Check)];
+}
+
 /// What an operator can ask of a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TenantVerb {
@@ -107,7 +119,7 @@ impl Path {
             ["v1", owner, "trouble"] => Ok(Self::Trouble(owner_of(owner)?)),
             ["v1", tenant, "dead-letters"] => Ok(Self::DeadLetters(tenant_of(tenant)?)),
             ["v1", tenant, "kinds"] => Ok(Self::Kinds(tenant_of(tenant)?)),
-            ["v1", tenant, "kinds", kind] => Ok(Self::Kind(tenant_of(tenant)?, kind_of(kind)?)),
+            ["v1", tenant, "kinds", last] => kind(tenant, last),
             ["v1", tenant, "actors", kind] => Ok(Self::Actors(tenant_of(tenant)?, kind_of(kind)?)),
             ["v1", tenant, "actors", kind, last] => actor(tenant, kind, last),
             ["v1", tenant, "actors", kind, key, name] => Ok(Self::Member(address(tenant, kind, key)?, decoded(name)?)),
@@ -141,6 +153,15 @@ fn refusal(digest: &str) -> Result<Path, Problem> {
 
 fn owner_of(raw: &str) -> Result<Owner, Problem> {
     Ok(Owner::new(decoded(raw)?)?)
+}
+
+fn kind(tenant: &str, last: &str) -> Result<Path, Problem> {
+    for (suffix, verb) in KindVerb::ALL {
+        if let Some(kind) = last.strip_suffix(suffix) {
+            return Ok(Path::KindVerb(tenant_of(tenant)?, kind_of(kind)?, verb));
+        }
+    }
+    Ok(Path::Kind(tenant_of(tenant)?, kind_of(last)?))
 }
 
 fn actor(tenant: &str, kind: &str, last: &str) -> Result<Path, Problem> {

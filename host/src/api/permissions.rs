@@ -62,6 +62,7 @@ const NEEDS: &[(&str, Need)] = &[
     ("purgeActor", Need::Own(Scope::Admin)),
     ("listKinds", Need::Own(Scope::Read)),
     ("deploy", Need::Own(Scope::Deploy)),
+    ("checkRevision", Need::Own(Scope::Deploy)),
     ("listRevisions", Need::Own(Scope::Read)),
     ("listActors", Need::Own(Scope::Read)),
     ("actorStatus", Need::Own(Scope::Read)),

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::http_status;
 use crate::runtime::{AskError, RequestError, TenancyError};
+use crate::sandbox::RevisionDiff;
 use crate::vocab::{AddressError, Code, ErrorKind};
 
 /// How long a caller should wait before it repeats a refused request, seconds.
@@ -24,6 +25,8 @@ pub struct Problem {
     allow: Option<HeaderValue>,
     /// When the same request may be let in, where that is known.
     retry_after_s: Option<u64>,
+    /// What a refused revision would have changed.
+    diff: Option<Box<RevisionDiff>>,
 }
 
 /// The members on the wire.
@@ -37,13 +40,15 @@ struct Document<'a> {
     action: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    diff: Option<&'a RevisionDiff>,
 }
 
 impl Problem {
     /// A problem with a sentence about this very case.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), reason: None, allow: None, retry_after_s: None }
+        Self { code, detail: detail.into(), reason: None, allow: None, retry_after_s: None, diff: None }
     }
 
     /// A method that the path does not have; `allow` lists those it has.
@@ -80,6 +85,7 @@ impl Problem {
             detail: &self.detail,
             action: action(self.code.kind()),
             reason: self.reason.as_deref(),
+            diff: self.diff.as_deref(),
         };
         // Only text and a value that was parsed already: there is nothing that could fail.
         serde_json::to_string(&document).unwrap_or_default()
@@ -140,6 +146,7 @@ impl From<AskError> for Problem {
             },
             // The guest's own words, as they are.
             AskError::Malformed(message) => Self::new(code, message),
+            AskError::Request(error) => Self::from(error),
             other => Self { retry_after_s, ..Self::new(code, other.to_string()) },
         }
     }
@@ -147,7 +154,11 @@ impl From<AskError> for Problem {
 
 impl From<RequestError> for Problem {
     fn from(error: RequestError) -> Self {
-        Self { retry_after_s: error.retry_after_s(), ..Self::new(error.code(), error.to_string()) }
+        let told = Self { retry_after_s: error.retry_after_s(), ..Self::new(error.code(), error.to_string()) };
+        match error {
+            RequestError::IncompatibleRevision { diff, .. } => Self { diff: Some(diff), ..told },
+            _ => told,
+        }
     }
 }
 

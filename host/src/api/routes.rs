@@ -7,13 +7,14 @@ use axum::response::{IntoResponse, Response};
 
 use super::access::Access;
 use super::context::Context;
-use super::path::{ActorVerb, Path, TenantVerb};
+use super::path::{ActorVerb, KindVerb, Path, TenantVerb};
 use super::problem::Problem;
 use super::query::Query;
 use super::route::{Route, Verb};
 use super::{
-    access, actors, ask, audit, dead_letters, deploy, error_page, events, health, keys, kinds, metrics, metrics_page,
-    openapi, passivate, ready, recheck, refusals, revisions, snapshot, state, status, tenants, trouble, verify,
+    access, actors, ask, audit, check, dead_letters, deploy, error_page, events, health, keys, kinds, metrics,
+    metrics_page, openapi, passivate, ready, recheck, refusals, revisions, snapshot, state, status, tenants, trouble,
+    verify,
 };
 use crate::runtime::{Act, ActResult, Identity, KeyId, Realm};
 use crate::vocab::{Address, Code, Digest, Kind, Owner, Tenant};
@@ -44,6 +45,7 @@ pub(super) const ROUTES: &[&Route] = &[
     &verify::ROUTE,
     &kinds::ROUTE,
     &deploy::ROUTE,
+    &check::ROUTE,
     &revisions::ROUTE,
     &actors::ROUTE,
     &status::ROUTE,
@@ -90,6 +92,7 @@ pub(super) enum Call {
     Verify,
     Kinds(Tenant),
     Deploy(Tenant, Kind),
+    Check(Tenant, Kind),
     Revisions(Tenant, Kind),
     Actors(Tenant, Kind),
     Status(Address),
@@ -219,6 +222,7 @@ impl Call {
             (Verb::Post, Path::StoreVerify) => Self::Verify,
             (Verb::Get, Path::Kinds(tenant)) => Self::Kinds(tenant),
             (Verb::Put, Path::Kind(tenant, kind)) => Self::Deploy(tenant, kind),
+            (Verb::Post, Path::KindVerb(tenant, kind, KindVerb::Check)) => Self::Check(tenant, kind),
             (Verb::Get, Path::Kind(tenant, kind)) => Self::Revisions(tenant, kind),
             (Verb::Get, Path::Actors(tenant, kind)) => Self::Actors(tenant, kind),
             (Verb::Get, Path::Actor(address)) => Self::Status(address),
@@ -258,6 +262,7 @@ impl Call {
             | Self::DeadLetters(tenant)
             | Self::Kinds(tenant)
             | Self::Deploy(tenant, _)
+            | Self::Check(tenant, _)
             | Self::Revisions(tenant, _)
             | Self::Actors(tenant, _) => Some(Owner::Tenant(tenant.clone())),
             Self::Keys(owner)
@@ -307,6 +312,7 @@ impl Call {
             Self::Verify => &verify::ROUTE,
             Self::Kinds(_) => &kinds::ROUTE,
             Self::Deploy(..) => &deploy::ROUTE,
+            Self::Check(..) => &check::ROUTE,
             Self::Revisions(..) => &revisions::ROUTE,
             Self::Actors(..) => &actors::ROUTE,
             Self::Status(_) => &status::ROUTE,
@@ -358,6 +364,7 @@ async fn run(
         Call::Verify => verify::answer(context),
         Call::Kinds(tenant) => kinds::answer(context, &tenant).await,
         Call::Deploy(tenant, kind) => deploy::answer(context, tenant, kind, request).await,
+        Call::Check(tenant, kind) => check::answer(context, tenant, kind, request).await,
         Call::Revisions(tenant, kind) => revisions::answer(context, &tenant, &kind).await,
         Call::Actors(tenant, kind) => actors::answer(context, &tenant, &kind, &query).await,
         Call::Status(address) => status::answer(context, address).await,

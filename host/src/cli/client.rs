@@ -153,6 +153,22 @@ impl Client {
         self.view(self.checked(response, Effect::Writes)?)
     }
 
+    /// Uploads a component of `bytes` bytes, to hear what a deploy of it would come to.
+    ///
+    /// # Errors
+    /// The server's problem, or that there is no answer.
+    pub(super) fn check<T: DeserializeOwned>(
+        &self,
+        kind: &Kind,
+        component: &mut dyn Read,
+        bytes: u64,
+    ) -> Result<Answer<T>, Failure> {
+        let request = self.authorized(self.agent.post(&self.of(&format!("kinds/{kind}:check"))));
+        let request = request.content_type("application/wasm").header("content-length", bytes);
+        let response = request.send(SendBody::from_reader(component));
+        self.view(self.checked(response, Effect::Reads)?)
+    }
+
     /// The document as a view.
     ///
     /// # Errors

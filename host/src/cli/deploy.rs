@@ -27,18 +27,31 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, client: &Client, output: &Output) -> Result<(), Failure> {
     let component = files::read(&arguments.file)?;
     let bytes = u64::try_from(component.len()).unwrap_or(u64::MAX);
-    let progress = progress(bytes, output);
-    let mut upload = Upload { component: Cursor::new(component), progress: &progress };
-    let answer = client.deploy::<views::Revision>(&arguments.kind, &mut upload, bytes);
-    progress.finish_and_clear();
-    let answer = answer?;
+    let kind = &arguments.kind;
+    let answer = upload(component, output, |body| client.deploy::<views::Revision>(kind, body, bytes))?;
     if output.is_json() {
         return output.line(&answer.raw);
     }
-    let views::Revision { kind, revision, component_bytes, digest, .. } = answer.view;
+    let views::Revision { kind, revision, component_bytes, digest, diff, .. } = answer.view;
+    match diff {
+        Some(diff) if diff.against.is_some() => output.note(&diff.to_text()),
+        _ => {}
+    }
     output.note(&output.paint(Tone::Good, "deployed"));
     let digest: String = digest.chars().take(12).collect();
     output.line(&format!("{kind} revision {revision} ({}, {digest})", size(component_bytes)))
+}
+
+/// Sends a component with a bar that shows how far it is.
+pub(super) fn upload<T>(
+    component: Vec<u8>,
+    output: &Output,
+    send: impl FnOnce(&mut dyn Read) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let progress = progress(u64::try_from(component.len()).unwrap_or(u64::MAX), output);
+    let answer = send(&mut Upload { component: Cursor::new(component), progress: &progress });
+    progress.finish_and_clear();
+    answer
 }
 
 /// A bar on standard error; it draws nothing where there is no terminal.

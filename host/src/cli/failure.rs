@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::output::{Output, Tone};
 use crate::api::{self, Problem};
+use crate::sandbox::RevisionDiff;
 use crate::vocab::{Code, ErrorKind};
 
 /// What the program ends with.
@@ -41,6 +42,8 @@ pub(super) struct Told {
     detail: String,
     action: String,
     reason: Option<Box<RawValue>>,
+    /// What a refused revision would have changed.
+    diff: Option<Box<RevisionDiff>>,
     /// The whole problem on one line, for scripts.
     #[serde(skip)]
     document: String,
@@ -100,6 +103,9 @@ impl Told {
             Some(reason) => writeln!(text, "  reason: {reason}"),
             None => writeln!(text, "  {}", self.detail.replace('\n', "\n  ")),
         };
+        if let Some(diff) = &self.diff {
+            let _ = writeln!(text, "    {}", diff.to_text().replace('\n', "\n    "));
+        }
         if self.reason.is_none() {
             let _ = writeln!(text, "  next: {}", self.action);
         }
@@ -134,6 +140,7 @@ impl From<Problem> for Failure {
                 detail,
                 action: api::action(code.kind()).to_owned(),
                 reason: None,
+                diff: None,
                 document,
                 exit: None,
             }))

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::sandbox::RevisionDiff;
+
 #[derive(Debug, Deserialize)]
 pub(super) struct Kinds {
     pub(super) kinds: Vec<Revision>,
@@ -24,6 +26,16 @@ pub(super) struct Revision {
     pub(super) deployed_at: u64,
     pub(super) active: bool,
     pub(super) manifest: crate::sandbox::Manifest,
+    /// In the answer of a deploy.
+    pub(super) diff: Option<Box<RevisionDiff>>,
+}
+
+/// The answer to `:check`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Checked {
+    pub(super) revision: Option<u32>,
+    pub(super) refusal: Option<String>,
+    pub(super) diff: RevisionDiff,
 }
 
 #[derive(Debug, Deserialize)]

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::deployment::{Deployed, Deployment, RevisionRecord, StoredRevision, component_key};
+use super::gate::Comparison;
 use super::loading::{Loader, Place};
 use super::tenancy::Tenants;
 use super::{AskError, DeployedRevision, HostSettings, RequestError};
@@ -115,27 +116,42 @@ impl Deployments {
             limit_hit(tenant, Limit::ComponentBytes);
         }
         let component = self.loader.deploy(&Owner::Tenant(tenant.clone()), place, bytes.clone()).await?;
-        let mut next_id = self.next_id.lock().await;
+        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let (mut next_id, comparison) = self.compare_and_lock(tenant, kind, &component, size).await?;
         self.allow(tenant, kind, &bytes)?;
-        let existing = self.find(tenant, kind).ok();
-        let active = existing.as_ref().and_then(|deployment| deployment.active());
+        let active = self.find(tenant, kind).ok().and_then(|deployment| deployment.active());
         if let Some(active) = &active
             && active.digest == component.digest().0
         {
             return Ok((active.view(true), false));
         }
-        if let Some(deployment) = &existing {
-            readable(deployment, &component)?;
-        }
+        comparison.readable()?;
         let number = active.map_or(1, |active| active.number.saturating_add(1));
-        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let record = self.record_of(tenant, kind, (*next_id, number), size, &component);
         self.store(&record, bytes).await?;
         *next_id = next_id.saturating_add(1);
-        let view = record.view(true);
+        let view = DeployedRevision { diff: Some(Box::new(comparison.diff)), ..record.view(true) };
         self.kind_or_new(tenant, kind).add(Deployed::new(record, Some(component)));
         self.note_usage(tenant);
         Ok((view, true))
+    }
+
+    /// A comparison that holds, and the lock under which it goes on to: the journals are read without it, so that a look
+    /// through many does not hold up other deploys. Every further look was made necessary by a deploy that ended.
+    async fn compare_and_lock(
+        &self,
+        tenant: &Tenant,
+        kind: &Kind,
+        component: &Component,
+        size: u64,
+    ) -> Result<(MutexGuard<'_, u32>, Comparison), AskError> {
+        loop {
+            let mut comparison = self.compare(tenant, kind, component, size).await?;
+            let turn = self.next_id.lock().await;
+            if self.still_holds(&mut comparison, tenant, kind, component) {
+                return Ok((turn, comparison));
+            }
+        }
     }
 
     async fn store(&self, record: &RevisionRecord, component: Bytes) -> Result<(), AskError> {
@@ -206,19 +222,4 @@ impl Deployments {
         };
         Arc::clone(kinds.entry((tenant.clone(), kind.clone())).or_insert_with(new))
     }
-}
-
-/// A new revision must know every event type that an earlier one may have written.
-fn readable(deployment: &Deployment, component: &Component) -> Result<(), RequestError> {
-    let known = &component.manifest().events;
-    let mut missing: Vec<String> = deployment
-        .revisions()
-        .iter()
-        .flat_map(|deployed| deployed.record.event_types().collect::<Vec<_>>())
-        .filter(|event| !known.contains(event))
-        .map(|event| format!("{} v{}", event.name, event.version))
-        .collect();
-    missing.sort();
-    missing.dedup();
-    if missing.is_empty() { Ok(()) } else { Err(RequestError::IncompatibleRevision { missing: missing.join(", ") }) }
 }

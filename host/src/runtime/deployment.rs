@@ -51,7 +51,7 @@ impl RevisionRecord {
         self.events.iter().map(|(name, version)| EventType { name: name.clone(), version: *version })
     }
 
-    fn manifest(&self) -> Manifest {
+    pub(super) fn manifest(&self) -> Manifest {
         let command = |(name, read_only): &(String, bool)| crate::sandbox::CommandType {
             name: name.clone(),
             read_only: *read_only,
@@ -73,6 +73,7 @@ impl RevisionRecord {
             deployed_at: Timestamp(self.deployed_at),
             active,
             manifest: self.manifest(),
+            diff: None,
         }
     }
 }
@@ -153,6 +154,18 @@ impl Deployment {
     /// The revisions, oldest first; the last is active.
     pub(super) fn revisions(&self) -> Vec<Arc<Deployed>> {
         self.revisions.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The revision that has these bytes.
+    pub(super) fn with_digest(&self, digest: Digest) -> Option<RevisionRecord> {
+        let revisions = self.revisions.read().unwrap_or_else(PoisonError::into_inner);
+        revisions.iter().map(|deployed| &deployed.record).find(|record| record.digest == digest.0).cloned()
+    }
+
+    /// The code of those revisions that was loaded since the host began: others have not run.
+    pub(super) fn loaded(&self) -> Vec<Arc<Revision>> {
+        let revisions = self.revisions.read().unwrap_or_else(PoisonError::into_inner);
+        revisions.iter().filter_map(|deployed| deployed.revision.get().cloned()).collect()
     }
 
     fn newest(&self) -> Option<Arc<Deployed>> {

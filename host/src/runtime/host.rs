@@ -30,6 +30,12 @@ pub struct Host {
 #[derive(Debug)]
 pub struct DeployPlace(Place);
 
+impl DeployPlace {
+    pub(super) fn into_inner(self) -> Place {
+        self.0
+    }
+}
+
 /// What the clones of a host share.
 pub(super) struct Inner {
     pub(super) stage: Arc<Stage>,

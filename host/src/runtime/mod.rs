@@ -10,6 +10,7 @@ mod directory;
 mod feed;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
+mod gate;
 mod host;
 mod loading;
 mod look;
@@ -21,6 +22,7 @@ mod tenancy;
 mod trouble;
 mod views;
 mod waker;
+mod written;
 
 pub use crate::actor::{AskError, Command, DeadReason, OnFull, Phase, RecoveryProgress, Reply, RequestError};
 pub use actor_ref::ActorRef;
@@ -41,7 +43,7 @@ pub use tenancy::{
 pub use trouble::{
     CauseView, DeadLetterView, FailureView, Operator, PoisonCommandView, PoisonEventView, TroubleListing, TroubleView,
 };
-pub use views::{ActorStatus, DeployedRevision, EventView, GuestCalls, StateView};
+pub use views::{ActorStatus, Checked, DeployedRevision, EventView, GuestCalls, StateView};
 
 /// Gives every metric of the host its help text; call once after the recorder is installed.
 pub fn describe_metrics() {

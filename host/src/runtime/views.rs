@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::actor::{Phase, RecoveryProgress};
-use crate::sandbox::Manifest;
+use crate::sandbox::{Manifest, RevisionDiff};
 use crate::vocab::{Sequence, Timestamp};
 
 /// The status of one actor.
@@ -82,6 +82,29 @@ pub struct DeployedRevision {
     pub active: bool,
     /// What it says of itself.
     pub manifest: Manifest,
+    /// What it changes, in the answer of the deploy that made it active; `None` elsewhere, and if that changed nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diff: Option<Box<RevisionDiff>>,
+}
+
+/// What a deploy of a component would come to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Checked {
+    /// BLAKE3 of the component, hexadecimal.
+    pub digest: String,
+    /// Bytes of the component.
+    pub component_bytes: u64,
+    /// What it says of itself.
+    pub manifest: Manifest,
+    /// Whether a deploy would make it the active revision.
+    pub accepted: bool,
+    /// The number of the revision that has these bytes already; `None`: it would be a new one.
+    pub revision: Option<u32>,
+    /// Why a deploy would refuse it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
+    /// What it changes.
+    pub diff: RevisionDiff,
 }
 
 /// Guest calls of a host.

@@ -13,6 +13,7 @@ mod config;
 mod cpu;
 mod deadline;
 mod describe;
+mod difference;
 mod engine;
 mod error;
 mod failure;
@@ -43,10 +44,11 @@ mod wasi;
 pub use calls::{
     Caller, CommandColumns, CommandContext, Effect, GuestSnapshot, InstanceOptions, Moment, Outcome, Started, Verdict,
 };
-pub use check::{ByteCheck, Figure, Inspection};
+pub use check::{ByteCheck, CONTRACT, Figure, Inspection};
 pub use compile::{CompileCost, CompilerProgram, WORKER_VERB, compile_worker};
 pub use component::Component;
 pub use cpu::{Cpu, Paced, Permit, Share, Waiting, guest_calls};
+pub use difference::{Change, ManifestDiff, Place, Raised, RevisionDiff, UnreadType};
 pub use engine::{Engine, Looked, SandboxSettings, Uncompiled, spare_instances};
 pub use error::{DeployError, GuestFailure, Lasting, ReplayFailure};
 pub use instance::{Admitted, Instance};

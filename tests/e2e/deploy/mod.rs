@@ -13,3 +13,4 @@ mod a_worker_that_is_killed_is_a_refusal_and_nothing_else;
 mod check_reports_what_a_deploy_would_say;
 mod compile_seconds_are_charged_to_who_deploys;
 mod tenants_deploys_take_turns;
+mod what_a_revision_changes_is_shown;

@@ -41,6 +41,7 @@ pub(super) fn components() -> Components {
     ];
     named
         .into_iter()
+        .chain(super::revisions::named())
         .chain(super::trouble::named())
         .fold(ComponentsBuilder::new(), |components, (name, schema)| components.schema(name, schema))
         .build()
@@ -86,6 +87,7 @@ fn problem() -> Schema {
         ("detail", Always, text(Some("What happened in this case.")).into()),
         ("action", Always, text(Some("What to do.")).into()),
         ("reason", Sometimes, anything("A rejection's reason, as the actor gave it.")),
+        ("diff", Sometimes, reference("RevisionDiff")),
     ])
 }
 
@@ -155,16 +157,6 @@ fn event() -> Schema {
 }
 
 fn deployed_revision() -> Schema {
-    let command = object(vec![
-        ("name", Always, text(None).into()),
-        ("read_only", Always, switch(Some("It never appends an event.")).into()),
-    ]);
-    let event = object(vec![("name", Always, text(None).into()), ("version", Always, number(None).into())]);
-    let manifest = object(vec![
-        ("commands", Always, list(command.into())),
-        ("events", Always, list(event.into())),
-        ("state_version", Always, number(None).into()),
-    ]);
     object(vec![
         ("kind", Always, text(None).into()),
         ("revision", Always, number(Some("1 for the first deploy of the kind.")).into()),
@@ -172,7 +164,8 @@ fn deployed_revision() -> Schema {
         ("component_bytes", Always, number(None).into()),
         ("deployed_at", Always, number(Some("Milliseconds since the Unix epoch.")).into()),
         ("active", Always, switch(Some("Whether new activations use it.")).into()),
-        ("manifest", Always, manifest.into()),
+        ("manifest", Always, reference("Manifest")),
+        ("diff", Sometimes, reference("RevisionDiff")),
     ])
 }
 
@@ -430,6 +423,7 @@ pub(super) mod tests {
                 deployed_at: Timestamp(0),
                 active: true,
                 manifest,
+                diff: None,
             },
         );
     }

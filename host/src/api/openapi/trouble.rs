@@ -116,12 +116,12 @@ fn payload() -> [Member; 4] {
     ]
 }
 
-fn nullable(members: Vec<Member>) -> Schema {
+pub(super) fn nullable(members: Vec<Member>) -> Schema {
     let types = SchemaType::Array(vec![Type::Object, Type::Null]);
     Schema::Object(with_members(ObjectBuilder::new().schema_type(types), members).build())
 }
 
-fn nullable_text(about: &str) -> RefOr<Schema> {
+pub(super) fn nullable_text(about: &str) -> RefOr<Schema> {
     RefOr::T(typed(SchemaType::Array(vec![Type::String, Type::Null]), Some(about)))
 }
 

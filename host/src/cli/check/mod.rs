@@ -1,5 +1,6 @@
-//! `greenroom check FILE.wasm`: the deploy gate, without a server.
+//! `greenroom check FILE.wasm [--against KIND]`: the deploy gate, without a server or with one.
 
+mod against;
 mod report;
 
 use std::path::PathBuf;
@@ -7,6 +8,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use self::report::{Compiled, Report};
+use super::arguments;
+use super::client::Client;
 use super::failure::Failure;
 use super::files;
 use super::output::{Output, Tone};
@@ -14,7 +17,7 @@ use super::settings::ServeSettings;
 use crate::api::Problem;
 use crate::runtime::RequestError;
 use crate::sandbox::{CompileCost, CompilerProgram, DeployError, Engine, Looked, SandboxSettings};
-use crate::vocab::{Code, Digest, Limits, Owner};
+use crate::vocab::{Code, Digest, Kind, Limits, Owner};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -23,11 +26,18 @@ pub(super) struct Arguments {
     /// A server's configuration file: its limits instead of the defaults
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Ask the server as well what it would change in this kind, and whether the kind's journals can be read with it
+    #[arg(long, value_name = "KIND", value_parser = arguments::kind)]
+    against: Option<Kind>,
 }
 
-/// Fails as a deploy would, after a report. It does not know the journals of a kind: a deploy also refuses code that
-/// cannot read them.
-pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
+/// Fails as a deploy would, after a report. Only with a server to ask does it know the journals of a kind: a deploy also
+/// refuses code that cannot read them.
+pub(super) fn run(
+    arguments: &Arguments,
+    client: impl FnOnce() -> Result<Client, Failure>,
+    output: &Output,
+) -> Result<(), Failure> {
     let limits = limits(arguments)?;
     let bytes = files::read(&arguments.file)?;
     let settings = SandboxSettings { limits: limits.clone(), cache_dir: None, compiler: CompilerProgram::ThisProgram };
@@ -49,18 +59,19 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure>
             found: result.map(|component| (component.manifest().clone(), component.reads_clocks())),
         }),
     };
-    if output.is_json() {
-        output.json(&report.to_json())?;
-    } else {
+    if !output.is_json() {
         output.line(&report.to_text())?;
+    } else if arguments.against.is_none() || report.refusal().is_some() {
+        output.json(&report.to_json())?;
     }
-    match report.refusal() {
-        None => {
-            output.note(&format!("{}  a deploy would accept it", output.paint(Tone::Good, "ok")));
-            Ok(())
-        }
-        Some(refusal) => Err(refused(refusal.clone())),
+    if let Some(refusal) = report.refusal() {
+        return Err(refused(refusal.clone()));
     }
+    if let Some(kind) = &arguments.against {
+        return against::run(kind, bytes, report.to_json(), &client()?, output);
+    }
+    output.note(&format!("{}  a deploy would accept it", output.paint(Tone::Good, "ok")));
+    Ok(())
 }
 
 fn refused(refusal: DeployError) -> Failure {

@@ -11,6 +11,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
+pub use contract::CONTRACT;
 pub(super) use exports::{check_exports, wrong_export};
 pub(super) use manifest::check_manifest;
 pub use tally::Figure;
