@@ -8,6 +8,8 @@ use super::access::Access;
 use super::body::{self, BodyLimit};
 use super::context::Context;
 use super::problem::Problem;
+use super::query::Query;
+use super::rollout::ACTIVATE;
 use super::route::{GUEST, RequestPayload, Route, Success, TENANT, Verb, WRITE};
 use crate::vocab::{Code, Kind, Limit, Scope, Tenant};
 
@@ -18,7 +20,7 @@ pub(super) static ROUTE: Route = Route {
     about: "Deploys a component as the next revision of a kind. The bytes of the active revision change nothing.",
     access: Access::Owner(Scope::Deploy),
     headers: &[],
-    query: &[],
+    query: &[ACTIVATE],
     body: Some(RequestPayload {
         content_type: "application/wasm",
         about: "The component, at most limits.component_bytes. The content type is not looked at.",
@@ -27,7 +29,7 @@ pub(super) static ROUTE: Route = Route {
     success: Success {
         content_type: "application/json",
         schema: Some("DeployedRevision"),
-        about: "The revision that is now active.",
+        about: "The revision, and whether it is active.",
         headers: &[],
     },
     errors: &[
@@ -41,6 +43,7 @@ pub(super) static ROUTE: Route = Route {
             Code::ComponentTooLarge,
             Code::InvalidManifest,
             Code::IncompatibleRevision,
+            Code::RolloutUnderWay,
             Code::CompileFailed,
             Code::MissingExport,
             Code::ForbiddenFeature,
@@ -59,10 +62,18 @@ pub(super) static ROUTE: Route = Route {
 
 pub(super) async fn answer(
     context: &Context,
-    tenant: Tenant,
-    kind: Kind,
+    (tenant, kind): (Tenant, Kind),
+    query: &Query,
     request: Request,
 ) -> Result<Response, Problem> {
+    let activates = match query.text(ACTIVATE.name) {
+        None | Some("true") => true,
+        Some("false") => false,
+        Some(other) => {
+            let detail = format!("activate={other} is neither true nor false");
+            return Err(Problem::new(Code::InvalidRequest, detail));
+        }
+    };
     // A place before the body: how many places there are bounds how many bodies the server holds.
     let place = match context.host.begin_deploy(&tenant) {
         Ok(place) => place,
@@ -83,7 +94,12 @@ pub(super) async fn answer(
     let component = body::read(request, limit).await?;
     let host = context.host.clone();
     // A task of its own: a client that leaves while the component compiles does not leave half a deploy.
-    let deploy = tokio::spawn(async move { host.deploy_in(place, &tenant, &kind, component).await });
+    let deploy = tokio::spawn(async move {
+        match activates {
+            true => host.deploy_in(place, &tenant, &kind, component).await,
+            false => host.add_revision_in(place, &tenant, &kind, component).await,
+        }
+    });
     match deploy.await {
         Ok(result) => Ok(Json(result?).into_response()),
         Err(_) => {

@@ -42,6 +42,10 @@ pub(super) enum Path {
     Kinds(Tenant),
     /// `/v1/{tenant}/kinds/{kind}`
     Kind(Tenant, Kind),
+    /// `/v1/{tenant}/kinds/{kind}:activate`
+    KindVerb(Tenant, Kind, KindVerb),
+    /// `/v1/{tenant}/kinds/{kind}/rollout`
+    Rollout(Tenant, Kind),
     /// `/v1/{tenant}/actors/{kind}`
     Actors(Tenant, Kind),
     /// `/v1/{tenant}/actors/{kind}/{key}`
@@ -76,6 +80,13 @@ impl ActorVerb {
     ];
 }
 
+/// What can be asked of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum KindVerb {
+    Activate,
+    RollBack,
+}
+
 /// What an operator can ask of a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TenantVerb {
@@ -107,7 +118,8 @@ impl Path {
             ["v1", owner, "trouble"] => Ok(Self::Trouble(owner_of(owner)?)),
             ["v1", tenant, "dead-letters"] => Ok(Self::DeadLetters(tenant_of(tenant)?)),
             ["v1", tenant, "kinds"] => Ok(Self::Kinds(tenant_of(tenant)?)),
-            ["v1", tenant, "kinds", kind] => Ok(Self::Kind(tenant_of(tenant)?, kind_of(kind)?)),
+            ["v1", tenant, "kinds", last] => kind(tenant, last),
+            ["v1", tenant, "kinds", kind, "rollout"] => Ok(Self::Rollout(tenant_of(tenant)?, kind_of(kind)?)),
             ["v1", tenant, "actors", kind] => Ok(Self::Actors(tenant_of(tenant)?, kind_of(kind)?)),
             ["v1", tenant, "actors", kind, last] => actor(tenant, kind, last),
             ["v1", tenant, "actors", kind, key, name] => Ok(Self::Member(address(tenant, kind, key)?, decoded(name)?)),
@@ -124,6 +136,15 @@ fn tenant(last: &str) -> Result<Path, Problem> {
         }
     }
     Ok(Path::Tenant(tenant_of(last)?))
+}
+
+fn kind(tenant: &str, last: &str) -> Result<Path, Problem> {
+    for (suffix, verb) in [(":activate", KindVerb::Activate), (":rollback", KindVerb::RollBack)] {
+        if let Some(kind) = last.strip_suffix(suffix) {
+            return Ok(Path::KindVerb(tenant_of(tenant)?, kind_of(kind)?, verb));
+        }
+    }
+    Ok(Path::Kind(tenant_of(tenant)?, kind_of(last)?))
 }
 
 fn key(owner: &str, last: &str) -> Result<Path, Problem> {

@@ -7,13 +7,14 @@ use axum::response::{IntoResponse, Response};
 
 use super::access::Access;
 use super::context::Context;
-use super::path::{ActorVerb, Path, TenantVerb};
+use super::path::{ActorVerb, KindVerb, Path, TenantVerb};
 use super::problem::Problem;
 use super::query::Query;
 use super::route::{Route, Verb};
 use super::{
     access, actors, ask, audit, dead_letters, deploy, error_page, events, health, keys, kinds, metrics, metrics_page,
-    openapi, passivate, ready, recheck, refusals, revisions, snapshot, state, status, tenants, trouble, verify,
+    openapi, passivate, ready, recheck, refusals, revisions, rollout, snapshot, state, status, tenants, trouble,
+    verify,
 };
 use crate::runtime::{Act, ActResult, Identity, KeyId, Realm};
 use crate::vocab::{Address, Code, Digest, Kind, Owner, Tenant};
@@ -45,6 +46,9 @@ pub(super) const ROUTES: &[&Route] = &[
     &kinds::ROUTE,
     &deploy::ROUTE,
     &revisions::ROUTE,
+    &rollout::activate::ROUTE,
+    &rollout::roll_back::ROUTE,
+    &rollout::show::ROUTE,
     &actors::ROUTE,
     &status::ROUTE,
     &state::ROUTE,
@@ -91,6 +95,9 @@ pub(super) enum Call {
     Kinds(Tenant),
     Deploy(Tenant, Kind),
     Revisions(Tenant, Kind),
+    Activate(Tenant, Kind),
+    RollBack(Tenant, Kind),
+    Rollout(Tenant, Kind),
     Actors(Tenant, Kind),
     Status(Address),
     State(Address),
@@ -220,6 +227,9 @@ impl Call {
             (Verb::Get, Path::Kinds(tenant)) => Self::Kinds(tenant),
             (Verb::Put, Path::Kind(tenant, kind)) => Self::Deploy(tenant, kind),
             (Verb::Get, Path::Kind(tenant, kind)) => Self::Revisions(tenant, kind),
+            (Verb::Post, Path::KindVerb(tenant, kind, KindVerb::Activate)) => Self::Activate(tenant, kind),
+            (Verb::Post, Path::KindVerb(tenant, kind, KindVerb::RollBack)) => Self::RollBack(tenant, kind),
+            (Verb::Get, Path::Rollout(tenant, kind)) => Self::Rollout(tenant, kind),
             (Verb::Get, Path::Actors(tenant, kind)) => Self::Actors(tenant, kind),
             (Verb::Get, Path::Actor(address)) => Self::Status(address),
             (Verb::Get, Path::Member(address, name)) if name == "state" => Self::State(address),
@@ -259,6 +269,9 @@ impl Call {
             | Self::Kinds(tenant)
             | Self::Deploy(tenant, _)
             | Self::Revisions(tenant, _)
+            | Self::Activate(tenant, _)
+            | Self::RollBack(tenant, _)
+            | Self::Rollout(tenant, _)
             | Self::Actors(tenant, _) => Some(Owner::Tenant(tenant.clone())),
             Self::Keys(owner)
             | Self::CreateKey(owner)
@@ -308,6 +321,9 @@ impl Call {
             Self::Kinds(_) => &kinds::ROUTE,
             Self::Deploy(..) => &deploy::ROUTE,
             Self::Revisions(..) => &revisions::ROUTE,
+            Self::Activate(..) => &rollout::activate::ROUTE,
+            Self::RollBack(..) => &rollout::roll_back::ROUTE,
+            Self::Rollout(..) => &rollout::show::ROUTE,
             Self::Actors(..) => &actors::ROUTE,
             Self::Status(_) => &status::ROUTE,
             Self::State(_) => &state::ROUTE,
@@ -357,8 +373,11 @@ async fn run(
         Call::DeadLetters(tenant) => dead_letters::answer(context, &tenant, &query).await,
         Call::Verify => verify::answer(context),
         Call::Kinds(tenant) => kinds::answer(context, &tenant).await,
-        Call::Deploy(tenant, kind) => deploy::answer(context, tenant, kind, request).await,
+        Call::Deploy(tenant, kind) => deploy::answer(context, (tenant, kind), &query, request).await,
         Call::Revisions(tenant, kind) => revisions::answer(context, &tenant, &kind).await,
+        Call::Activate(tenant, kind) => rollout::activate::answer(context, caller, (tenant, kind), request).await,
+        Call::RollBack(tenant, kind) => rollout::roll_back::answer(context, caller, (tenant, kind), &query).await,
+        Call::Rollout(tenant, kind) => rollout::show::answer(context, &tenant, &kind),
         Call::Actors(tenant, kind) => actors::answer(context, &tenant, &kind, &query).await,
         Call::Status(address) => status::answer(context, address).await,
         Call::State(address) => state::answer(context, address, &query).await,

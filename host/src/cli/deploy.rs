@@ -22,6 +22,9 @@ pub(super) struct Arguments {
     kind: Kind,
     /// The component
     file: PathBuf,
+    /// Only add the revision; greenroom activate has actors run it
+    #[arg(long)]
+    no_activate: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, client: &Client, output: &Output) -> Result<(), Failure> {
@@ -29,14 +32,15 @@ pub(super) fn run(arguments: &Arguments, client: &Client, output: &Output) -> Re
     let bytes = u64::try_from(component.len()).unwrap_or(u64::MAX);
     let progress = progress(bytes, output);
     let mut upload = Upload { component: Cursor::new(component), progress: &progress };
-    let answer = client.deploy::<views::Revision>(&arguments.kind, &mut upload, bytes);
+    let query = if arguments.no_activate { "?activate=false" } else { "" };
+    let answer = client.deploy::<views::Revision>(&arguments.kind, (&mut upload, bytes), query);
     progress.finish_and_clear();
     let answer = answer?;
     if output.is_json() {
         return output.line(&answer.raw);
     }
-    let views::Revision { kind, revision, component_bytes, digest, .. } = answer.view;
-    output.note(&output.paint(Tone::Good, "deployed"));
+    let views::Revision { kind, revision, component_bytes, digest, active, .. } = answer.view;
+    output.note(&output.paint(Tone::Good, if active { "deployed" } else { "added, not active" }));
     let digest: String = digest.chars().take(12).collect();
     output.line(&format!("{kind} revision {revision} ({}, {digest})", size(component_bytes)))
 }

@@ -42,6 +42,7 @@ pub(super) fn components() -> Components {
     named
         .into_iter()
         .chain(super::trouble::named())
+        .chain(super::rollout::named())
         .fold(ComponentsBuilder::new(), |components, (name, schema)| components.schema(name, schema))
         .build()
 }
