@@ -86,8 +86,8 @@ impl Actor {
             Ok(wishes) => {
                 drop(former);
                 live.assigned = assigned;
-                self.progress.runs(live.revision.number);
                 self.code.note(&self.address, News::Moved { to: assigned, paused: began.elapsed() });
+                self.progress.runs(live.revision.number);
                 tracing::debug!(actor = %self.address, revision = live.revision.number, "changed over");
                 if self.grant(wishes, live, alarm).await.is_err() {
                     return Step::Recover;

@@ -38,6 +38,9 @@ async fn a_swap_under_load_loses_nothing() -> Result<()> {
     settings.rollout.watch_ms = 0;
     let host = Arc::new(TestHost::start("probe", settings).await?);
     assert_eq!(add_revision(&host, "probe", &noted(guest("probe")?, 1)).await?, 2);
+    for at in 0..ACTORS {
+        host.ask(&key(at), "get", Value::Null).await?;
+    }
     let done = Arc::new(AtomicBool::new(false));
     let load: Vec<_> =
         (0..ACTORS).map(|at| tokio::spawn(keep_adding(Arc::clone(&host), key(at), Arc::clone(&done)))).collect();

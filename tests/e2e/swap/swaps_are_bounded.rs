@@ -25,7 +25,7 @@ async fn no_more_actors_change_over_at_a_time_than_the_limit() -> Result<()> {
     tokio::time::sleep(Duration::from_millis(50)).await;
     let mut quick = 0;
     for at in 0..6 {
-        let asked = tokio::time::timeout(Duration::from_millis(100), add(&host, &at.to_string(), 1)).await;
+        let asked = tokio::time::timeout(Duration::from_millis(200), add(&host, &at.to_string(), 1)).await;
         quick += usize::from(asked.is_ok());
     }
     ensure!(quick >= 3, "only {quick} of 6 were answered while others changed over");

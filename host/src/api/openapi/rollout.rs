@@ -110,3 +110,70 @@ fn decimal(about: &str) -> RefOr<Schema> {
 fn nullable_decimal(about: &str) -> RefOr<Schema> {
     RefOr::T(typed(SchemaType::Array(vec![Type::Number, Type::Null]), Some(about)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::schemas::tests::check;
+    use crate::runtime::{
+        CandidateView, CannotGoBack, HeldView, LiveView, PauseView, RollbackCheck, RolloutEntry, RolloutView,
+    };
+    use crate::vocab::Timestamp;
+
+    #[test]
+    fn what_is_said_of_rollouts_has_the_members_that_are_documented() {
+        let candidate = CandidateView {
+            revision: 2,
+            percent: Some(1.0),
+            stages: vec![1.0],
+            pause_ms: 0,
+            since: Timestamp(0),
+            actors: Vec::new(),
+            paused: false,
+            began_at: Timestamp(0),
+            failures_actors: 1,
+            failures_percent: 1,
+            window_ms: 1,
+        };
+        let held = HeldView {
+            key: "a".into(),
+            refused: 2,
+            on: 1,
+            since: Timestamp(0),
+            code: "GR0045".into(),
+            reason: "r".into(),
+        };
+        let entry = RolloutEntry {
+            at: Timestamp(0),
+            what: "activated".into(),
+            revision: 2,
+            percent: None,
+            who: String::new(),
+            why: String::new(),
+        };
+        let view = RolloutView {
+            kind: "k".into(),
+            stable: 1,
+            candidate: Some(candidate),
+            live: vec![LiveView { revision: 1, actors: 1 }],
+            behind: 0,
+            moved: 0,
+            tried: 0,
+            failed: 0,
+            pause: Some(PauseView { p50_ms: 1.0, p99_ms: 1.0, max_ms: 1.0 }),
+            held_actors: 1,
+            held: vec![held],
+            history: vec![entry],
+        };
+        check("Rollout", view);
+        let staying = CannotGoBack { key: "a".into(), sequence: None, why: "w".into() };
+        let looked = RollbackCheck {
+            kind: "k".into(),
+            to: 1,
+            actors: 1,
+            stay: 1,
+            staying: vec![staying],
+            advice: vec!["a".into()],
+        };
+        check("RollbackCheck", looked);
+    }
+}

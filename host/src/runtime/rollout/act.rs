@@ -115,6 +115,19 @@ impl Acts<'_> {
             return Err(RequestError::RolloutUnderWay { kind, revision: number });
         }
         let (now, revision) = (self.rollout().now(), candidate.revision);
+        if self.rollout().is_hopeless() {
+            // Nobody could run it: it is not made the code that new actors begin with.
+            record.candidate = None;
+            record.note(
+                now,
+                WhatRecord::TakenBack,
+                record.stable,
+                "",
+                "nobody could run it, and another revision follows",
+            );
+            metric::ended(self.tenant, self.kind, "taken-back");
+            return Ok(());
+        }
         record.complete();
         record.note(now, WhatRecord::Completed, revision, "", "another revision follows");
         metric::ended(self.tenant, self.kind, "completed");

@@ -136,6 +136,11 @@ impl Driver<'_> {
                 tracing::info!(tenant = %self.tenant, kind = %self.kind, revision = ?self.deployment.number_of(of), stage, "a ramp goes on");
                 Ok(Next::Again)
             }
+            Some(RampStep::Complete) if self.deployment.rollout.is_hopeless() => {
+                // Too few for the thresholds, but nobody could run it: it is not made the code that new actors begin with.
+                self.take_back(of).await?;
+                Ok(Next::Again)
+            }
             Some(RampStep::Complete) => {
                 self.acts().complete(of).await?;
                 tracing::info!(tenant = %self.tenant, kind = %self.kind, revision = ?self.deployment.number_of(of), "a rollout is complete");

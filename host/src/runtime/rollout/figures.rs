@@ -81,6 +81,11 @@ impl Figures {
         is_failing(thresholds, count(recent), self.tried_count())
     }
 
+    /// Whether nobody who tried the candidate could run it.
+    pub(super) fn is_hopeless(&self) -> bool {
+        !self.failed.is_empty() && self.failed.len() >= self.tried.len()
+    }
+
     pub(super) fn pauses(&self) -> Option<PauseView> {
         let mut sorted = self.pauses.clone();
         sorted.sort_unstable();
@@ -123,6 +128,16 @@ mod tests {
         assert!(!figures.is_failing(&THRESHOLDS, Timestamp(1_100)), "3 of 7 are less than half");
         figures.absolved(actor(1));
         assert_eq!((figures.failed_count(), figures.tried_count()), (2, 7));
+    }
+
+    #[test]
+    fn a_candidate_that_nobody_could_run_is_hopeless() {
+        let mut figures = Figures::default();
+        assert!(!figures.is_hopeless(), "nobody tried it");
+        figures.failed(actor(1), Timestamp(1), 100);
+        assert!(figures.is_hopeless());
+        figures.tried(actor(2), 100);
+        assert!(!figures.is_hopeless());
     }
 
     #[test]

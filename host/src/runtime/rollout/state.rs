@@ -202,6 +202,11 @@ impl Rollout {
         candidate.is_some_and(|candidate| state.figures.is_failing(&candidate.thresholds(), now))
     }
 
+    /// Whether nobody who tried the candidate could run it.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.read().figures.is_hopeless()
+    }
+
     /// Looks at the figures, and at the first so many of those that are held, by key.
     pub(super) fn look<T>(&self, held_max: usize, look: impl FnOnce(&Figures, &[Held], usize) -> T) -> T {
         let state = self.read();
