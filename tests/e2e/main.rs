@@ -41,6 +41,7 @@ mod followed_events_come_as_they_happen;
 mod hostile_clients_do_not_stop_a_server;
 mod keys_are_any_text_within_bounds;
 mod kill_9_under_load_loses_nothing_acknowledged;
+mod swap;
 mod the_command_line_does_what_http_does;
 mod the_metrics_show_what_a_server_does;
 mod the_readme_shows_curl_commands_that_work;

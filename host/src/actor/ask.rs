@@ -245,6 +245,35 @@ pub enum RequestError {
         /// When another deploy is taken.
         retry_after_s: u64,
     },
+    /// Another rollout has not ended.
+    #[error(
+        "revision {revision} of {kind} is being rolled out to some of its actors; activate it for all or go back first, or deploy without activating"
+    )]
+    RolloutUnderWay {
+        /// The kind.
+        kind: String,
+        /// The candidate's number.
+        revision: u32,
+    },
+    /// There is no rollout that this could be done to.
+    #[error("{kind} has nothing to {what}")]
+    NoRollout {
+        /// The kind.
+        kind: String,
+        /// What was to be done.
+        what: String,
+    },
+    /// No such revision.
+    #[error("{kind} has no revision {revision}")]
+    UnknownRevision {
+        /// The kind.
+        kind: String,
+        /// What was asked for.
+        revision: u32,
+    },
+    /// Something is wrong with whom a revision is to be activated for.
+    #[error("{0}")]
+    InvalidActivation(String),
     /// The new revision cannot read what is stored.
     #[error(
         "the new revision cannot read events that journals of this kind hold: {missing}; keep their types and versions \
@@ -279,6 +308,10 @@ impl RequestError {
             Self::ActUnderWay(_) => Code::ActUnderWay,
             Self::Deploy(error) => error.code(),
             Self::IncompatibleRevision { .. } => Code::IncompatibleRevision,
+            Self::RolloutUnderWay { .. } => Code::RolloutUnderWay,
+            Self::NoRollout { .. } => Code::NoRollout,
+            Self::UnknownRevision { .. } => Code::UnknownRevision,
+            Self::InvalidActivation(_) => Code::InvalidRequest,
             Self::DeploysFull { .. } => Code::DeploysFull,
             Self::CompileSeconds { .. } => Code::CompileQuota,
         }

@@ -18,13 +18,13 @@ use super::ledger::Change;
 use super::live::{Exit, Live};
 use super::mail::{Envelope, Order};
 use super::recovery::{Recovery, RecoveryError};
-use super::supervision::{DeadLetter, DeadReason, PoisonCommand};
+use super::supervision::{DeadLetter, DeadReason, Fault, PoisonCommand};
 use super::turn::{FailedCommand, FailedTurn, Wishes, fired};
-use super::{Code, Pass, Phase, Progress, Stage};
+use super::{Code, News, Pass, Phase, Progress, Refusal, Stage};
 use crate::decide::{SinceSnapshot, SnapshotReason, snapshot_due_on_passivation};
 use crate::provider::AppendError;
 use crate::sandbox::{GuestFailure, Moment, Permit, Waiting, limit_hit, quota_hit};
-use crate::vocab::{Address, Code as ErrorCode, Limit, Limits, Quota, Timestamp};
+use crate::vocab::{Address, Code as ErrorCode, Limit, Limits, Quota, RevisionId, Timestamp};
 
 /// How long an actor waits for a place of its tenant's before its callers are refused.
 const WAIT_FOR_PLACE: Duration = Duration::from_secs(5);
@@ -61,6 +61,11 @@ impl Actor {
             match self.recover().await {
                 Ok(live) => {
                     self.attempt_succeeded().await;
+                    if live.is_left_behind() {
+                        // Its assignment changed while it was recovering, perhaps after whoever tells live actors so had
+                        // looked: it comes back once more.
+                        continue;
+                    }
                     if Box::pin(self.perform(live, &mut backlog)).await == Exit::Left {
                         break;
                     }
@@ -150,13 +155,43 @@ impl Actor {
         result
     }
 
+    /// Brings the actor back with the revision that it is assigned. Where that does not bear it and another one does, it
+    /// is held on that one: a new revision is no way to lose an actor.
     async fn walk(&self) -> Result<Live, RecoveryError> {
-        let recovery = Recovery {
+        let assigned = self.code.assigned(&self.address);
+        let error = match self.come_back_on(assigned, assigned).await {
+            Ok(live) => {
+                self.code.note(&self.address, News::Runs(assigned));
+                return Ok(live);
+            }
+            Err(error) if error.may_be_the_codes() => error,
+            Err(error) => return Err(error),
+        };
+        for other in self.recovery().others(assigned).await {
+            match self.come_back_on(other, assigned).await {
+                Ok(live) => {
+                    self.stays(other, assigned, Refusal::from(&error), error.will_last());
+                    return Ok(live);
+                }
+                Err(also) => tracing::info!(actor = %self.address, error = %also, "another revision fails, too"),
+            }
+        }
+        Err(error)
+    }
+
+    /// The recovery of this actor from all of its journal.
+    pub(super) fn recovery(&self) -> Recovery<'_> {
+        Recovery {
             progress: Some(&self.progress),
             silent: false,
             ..Recovery::silent(&self.stage, self.code.as_ref(), &self.address, &self.limits)
-        };
-        let mut recovered = Box::pin(recovery.run()).await?;
+        }
+    }
+
+    async fn come_back_on(&self, revision: RevisionId, assigned: RevisionId) -> Result<Live, RecoveryError> {
+        let revision = self.code.revision(revision).await?;
+        let recovery = self.recovery();
+        let mut recovered = Box::pin(recovery.run_on(revision)).await?;
         let now = self.stage.clock.now();
         let moment = Moment { time: now, sequence: recovered.sequence };
         let permit = recovered.instance.share().enter().await;
@@ -164,7 +199,7 @@ impl Actor {
         recovery.discard(&recovered.unusable).await;
         self.progress.runs(recovered.revision.number);
         self.progress.recovery_ends(recovered.sequence);
-        Ok(Live::new(self, recovered, now))
+        Ok(Live::new(self, recovered, assigned, now))
     }
 
     /// Handles turns until there is a reason to stop.
@@ -256,8 +291,14 @@ impl Actor {
         live.last_active = Instant::now();
         let handled = live.turn(backlog);
         let done = match handled {
-            Ok(wishes) => self.grant(wishes, live, alarm).await,
+            Ok(wishes) => {
+                live.doubts = None;
+                self.grant(wishes, live, alarm).await
+            }
             Err(failed) => {
+                if let Some(refused) = live.doubts.take() {
+                    self.code.note(&self.address, News::Absolved(refused));
+                }
                 self.note_failed(failed, live, backlog);
                 Err(Exit::Recover)
             }
@@ -266,7 +307,7 @@ impl Actor {
         done
     }
 
-    async fn grant(&mut self, wishes: Wishes, live: &mut Live, alarm: Pin<&mut Sleep>) -> Result<(), Exit> {
+    pub(super) async fn grant(&mut self, wishes: Wishes, live: &mut Live, alarm: Pin<&mut Sleep>) -> Result<(), Exit> {
         live.since.requested |= wishes.snapshot && live.snapshots.newest.unwrap_or_default() < live.head;
         let now = self.stage.clock.now();
         live.consider_snapshot(now).await.map_err(|_| Exit::Recover)?;
@@ -281,6 +322,9 @@ impl Actor {
     fn note_failed(&self, failed: FailedTurn, live: &Live, backlog: &mut Backlog) {
         let FailedTurn { mut envelopes, failure } = failed;
         self.code.metrics().trapped(failure.code());
+        if failure.fault() == Fault::OfTheActor {
+            self.code.note(&self.address, News::Failed { revision: live.revision.id, code: failure.code() });
+        }
         if self.code.account().may_log(&self.address.tenant, &self.limits) {
             tracing::warn!(actor = %self.address, commands = envelopes.len(), code = %failure.code(), %failure, "turn failed in the guest");
         }
@@ -305,7 +349,7 @@ impl Actor {
 
     /// Timers whose command is gone: first they become dead letters, then they are struck off. Unstored, they would be
     /// due again at once, for ever; a crash in between buries one twice.
-    async fn bury_dead_timers(&self, live: &mut Live, backlog: &mut Backlog) {
+    pub(super) async fn bury_dead_timers(&self, live: &mut Live, backlog: &mut Backlog) {
         if backlog.dead_timers.is_empty() {
             return;
         }
@@ -329,6 +373,7 @@ impl Actor {
                 Ok(()) => Step::Go,
                 Err(_) => Step::Recover,
             },
+            Order::Swap(ticket) => Box::pin(self.swap(ticket, live, backlog, alarm)).await,
             Order::Delivered(id) => {
                 backlog.changes.push(Change::Delivered { id });
                 // One frame strikes off everything that is delivered by the time the outbox has nothing else left, but
@@ -398,7 +443,7 @@ async fn admitted(admission: &mut Option<Waiting>) -> Permit {
 }
 
 /// What the loop does next.
-enum Step {
+pub(super) enum Step {
     Go,
     /// A turn is to be taken, as soon as there is CPU for it.
     Turn,

@@ -17,7 +17,7 @@ use super::{Code, Progress, Revision, Stage};
 use crate::decide::SinceSnapshot;
 use crate::provider::AppendError;
 use crate::sandbox::{Instance, Permit, Share, Waiting};
-use crate::vocab::{ActorId, Address, Limits, Sequence, Timestamp};
+use crate::vocab::{ActorId, Address, Limits, RevisionId, Sequence, Timestamp};
 
 /// After this much guest time without a pause, other actors of the same thread get their turn, nanoseconds.
 const BUSY_NS_MAX: f64 = 1e6;
@@ -54,6 +54,11 @@ pub(super) struct Live {
     pub(super) since: SinceSnapshot,
     pub(super) snapshots: Snapshotting,
     pub(super) key_types: Vec<u16>,
+    /// The revision that it was assigned when it came on stage, or changed over; it may be held on another one.
+    pub(super) assigned: RevisionId,
+    /// A revision that failed in what would have been its first turn here. If the code that it was to replace fails in the
+    /// same turn, it was not that revision's fault.
+    pub(super) doubts: Option<RevisionId>,
     /// Its tenant may store nothing more for now: timers wait.
     pub(super) is_closed: bool,
     /// Guest time since this task last let others run.
@@ -71,7 +76,7 @@ pub(super) enum Exit {
 }
 
 impl Live {
-    pub(super) fn new(actor: &Actor, recovered: Recovered, now: Timestamp) -> Self {
+    pub(super) fn new(actor: &Actor, recovered: Recovered, assigned: RevisionId, now: Timestamp) -> Self {
         let Recovered { revision, instance, ledger, sequence, base, replayed, key_event, unusable } = recovered;
         let (events, bytes) = replayed;
         let key_types = revision.event_indices(&actor.code.policy().snapshots.on_events);
@@ -96,10 +101,18 @@ impl Live {
             since: SinceSnapshot { events, bytes, elapsed_ms: 0, key_event, requested: false, passed_over },
             snapshots: Snapshotting::after(base.map(|(at, _)| at), newest_time, unusable),
             key_types,
+            assigned,
+            doubts: None,
             is_closed: false,
             busy_ns: 0.0,
             last_active: Instant::now(),
         }
+    }
+
+    /// Whether the actor was assigned another revision since it was brought back, and does not run it.
+    pub(super) fn is_left_behind(&self) -> bool {
+        let assigned = self.code.assigned(&self.address);
+        assigned != self.assigned && assigned != self.revision.id
     }
 
     /// The oldest turn settled: lets its tells out, or gives this instance up.

@@ -1,10 +1,12 @@
 //! What arrives at an actor: commands through its mailbox, orders of the host beside it.
 
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use super::Pass;
 use super::ask::{AskError, Reply};
 use super::ledger::TellId;
 use super::load::Taken;
@@ -51,4 +53,50 @@ pub(crate) enum Order {
     Passivate,
     /// A tell was handled by its receiver (or given up).
     Delivered(TellId),
+    /// Change over to the revision that it is assigned, at the next turn boundary.
+    Swap(Ticket),
+}
+
+/// The right to change over: to have two instances for a while. Whoever gave it may take it back as long as it is not used.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    place: Arc<Mutex<Option<Pass>>>,
+    /// Dropped when the change has ended, or will not begin.
+    _ended: oneshot::Sender<()>,
+}
+
+/// What the giver of a ticket keeps.
+#[derive(Debug)]
+pub(crate) struct Stub {
+    place: Arc<Mutex<Option<Pass>>>,
+    ended: oneshot::Receiver<()>,
+}
+
+impl Ticket {
+    /// A ticket that comes with a place among those who change over at the same time.
+    pub(crate) fn new(place: Pass) -> (Self, Stub) {
+        let place = Arc::new(Mutex::new(Some(place)));
+        let (ended_tx, ended) = oneshot::channel();
+        (Self { place: Arc::clone(&place), _ended: ended_tx }, Stub { place, ended })
+    }
+
+    /// The place, to be kept until the change has ended; `None`: it was taken back.
+    pub(super) fn begin(&self) -> Option<Pass> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Stub {
+    /// Waits until the change has ended; one that has not begun by then does not begin any more.
+    pub(crate) async fn ended(self, within: Duration) {
+        let Self { place, mut ended } = self;
+        if tokio::time::timeout(within, &mut ended).await.is_ok() {
+            return;
+        }
+        let unused = place.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if unused.is_none() {
+            // It has begun, and has bounds of its own.
+            let _ended = ended.await;
+        }
+    }
 }

@@ -13,7 +13,7 @@ use crate::vocab::{Address, RevisionId, Sequence, Timestamp};
 pub(crate) struct HostRecord<'a> {
     /// In whose journal.
     pub(crate) address: &'a Arc<Address>,
-    /// The active revision.
+    /// The revision that wrote the record before it.
     pub(crate) revision: RevisionId,
     /// Where the journal ends.
     pub(crate) after: Sequence,

@@ -16,10 +16,12 @@ use crate::sandbox::{
 use crate::vocab::{Address, Code as ErrorCode, Limits, Sequence, Timestamp};
 
 mod admission;
+mod others;
 mod replay;
 mod unusable;
 
 pub(crate) use admission::Admission;
+pub(crate) use others::last_writer;
 use replay::Replay;
 pub(crate) use unusable::Unusable;
 
@@ -58,6 +60,8 @@ pub(crate) enum RecoveryError {
         "it took longer than the {limit_ms} ms of recovery.time_limit_ms; {done} of {total} events were replayed; try again, or raise the limit"
     )]
     OutOfTime { limit_ms: u64, done: u64, total: u64 },
+    #[error("it took longer than the {limit_ms} ms of rollout.swap_ms to take the live actor over")]
+    SwapOutOfTime { limit_ms: u64 },
 }
 
 impl RecoveryError {
@@ -73,7 +77,7 @@ impl RecoveryError {
             Self::Replay(_) => ErrorCode::ReplayFailed,
             Self::Ledger { .. } | Self::NoBase { .. } => ErrorCode::StoreCorrupt,
             Self::Gap { .. } => ErrorCode::SequenceGap,
-            Self::OutOfTime { .. } => ErrorCode::RecoveryOutOfTime,
+            Self::OutOfTime { .. } | Self::SwapOutOfTime { .. } => ErrorCode::RecoveryOutOfTime,
         }
     }
 }
@@ -117,6 +121,14 @@ pub(crate) struct Recovered {
     pub(crate) unusable: Vec<(Sequence, Unusable)>,
 }
 
+impl Recovered {
+    /// An instance that went on from the state of a live one: nothing was replayed, and what the host keeps is with that one.
+    fn at_once(revision: Arc<Revision>, instance: Instance, sequence: Sequence) -> Self {
+        let (ledger, base, replayed, key_event, unusable) = (Ledger::default(), None, (0, 0), false, Vec::new());
+        Self { revision, instance, ledger, sequence, base, replayed, key_event, unusable }
+    }
+}
+
 /// An instance that started, and what the host keeps beside its state.
 type Ready = (Instance, Ledger);
 
@@ -155,14 +167,9 @@ impl<'a> Recovery<'a> {
         }
     }
 
-    /// Walks the whole way, within the kind's time limit. The instance has replayed everything, but was not told
-    /// `recovered`. What the store answers after the limit is ignored: the walk that asked is gone.
-    pub(crate) async fn run(&self) -> Result<Recovered, RecoveryError> {
-        let revision = self.code.current().await?;
-        self.run_on(revision).await
-    }
-
-    /// The same with the code of one revision, whatever new activations run.
+    /// Walks the whole way with the code of one revision, whatever the actor is assigned, within the kind's time limit. The
+    /// instance has replayed everything, but was not told `recovered`. What the store answers after the limit is ignored:
+    /// the walk that asked is gone.
     pub(crate) async fn run_on(&self, revision: Arc<Revision>) -> Result<Recovered, RecoveryError> {
         self.in_time(self.walk(revision)).await
     }

@@ -14,7 +14,7 @@ use super::ask::{AskError, RequestError};
 use super::ledger::Ledger;
 use super::live::Live;
 use super::{Code, Stage, Unusable};
-use crate::decide::{SinceSnapshot, SnapshotReason, plan_retention, snapshot_due};
+use crate::decide::{SinceSnapshot, SnapshotReason, going_back_needs, plan_retention, snapshot_due};
 use crate::provider::{DeleteGuard, ReadRange, Snapshot, SnapshotMeta, StoreError};
 use crate::sandbox::{GuestFailure, Moment, quota_hit};
 use crate::vocab::{ActorId, Address, Limit, Sequence, Timestamp};
@@ -53,6 +53,14 @@ struct Captured {
     place: SnapshotPlace,
 }
 
+/// The snapshots that a live actor's code can start from, and those that it cannot.
+pub(super) struct Bases {
+    newest: Option<Sequence>,
+    newest_time: Timestamp,
+    not_before: Option<Instant>,
+    unusable: Arc<[Sequence]>,
+}
+
 /// How a save ended.
 pub(super) struct Saved {
     sequence: Sequence,
@@ -75,6 +83,25 @@ impl Snapshotting {
         let not_before = rests.then(|| Instant::now() + REST_AFTER_DEATH);
         let unusable = passed_over.into_iter().map(|(sequence, _)| sequence).collect();
         Self { newest, newest_time, not_before, unusable, ..Self::default() }
+    }
+
+    /// What is known of the snapshots there are, for the time that another instance is tried.
+    pub(super) fn bases(&self) -> Bases {
+        let (newest, newest_time, not_before) = (self.newest, self.newest_time, self.not_before);
+        Bases { newest, newest_time, not_before, unusable: Arc::clone(&self.unusable) }
+    }
+
+    /// The instance that was tried is gone: the one before it goes on.
+    pub(super) fn restore(&mut self, bases: Bases) {
+        let Bases { newest, newest_time, not_before, unusable } = bases;
+        (self.newest, self.newest_time) = (newest, newest_time);
+        (self.not_before, self.unusable) = (not_before, unusable);
+    }
+
+    /// The instance was brought back from the journal, while what is on its way stays so.
+    pub(super) fn rebase(&mut self, base: Option<(Sequence, Timestamp)>, passed_over: Vec<(Sequence, Unusable)>) {
+        let time = base.map_or(self.newest_time, |(_, time)| time);
+        self.restore(Self::after(base.map(|(at, _)| at), time, passed_over).bases());
     }
 
     /// Whether the guest died of the last one not long ago. Every further try would cost a recovery.
@@ -306,7 +333,12 @@ async fn retire(
     let snapshots = stage.provider.list_snapshots(id).await?;
     let is_usable = |sequence: &Sequence| *sequence == saved || !unusable.contains(sequence);
     let mut kept: Vec<Sequence> = snapshots.iter().map(|meta| meta.sequence).filter(is_usable).collect();
-    let mut plan = plan_retention(&code.policy().retention, &kept);
+    let floor = floor_of(code, saved, &snapshots);
+    let planned = |kept: &[Sequence]| {
+        let plan = plan_retention(&code.policy().retention, kept);
+        if let Some(floor) = floor { plan.keeping(floor) } else { plan }
+    };
+    let mut plan = planned(&kept);
     while let Some(through) = plan.events_through {
         if is_whole(stage, id, through).await? {
             delete_events(stage, code.account(), id, through).await?;
@@ -317,21 +349,32 @@ async fn retire(
         stage.provider.delete_snapshot(id, through).await?;
         note_deleted(code, &snapshots, through);
         kept.retain(|sequence| *sequence != through);
-        plan = plan_retention(&code.policy().retention, &kept);
+        plan = planned(&kept);
     }
     let surplus = plan.snapshots.first().copied();
-    for meta in snapshots.iter().filter(|meta| surplus.is_some_and(|surplus| meta.sequence <= surplus)) {
+    let is_surplus = |at: Sequence| surplus.is_some_and(|surplus| at <= surplus) && floor != Some(at);
+    for meta in snapshots.iter().filter(|meta| is_surplus(meta.sequence)) {
         stage.provider.delete_snapshot(id, meta.sequence).await?;
         note_deleted(code, &snapshots, meta.sequence);
     }
     // A tenant that has as many as it may keep: this actor's new one takes the place of its oldest.
     kept.retain(|sequence| surplus.is_none_or(|surplus| *sequence > surplus));
     while code.account().journal.has_too_many_snapshots() && kept.len() > 1 {
-        let Some(oldest) = kept.pop() else { break };
+        let Some(oldest) = kept.pop().filter(|oldest| floor != Some(*oldest)) else { break };
         stage.provider.delete_snapshot(id, oldest).await?;
         note_deleted(code, &snapshots, oldest);
     }
     Ok(())
+}
+
+/// What must stay for actors that may have to go back to another revision; `None`: nothing in particular.
+fn floor_of(code: &dyn Code, saved: Sequence, snapshots: &[SnapshotMeta]) -> Option<Sequence> {
+    if !code.is_rolling() {
+        return None;
+    }
+    let running = snapshots.iter().find(|meta| meta.sequence == saved)?.revision;
+    let of_writers = snapshots.iter().map(|meta| (meta.sequence, meta.revision));
+    going_back_needs(running, code.stable(), of_writers)
 }
 
 /// A snapshot was deleted: its tenant has it no more.

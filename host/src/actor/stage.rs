@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::future::BoxFuture;
 
 use super::metric::KindMetrics;
-use super::{Account, Loads, RecoveryError, Revision, Supervisor, Tell, TellId, Turnstile};
+use super::{Account, Loads, News, RecoveryError, Revision, Supervisor, Tell, TellId, Turnstile};
 use crate::decide::{
-    PassivationSettings, RecoverySettings, ReplayCost, RetentionSettings, SnapshotSettings, SupervisionSettings,
+    PassivationSettings, RecoverySettings, ReplayCost, RetentionSettings, RolloutSettings, SnapshotSettings,
+    SupervisionSettings,
 };
 use crate::provider::SharedProvider;
 use crate::sandbox::EventType;
@@ -26,6 +27,8 @@ pub(crate) struct Stage {
     pub(crate) recoveries: Turnstile,
     /// How many may be live at once; tenants take turns.
     pub(crate) places: Turnstile,
+    /// How many may change over to another revision at once; tenants take turns.
+    pub(crate) swaps: Turnstile,
     /// What of each tenant is on its way.
     pub(crate) loads: Loads,
     /// The rooms above.
@@ -50,8 +53,20 @@ pub(crate) trait Crew: Send + Sync + 'static {
 
 /// The deployed code of one kind.
 pub(crate) trait Code: Send + Sync + 'static {
-    /// The revision that new activations run; compiles it if need be.
-    fn current(&self) -> BoxFuture<'_, Result<Arc<Revision>, RecoveryError>>;
+    /// The revision that an actor is to run now: the one that it is assigned, or the one that it is held on because that
+    /// one did not bear it.
+    fn assigned(&self, address: &Address) -> RevisionId;
+    /// The revision that actors run which no rollout has chosen.
+    fn stable(&self) -> RevisionId;
+    /// Whether the kind has no other revision than this one.
+    fn is_only(&self, revision: RevisionId) -> bool;
+    /// A revision of this kind, ready to run; compiles it if need be.
+    fn revision(&self, id: RevisionId) -> BoxFuture<'_, Result<Arc<Revision>, RecoveryError>>;
+    /// Whether actors are on their way from one revision to another, so that they may have to go back: then nothing is
+    /// deleted that going back needs.
+    fn is_rolling(&self) -> bool;
+    /// What became of an actor and its revision.
+    fn note(&self, address: &Address, news: News);
     /// The event types of a revision of this kind, by the index that frames carry; `None`: no such revision.
     fn event_types(&self, revision: RevisionId) -> Option<Arc<[EventType]>>;
     /// The bounds of its actors, as they are now; an activation keeps those it began with.
@@ -77,6 +92,8 @@ pub(crate) struct Policy {
     pub(crate) recovery: RecoverySettings,
     /// What is done when it fails.
     pub(crate) supervision: SupervisionSettings,
+    /// How a new revision takes over.
+    pub(crate) rollout: RolloutSettings,
     /// What recovery costs, learned.
     pub(crate) rate: ReplayRate,
 }

@@ -224,7 +224,11 @@ impl RecoveryError {
     /// are never the actor's.
     pub(crate) const fn fault(&self) -> Fault {
         match self {
-            Self::Code(_) | Self::Loading(_) | Self::OutOfTime { .. } | Self::OverQuota(_) => Fault::Elsewhere,
+            Self::Code(_)
+            | Self::Loading(_)
+            | Self::OutOfTime { .. }
+            | Self::SwapOutOfTime { .. }
+            | Self::OverQuota(_) => Fault::Elsewhere,
             Self::Store(error) => match error {
                 crate::provider::StoreError::Corrupt { .. } | crate::provider::StoreError::Gap { .. } => {
                     Fault::OfTheActor

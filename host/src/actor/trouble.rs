@@ -100,7 +100,7 @@ impl Actor {
                 } else {
                     error
                 };
-                let failure = error.as_failure(self.code.current().await.map_or(0, |revision| revision.number));
+                let failure = error.as_failure(self.assigned_number().await);
                 (error, self.stage.supervisor.failed(&self.address, failure, settings).await)
             }
         };
@@ -108,6 +108,12 @@ impl Actor {
         let until = sentence.is_none().then(|| Instant::now() + REFUSES_FOR);
         self.turn_away(backlog, &refusal, until).await;
         self.wake_when_it_may(sentence).await;
+    }
+
+    /// The number of the revision that the actor is to run; 0: it cannot be loaded.
+    async fn assigned_number(&self) -> u32 {
+        let assigned = self.code.revision(self.code.assigned(&self.address)).await;
+        assigned.map_or(0, |revision| revision.number)
     }
 
     async fn pinpointed(&self, error: RecoveryError) -> RecoveryError {
@@ -136,7 +142,7 @@ impl Actor {
                 Some(order) = self.orders.recv() => match order {
                     Order::Snapshot(asker) => { let _left = asker.send(Err(refusal.clone())); }
                     Order::Passivate => self.close(),
-                    Order::Delivered(_) => {}
+                    Order::Delivered(_) | Order::Swap(_) => {}
                 },
                 () = tokio::time::sleep_until(until), if !self.mailbox.is_closed() => self.close(),
             }

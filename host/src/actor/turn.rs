@@ -52,6 +52,8 @@ pub(super) struct FailedCommand {
 pub(super) struct Wishes {
     pub(super) snapshot: bool,
     pub(super) passivation: bool,
+    /// How many commands its code handled; zero: all were answered without it.
+    pub(super) commands: usize,
 }
 
 impl Live {
@@ -218,7 +220,8 @@ impl Live {
         now: Timestamp,
         backlog: &mut Backlog,
     ) -> Result<Wishes, FailedTurn> {
-        let wishes = Wishes { snapshot: outcome.wants_snapshot, passivation: outcome.wants_passivation };
+        let (snapshot, passivation) = (outcome.wants_snapshot, outcome.wants_passivation);
+        let wishes = Wishes { snapshot, passivation, commands: envelopes.len() };
         let mut changes = backlog.changes.clone();
         changes.extend(envelopes.iter().filter_map(fired));
         let acting = match self.take_effects(&mut outcome, &mut changes) {

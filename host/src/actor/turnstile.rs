@@ -173,6 +173,12 @@ impl Future for Queueing {
     }
 }
 
+impl std::fmt::Debug for Pass {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pass").field("of", &self.of).finish_non_exhaustive()
+    }
+}
+
 impl std::fmt::Debug for Turnstile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let state = self.lock();

@@ -9,6 +9,8 @@ use super::access::Access;
 use super::body::{self, BodyLimit};
 use super::context::Context;
 use super::problem::Problem;
+use super::query::Query;
+use super::rollout::ACTIVATE;
 use super::route::{GUEST, READ, RequestPayload, Route, Success, TENANT, Verb, WRITE};
 use crate::runtime::DeployPlace;
 use crate::vocab::{Code, Kind, Limit, Scope, Tenant};
@@ -21,7 +23,7 @@ pub(super) static ROUTE: Route = Route {
             journals of the kind hold events that it cannot read.",
     access: Access::Owner(Scope::Deploy),
     headers: &[],
-    query: &[],
+    query: &[ACTIVATE],
     body: Some(RequestPayload {
         content_type: "application/wasm",
         about: "The component, at most limits.component_bytes. The content type is not looked at.",
@@ -30,7 +32,7 @@ pub(super) static ROUTE: Route = Route {
     success: Success {
         content_type: "application/json",
         schema: Some("DeployedRevision"),
-        about: "The revision that is now active, and what it changes.",
+        about: "The revision, whether it is active, and what it changes.",
         headers: &[],
     },
     errors: &[
@@ -39,7 +41,7 @@ pub(super) static ROUTE: Route = Route {
         READ,
         WRITE,
         COMPONENT,
-        &[Code::IncompatibleRevision, Code::KindQuota, Code::ComponentQuota],
+        &[Code::IncompatibleRevision, Code::RolloutUnderWay, Code::KindQuota, Code::ComponentQuota],
     ],
 };
 
@@ -64,14 +66,27 @@ pub(super) const COMPONENT: &[Code] = &[
 
 pub(super) async fn answer(
     context: &Context,
-    tenant: Tenant,
-    kind: Kind,
+    (tenant, kind): (Tenant, Kind),
+    query: &Query,
     request: Request,
 ) -> Result<Response, Problem> {
+    let activates = match query.text(ACTIVATE.name) {
+        None | Some("true") => true,
+        Some("false") => false,
+        Some(other) => {
+            let detail = format!("activate={other} is neither true nor false");
+            return Err(Problem::new(Code::InvalidRequest, detail));
+        }
+    };
     let (place, component) = upload(context, &tenant, request).await?;
     let host = context.host.clone();
     // A task of its own: a client that leaves while the component compiles does not leave half a deploy.
-    let deploy = tokio::spawn(async move { host.deploy_in(place, &tenant, &kind, component).await });
+    let deploy = tokio::spawn(async move {
+        match activates {
+            true => host.deploy_in(place, &tenant, &kind, component).await,
+            false => host.add_revision_in(place, &tenant, &kind, component).await,
+        }
+    });
     match deploy.await {
         Ok(result) => Ok(Json(result?).into_response()),
         Err(_) => {

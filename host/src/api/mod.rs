@@ -47,6 +47,7 @@ mod ready;
 mod recheck;
 mod refusals;
 mod revisions;
+mod rollout;
 mod snapshot;
 mod state;
 mod status;

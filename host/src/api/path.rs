@@ -42,8 +42,10 @@ pub(super) enum Path {
     Kinds(Tenant),
     /// `/v1/{tenant}/kinds/{kind}`
     Kind(Tenant, Kind),
-    /// `/v1/{tenant}/kinds/{kind}:check`
+    /// `/v1/{tenant}/kinds/{kind}:activate`
     KindVerb(Tenant, Kind, KindVerb),
+    /// `/v1/{tenant}/kinds/{kind}/rollout`
+    Rollout(Tenant, Kind),
     /// `/v1/{tenant}/actors/{kind}`
     Actors(Tenant, Kind),
     /// `/v1/{tenant}/actors/{kind}/{key}`
@@ -81,11 +83,9 @@ impl ActorVerb {
 /// What can be asked of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum KindVerb {
+    Activate,
+    RollBack,
     Check,
-}
-
-impl KindVerb {
-    const ALL: [(&'static str, Self); 1] = [(":check", Self::Check)];
 }
 
 /// What an operator can ask of a tenant.
@@ -120,6 +120,7 @@ impl Path {
             ["v1", tenant, "dead-letters"] => Ok(Self::DeadLetters(tenant_of(tenant)?)),
             ["v1", tenant, "kinds"] => Ok(Self::Kinds(tenant_of(tenant)?)),
             ["v1", tenant, "kinds", last] => kind(tenant, last),
+            ["v1", tenant, "kinds", kind, "rollout"] => Ok(Self::Rollout(tenant_of(tenant)?, kind_of(kind)?)),
             ["v1", tenant, "actors", kind] => Ok(Self::Actors(tenant_of(tenant)?, kind_of(kind)?)),
             ["v1", tenant, "actors", kind, last] => actor(tenant, kind, last),
             ["v1", tenant, "actors", kind, key, name] => Ok(Self::Member(address(tenant, kind, key)?, decoded(name)?)),
@@ -138,6 +139,17 @@ fn tenant(last: &str) -> Result<Path, Problem> {
     Ok(Path::Tenant(tenant_of(last)?))
 }
 
+fn kind(tenant: &str, last: &str) -> Result<Path, Problem> {
+    for (suffix, verb) in
+        [(":activate", KindVerb::Activate), (":rollback", KindVerb::RollBack), (":check", KindVerb::Check)]
+    {
+        if let Some(kind) = last.strip_suffix(suffix) {
+            return Ok(Path::KindVerb(tenant_of(tenant)?, kind_of(kind)?, verb));
+        }
+    }
+    Ok(Path::Kind(tenant_of(tenant)?, kind_of(last)?))
+}
+
 fn key(owner: &str, last: &str) -> Result<Path, Problem> {
     let (id, rotate) = last.strip_suffix(":rotate").map_or((last, false), |id| (id, true));
     let id = decoded(id)?.parse().map_err(|reason: String| Problem::new(Code::InvalidRequest, reason))?;
@@ -153,15 +165,6 @@ fn refusal(digest: &str) -> Result<Path, Problem> {
 
 fn owner_of(raw: &str) -> Result<Owner, Problem> {
     Ok(Owner::new(decoded(raw)?)?)
-}
-
-fn kind(tenant: &str, last: &str) -> Result<Path, Problem> {
-    for (suffix, verb) in KindVerb::ALL {
-        if let Some(kind) = last.strip_suffix(suffix) {
-            return Ok(Path::KindVerb(tenant_of(tenant)?, kind_of(kind)?, verb));
-        }
-    }
-    Ok(Path::Kind(tenant_of(tenant)?, kind_of(last)?))
 }
 
 fn actor(tenant: &str, kind: &str, last: &str) -> Result<Path, Problem> {

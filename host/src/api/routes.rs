@@ -13,8 +13,8 @@ use super::query::Query;
 use super::route::{Route, Verb};
 use super::{
     access, actors, ask, audit, check, dead_letters, deploy, error_page, events, health, keys, kinds, metrics,
-    metrics_page, openapi, passivate, ready, recheck, refusals, revisions, snapshot, state, status, tenants, trouble,
-    verify,
+    metrics_page, openapi, passivate, ready, recheck, refusals, revisions, rollout, snapshot, state, status, tenants,
+    trouble, verify,
 };
 use crate::runtime::{Act, ActResult, Identity, KeyId, Realm};
 use crate::vocab::{Address, Code, Digest, Kind, Owner, Tenant};
@@ -47,6 +47,9 @@ pub(super) const ROUTES: &[&Route] = &[
     &deploy::ROUTE,
     &check::ROUTE,
     &revisions::ROUTE,
+    &rollout::activate::ROUTE,
+    &rollout::roll_back::ROUTE,
+    &rollout::show::ROUTE,
     &actors::ROUTE,
     &status::ROUTE,
     &state::ROUTE,
@@ -94,6 +97,9 @@ pub(super) enum Call {
     Deploy(Tenant, Kind),
     Check(Tenant, Kind),
     Revisions(Tenant, Kind),
+    Activate(Tenant, Kind),
+    RollBack(Tenant, Kind),
+    Rollout(Tenant, Kind),
     Actors(Tenant, Kind),
     Status(Address),
     State(Address),
@@ -224,6 +230,9 @@ impl Call {
             (Verb::Put, Path::Kind(tenant, kind)) => Self::Deploy(tenant, kind),
             (Verb::Post, Path::KindVerb(tenant, kind, KindVerb::Check)) => Self::Check(tenant, kind),
             (Verb::Get, Path::Kind(tenant, kind)) => Self::Revisions(tenant, kind),
+            (Verb::Post, Path::KindVerb(tenant, kind, KindVerb::Activate)) => Self::Activate(tenant, kind),
+            (Verb::Post, Path::KindVerb(tenant, kind, KindVerb::RollBack)) => Self::RollBack(tenant, kind),
+            (Verb::Get, Path::Rollout(tenant, kind)) => Self::Rollout(tenant, kind),
             (Verb::Get, Path::Actors(tenant, kind)) => Self::Actors(tenant, kind),
             (Verb::Get, Path::Actor(address)) => Self::Status(address),
             (Verb::Get, Path::Member(address, name)) if name == "state" => Self::State(address),
@@ -264,6 +273,9 @@ impl Call {
             | Self::Deploy(tenant, _)
             | Self::Check(tenant, _)
             | Self::Revisions(tenant, _)
+            | Self::Activate(tenant, _)
+            | Self::RollBack(tenant, _)
+            | Self::Rollout(tenant, _)
             | Self::Actors(tenant, _) => Some(Owner::Tenant(tenant.clone())),
             Self::Keys(owner)
             | Self::CreateKey(owner)
@@ -314,6 +326,9 @@ impl Call {
             Self::Deploy(..) => &deploy::ROUTE,
             Self::Check(..) => &check::ROUTE,
             Self::Revisions(..) => &revisions::ROUTE,
+            Self::Activate(..) => &rollout::activate::ROUTE,
+            Self::RollBack(..) => &rollout::roll_back::ROUTE,
+            Self::Rollout(..) => &rollout::show::ROUTE,
             Self::Actors(..) => &actors::ROUTE,
             Self::Status(_) => &status::ROUTE,
             Self::State(_) => &state::ROUTE,
@@ -363,9 +378,12 @@ async fn run(
         Call::DeadLetters(tenant) => dead_letters::answer(context, &tenant, &query).await,
         Call::Verify => verify::answer(context),
         Call::Kinds(tenant) => kinds::answer(context, &tenant).await,
-        Call::Deploy(tenant, kind) => deploy::answer(context, tenant, kind, request).await,
+        Call::Deploy(tenant, kind) => deploy::answer(context, (tenant, kind), &query, request).await,
         Call::Check(tenant, kind) => check::answer(context, tenant, kind, request).await,
         Call::Revisions(tenant, kind) => revisions::answer(context, &tenant, &kind).await,
+        Call::Activate(tenant, kind) => rollout::activate::answer(context, caller, (tenant, kind), request).await,
+        Call::RollBack(tenant, kind) => rollout::roll_back::answer(context, caller, (tenant, kind), &query).await,
+        Call::Rollout(tenant, kind) => rollout::show::answer(context, &tenant, &kind),
         Call::Actors(tenant, kind) => actors::answer(context, &tenant, &kind, &query).await,
         Call::Status(address) => status::answer(context, address).await,
         Call::State(address) => state::answer(context, address, &query).await,

@@ -35,6 +35,7 @@ pub const fn http_status(code: Code) -> StatusCode {
         | Code::UnknownCommand
         | Code::UnknownActor
         | Code::UnknownPath
+        | Code::UnknownRevision
         | Code::UnknownKey => StatusCode::NOT_FOUND,
         Code::MissingKey | Code::MalformedKey | Code::InvalidKey => StatusCode::UNAUTHORIZED,
         Code::Forbidden
@@ -50,6 +51,8 @@ pub const fn http_status(code: Code) -> StatusCode {
         | Code::TenantExists
         | Code::TenantInUse
         | Code::NotQuarantined
+        | Code::RolloutUnderWay
+        | Code::NoRollout
         | Code::NothingToSkip => StatusCode::CONFLICT,
         Code::PayloadTooLarge | Code::ComponentTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::Rejected => StatusCode::UNPROCESSABLE_ENTITY,
@@ -91,6 +94,7 @@ pub const fn http_status(code: Code) -> StatusCode {
         | Code::FormatTooNew
         | Code::SequenceGap
         | Code::AttemptCutOff
+        | Code::RolloutTakenBack
         | Code::MachineLimit => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    actors, audit, call, check, deploy, dev, events, explain, key, kinds, new, passivate, recheck, refusals, serve,
-    snapshot, state, status, tenant, trouble, verify,
+    actors, audit, call, check, deploy, dev, events, explain, key, kinds, new, passivate, recheck, refusals, rollout,
+    serve, snapshot, state, status, tenant, trouble, verify,
 };
 use crate::vocab::{AddressError, Key, Kind, Tenant};
 
@@ -80,6 +80,12 @@ pub(super) enum Verb {
     Purge(trouble::purge::Arguments),
     /// List commands that nobody will handle
     DeadLetters(trouble::dead_letters::Arguments),
+    /// Have actors run another revision: all, a share, a share that grows, or some by name
+    Activate(rollout::activate::Arguments),
+    /// Go back to an earlier revision; state and events stay
+    Rollback(rollout::roll_back::Arguments),
+    /// Show how a rollout goes, and which revisions actors run
+    Rollout(rollout::show::Arguments),
     /// List the kinds, or the revisions of one
     Kinds(kinds::Arguments),
     /// Create, list, show, change, suspend, resume or delete tenants
@@ -176,6 +182,17 @@ mod tests {
             "greenroom serve --data d --listen 127.0.0.1:0 --durability flush --log-format json",
             "greenroom serve --config c.toml",
             "greenroom deploy counter counter.wasm",
+            "greenroom deploy counter counter.wasm --no-activate",
+            "greenroom activate counter",
+            "greenroom activate counter --revision 3 --now --reason try",
+            "greenroom activate counter --percent 2.5 --failures 3",
+            "greenroom activate counter --actors a,b",
+            "greenroom activate counter --ramp 1,10,50,100 --pause 30s",
+            "greenroom activate counter --hold",
+            "greenroom activate counter --resume",
+            "greenroom rollback counter",
+            "greenroom rollback counter --to 2 --check",
+            "greenroom rollout counter --follow",
             "greenroom call counter/c-1 increment {\"by\":1} --idempotency-key k",
             "greenroom call counter/c-1 get -",
             "greenroom actors counter --after a --limit 5",

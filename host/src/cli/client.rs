@@ -79,6 +79,11 @@ impl Client {
         Ok(Self { agent: config.into(), url: url.trim_end_matches('/').to_owned(), tenant: tenant.clone(), key })
     }
 
+    /// On whose behalf it talks.
+    pub(super) const fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
     /// Reads a path below the tenant, with a query.
     ///
     /// # Errors
@@ -137,17 +142,17 @@ impl Client {
         self.body(response, Effect::Writes)
     }
 
-    /// Uploads a component of `bytes` bytes.
+    /// Uploads a component of `bytes` bytes; `query` says what becomes of it.
     ///
     /// # Errors
     /// The server's problem, or that there is no answer.
     pub(super) fn deploy<T: DeserializeOwned>(
         &self,
         kind: &Kind,
-        component: &mut dyn Read,
-        bytes: u64,
+        (component, bytes): (&mut dyn Read, u64),
+        query: &str,
     ) -> Result<Answer<T>, Failure> {
-        let request = self.authorized(self.agent.put(&self.of(&format!("kinds/{kind}"))));
+        let request = self.authorized(self.agent.put(&self.of(&format!("kinds/{kind}{query}"))));
         let request = request.content_type("application/wasm").header("content-length", bytes);
         let response = request.send(SendBody::from_reader(component));
         self.view(self.checked(response, Effect::Writes)?)

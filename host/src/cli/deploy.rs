@@ -22,22 +22,26 @@ pub(super) struct Arguments {
     kind: Kind,
     /// The component
     file: PathBuf,
+    /// Only add the revision; greenroom activate has actors run it
+    #[arg(long)]
+    no_activate: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, client: &Client, output: &Output) -> Result<(), Failure> {
     let component = files::read(&arguments.file)?;
     let bytes = u64::try_from(component.len()).unwrap_or(u64::MAX);
     let kind = &arguments.kind;
-    let answer = upload(component, output, |body| client.deploy::<views::Revision>(kind, body, bytes))?;
+    let query = if arguments.no_activate { "?activate=false" } else { "" };
+    let answer = upload(component, output, |body| client.deploy::<views::Revision>(kind, (body, bytes), query))?;
     if output.is_json() {
         return output.line(&answer.raw);
     }
-    let views::Revision { kind, revision, component_bytes, digest, diff, .. } = answer.view;
+    let views::Revision { kind, revision, component_bytes, digest, active, diff, .. } = answer.view;
     match diff {
         Some(diff) if diff.against.is_some() => output.note(&diff.to_text()),
         _ => {}
     }
-    output.note(&output.paint(Tone::Good, "deployed"));
+    output.note(&output.paint(Tone::Good, if active { "deployed" } else { "added, not active" }));
     let digest: String = digest.chars().take(12).collect();
     output.line(&format!("{kind} revision {revision} ({}, {digest})", size(component_bytes)))
 }

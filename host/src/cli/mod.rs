@@ -37,6 +37,7 @@ mod new;
 mod passivate;
 mod recheck;
 mod refusals;
+mod rollout;
 mod serve;
 mod snapshot;
 mod state;
@@ -95,6 +96,9 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
         Verb::Release(arguments) => trouble::release::run(&arguments, &client()?, output),
         Verb::Purge(arguments) => trouble::purge::run(&arguments, &client()?, output),
         Verb::DeadLetters(arguments) => trouble::dead_letters::run(&arguments, &client()?, output),
+        Verb::Activate(arguments) => rollout::activate::run(&arguments, &client()?, output),
+        Verb::Rollback(arguments) => rollout::roll_back::run(&arguments, &client()?, output),
+        Verb::Rollout(arguments) => rollout::show::run(&arguments, &client()?, output),
         Verb::Kinds(arguments) => kinds::run(&arguments, &client()?, output),
         Verb::Tenant(arguments) => tenant::run(&arguments, &client()?, output),
         Verb::Key(arguments) => key::run(&arguments, &global, client, output),

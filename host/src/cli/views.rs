@@ -324,3 +324,73 @@ pub(super) struct DeadLetter {
     pub(super) from: String,
     pub(super) payload_bytes: u64,
 }
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Rollout {
+    pub(super) kind: String,
+    pub(super) stable: u32,
+    pub(super) candidate: Option<RolloutCandidate>,
+    pub(super) live: Vec<LiveActors>,
+    pub(super) behind: u64,
+    pub(super) moved: u64,
+    pub(super) failed: u64,
+    pub(super) pause: Option<Pause>,
+    pub(super) held_actors: u64,
+    pub(super) held: Vec<HeldActor>,
+    pub(super) history: Vec<RolloutEntry>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct RolloutCandidate {
+    pub(super) revision: u32,
+    pub(super) percent: Option<f64>,
+    pub(super) actors: Vec<String>,
+    pub(super) paused: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct LiveActors {
+    pub(super) revision: u32,
+    pub(super) actors: u64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Pause {
+    pub(super) p50_ms: f64,
+    pub(super) p99_ms: f64,
+    pub(super) max_ms: f64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct HeldActor {
+    pub(super) key: String,
+    pub(super) refused: u32,
+    pub(super) on: u32,
+    pub(super) code: String,
+    pub(super) reason: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct RolloutEntry {
+    pub(super) at: u64,
+    pub(super) what: String,
+    pub(super) revision: u32,
+    pub(super) percent: Option<f64>,
+    pub(super) who: String,
+    pub(super) why: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct RollbackCheck {
+    pub(super) to: u32,
+    pub(super) actors: u64,
+    pub(super) stay: u64,
+    pub(super) staying: Vec<Staying>,
+    pub(super) advice: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Staying {
+    pub(super) key: String,
+    pub(super) why: String,
+}

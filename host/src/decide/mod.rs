@@ -10,6 +10,7 @@ mod index_retry;
 mod passivation;
 mod recovery;
 mod retention;
+mod rollout;
 mod snapshot;
 mod supervision;
 mod token_bucket;
@@ -28,7 +29,8 @@ pub use fair_share::{
 pub use index_retry::index_retry_after;
 pub use passivation::{LiveActor, PassivationSettings, who_leaves};
 pub use recovery::RecoverySettings;
-pub use retention::{RetentionPlan, RetentionSettings, plan_retention};
+pub use retention::{RetentionPlan, RetentionSettings, going_back_needs, plan_retention};
+pub use rollout::{Assignment, Chosen, Ramp, RampStep, RolloutSettings, Share, Thresholds, is_failing, ramp_step};
 pub use snapshot::{
     ReplayCost, SinceSnapshot, SnapshotReason, SnapshotSettings, snapshot_due, snapshot_due_on_passivation,
 };

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::vocab::Sequence;
+use crate::vocab::{RevisionId, Sequence};
 
 /// What old snapshots and events are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +43,31 @@ pub fn plan_retention(settings: &RetentionSettings, snapshots: &[Sequence]) -> R
     RetentionPlan { snapshots: snapshots.iter().skip(keep).copied().collect(), events_through }
 }
 
+impl RetentionPlan {
+    /// The same, but the snapshot at `floor` stays, and every event behind it: going back to older code needs them.
+    #[must_use]
+    pub fn keeping(mut self, floor: Sequence) -> Self {
+        self.snapshots.retain(|snapshot| *snapshot != floor);
+        self.events_through = self.events_through.map(|through| through.min(floor)).filter(|at| *at > Sequence::ZERO);
+        self
+    }
+}
+
+/// What must stay while actors are on their way from one revision to another: the newest snapshot that another revision
+/// than the running one wrote, and the events behind it; `Sequence::ZERO`: all events; `None`: nothing in particular.
+///
+/// `snapshots` are given with their writers, the highest number first.
+#[must_use]
+pub fn going_back_needs(
+    running: RevisionId,
+    stable: RevisionId,
+    snapshots: impl IntoIterator<Item = (Sequence, RevisionId)>,
+) -> Option<Sequence> {
+    let of_others = snapshots.into_iter().find(|(_, writer)| *writer != running).map(|(at, _)| at);
+    // Without one, whoever goes back replays from the first event; the stable code has its own to go on from.
+    of_others.or_else(|| (running != stable).then_some(Sequence::ZERO))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,6 +91,26 @@ mod tests {
     #[test]
     fn with_fewer_snapshots_than_are_kept_no_event_goes() {
         assert_eq!(plan_retention(&settings(2, true), &[Sequence(30)]), RetentionPlan::default());
+    }
+
+    #[test]
+    fn what_going_back_needs_stays() {
+        let plan = plan_retention(&settings(1, true), &[Sequence(30), Sequence(20), Sequence(10)]);
+        assert_eq!(plan.events_through, Some(Sequence(30)));
+        let kept = plan.clone().keeping(Sequence(20));
+        assert_eq!(kept, RetentionPlan { snapshots: vec![Sequence(10)], events_through: Some(Sequence(20)) });
+        assert_eq!(plan.clone().keeping(Sequence::ZERO).events_through, None);
+        assert_eq!(plan.clone().keeping(Sequence(40)), plan, "a newer one is no reason to keep more");
+    }
+
+    #[test]
+    fn going_back_needs_the_newest_snapshot_of_another_revision_or_every_event() {
+        let (stable, candidate) = (RevisionId(1), RevisionId(2));
+        let mixed =
+            [(Sequence(40), candidate), (Sequence(30), candidate), (Sequence(20), stable), (Sequence(10), stable)];
+        assert_eq!(going_back_needs(candidate, stable, mixed), Some(Sequence(20)));
+        assert_eq!(going_back_needs(candidate, stable, [(Sequence(40), candidate)]), Some(Sequence::ZERO));
+        assert_eq!(going_back_needs(stable, stable, [(Sequence(40), stable)]), None);
     }
 
     #[test]

@@ -121,7 +121,7 @@ pub fn pause_ms(settings: &SupervisionSettings, count: u32, seed: u64) -> u64 {
 }
 
 /// Splitmix64: every bit of the result depends on every bit of the seed.
-const fn mixed(seed: u64) -> u64 {
+pub(super) const fn mixed(seed: u64) -> u64 {
     let z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -153,7 +153,7 @@ impl ActorRef {
             return Err(RequestError::UnknownActor(self.address.to_string()).into());
         }
         let newest = provider.list_snapshots(self.id).await?.first().map(|meta| meta.sequence);
-        let active = deployment.active().map_or(0, |record| record.number);
+        let assigned = deployment.assigned_number(&self.address).unwrap_or_default();
         Ok(ActorStatus {
             tenant: self.address.tenant.to_string(),
             kind: self.address.kind.to_string(),
@@ -161,7 +161,7 @@ impl ActorRef {
             sequence: head.sequence,
             snapshot_sequence: newest,
             deleted_through: head.deleted_through,
-            revision: live.as_ref().and_then(|live| live.progress.revision()).unwrap_or(active),
+            revision: live.as_ref().and_then(|live| live.progress.revision()).unwrap_or(assigned),
             phase: match (&live, &standing) {
                 (Some(live), _) => live.progress.phase(),
                 (None, Some(standing)) => standing.phase(),

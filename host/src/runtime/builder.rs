@@ -12,6 +12,7 @@ use super::directory::Directory;
 use super::feed::Followers;
 use super::host::{Host, Inner};
 use super::loading::Loader;
+use super::rollout;
 use super::secret::secret_of;
 use super::tenancy::{self, AuditLog, Books, Census, Keys, Tenants, keep_books};
 use super::trouble::{self, Troubles};
@@ -131,6 +132,7 @@ impl HostBuilder {
         inner.spawn(keep_books(Arc::downgrade(&inner.books)));
         let host = Host::new(inner);
         trouble::resume(&host).await;
+        rollout::resume(&host);
         Ok(host)
     }
 }
@@ -214,6 +216,7 @@ fn assemble(
             clock,
             recoveries: Turnstile::new(limits.concurrent_recoveries, limits.concurrent_recoveries),
             places: Turnstile::new(limits.live_actors, spare_instances(&limits) / SPARE_PLACES_PART),
+            swaps: Turnstile::new(limits.concurrent_swaps, 0),
             crew: Arc::new(crew),
             loads,
             supervisor: Arc::<Troubles>::clone(&troubles),

@@ -67,6 +67,7 @@ impl Deployments {
             let of_tenant = kinds.iter().filter(|((of, _), _)| of == tenant);
             of_tenant.flat_map(|(_, deployment)| deployment.revisions()).map(|deployed| deployed.record.id).collect()
         };
+        self.forget_rollouts(tenant).await?;
         for digest in own.keys().filter(|digest| !self.is_used_by_others(tenant, digest)) {
             self.provider.delete_record(&component_key(digest)).await?;
         }

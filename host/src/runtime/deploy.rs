@@ -9,8 +9,9 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::deployment::{Deployed, Deployment, RevisionRecord, StoredRevision, component_key};
 use super::gate::Comparison;
 use super::loading::{Loader, Place};
+use super::rollout::{Activation, Acts, Rollout};
 use super::tenancy::Tenants;
-use super::{AskError, DeployedRevision, HostSettings, RequestError};
+use super::{AskError, DeployedRevision, HostSettings, Operator, RequestError};
 use crate::actor::Code as _;
 use crate::decide::{LimitOverrides, effective_limits};
 use crate::frame::codec;
@@ -49,6 +50,7 @@ impl Deployments {
         for key in deployments.provider.record_keys(REVISION_PREFIX).await? {
             deployments.restore(&key).await?;
         }
+        deployments.open_rollouts().await?;
         Ok(deployments)
     }
 
@@ -77,6 +79,18 @@ impl Deployments {
             .ok_or_else(|| RequestError::UnknownKind { tenant: tenant.to_string(), kind: kind.to_string() })
     }
 
+    /// The deployment of a kind, also of a tenant that is being deleted.
+    pub(super) fn deployment(&self, tenant: &Tenant, kind: &Kind) -> Option<Arc<Deployment>> {
+        let kinds = self.kinds.read().unwrap_or_else(PoisonError::into_inner);
+        kinds.get(&(tenant.clone(), kind.clone())).cloned()
+    }
+
+    /// Every deployed kind.
+    pub(super) fn all(&self) -> Vec<((Tenant, Kind), Arc<Deployment>)> {
+        let kinds = self.kinds.read().unwrap_or_else(PoisonError::into_inner);
+        kinds.iter().map(|(name, deployment)| (name.clone(), Arc::clone(deployment))).collect()
+    }
+
     /// The deployment of a kind whose code may run.
     ///
     /// # Errors
@@ -97,9 +111,11 @@ impl Deployments {
         Ok(own.filter_map(|(_, deployment)| Some(deployment.active()?.view(true))).collect())
     }
 
-    /// Stores and activates a revision; the second value tells whether it is new.
+    /// Stores a revision, and has everybody run it if that is asked for; the second value tells whether anything changed.
+    /// The bytes of the active revision change nothing, those of another one are that one again.
     ///
-    /// A crash leaves the component without a revision (harmless, stored again by the next try) or all of it.
+    /// A crash leaves the component without a revision, or a revision that nobody runs (both harmless: the next try goes on
+    /// from there), or all of it.
     ///
     /// # Errors
     /// Why it is refused, or that it could not be stored.
@@ -107,7 +123,7 @@ impl Deployments {
         &self,
         tenant: &Tenant,
         kind: &Kind,
-        place: Place,
+        (place, activates): (Place, bool),
         bytes: Bytes,
     ) -> Result<(DeployedRevision, bool), AskError> {
         // Before anything is compiled, and again when nobody else can deploy.
@@ -119,21 +135,50 @@ impl Deployments {
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let (mut next_id, comparison) = self.compare_and_lock(tenant, kind, &component, size).await?;
         self.allow(tenant, kind, &bytes)?;
-        let active = self.find(tenant, kind).ok().and_then(|deployment| deployment.active());
-        if let Some(active) = &active
-            && active.digest == component.digest().0
-        {
+        let existing = self.find(tenant, kind).ok();
+        let active = existing.as_ref().and_then(|deployment| deployment.active());
+        if let Some(active) = active.filter(|active| active.digest == component.digest().0) {
             return Ok((active.view(true), false));
         }
         comparison.readable()?;
-        let number = active.map_or(1, |active| active.number.saturating_add(1));
+        let stored = existing.as_ref().and_then(|deployment| deployment.with_digest(component.digest()));
+        if let Some(deployment) = &existing {
+            let candidate = deployment.rollout.record().and_then(|record| record.candidate());
+            let is_candidate = stored.as_ref().is_some_and(|stored| Some(stored.id()) == candidate);
+            self.acts((tenant, kind), deployment).before_deploy(activates, is_candidate).await?;
+        }
+        let diff = Some(Box::new(comparison.diff));
+        if let (Some(deployment), Some(stored)) = (&existing, stored) {
+            if activates {
+                self.activate_new((tenant, kind), deployment, stored.number).await?;
+            }
+            return Ok((DeployedRevision { diff, ..stored.view(activates) }, activates));
+        }
+        let newest = existing.as_ref().and_then(|deployment| deployment.newest());
+        let number = newest.map_or(1, |newest| newest.record.number.saturating_add(1));
         let record = self.record_of(tenant, kind, (*next_id, number), size, &component);
         self.store(&record, bytes).await?;
         *next_id = next_id.saturating_add(1);
-        let view = DeployedRevision { diff: Some(Box::new(comparison.diff)), ..record.view(true) };
-        self.kind_or_new(tenant, kind).add(Deployed::new(record, Some(component)));
+        // The first revision of a kind is its stable one, whatever was asked for: there is no other.
+        let is_active = activates || existing.is_none();
+        let view = DeployedRevision { diff, ..record.view(is_active) };
+        let deployment = self.kind_or_new(tenant, kind);
+        deployment.add(Deployed::new(record, Some(component)));
         self.note_usage(tenant);
+        if activates && existing.is_some() {
+            self.activate_new((tenant, kind), &deployment, number).await?;
+        }
         Ok((view, true))
+    }
+
+    fn acts<'a>(&'a self, (tenant, kind): (&'a Tenant, &'a Kind), deployment: &'a Deployment) -> Acts<'a> {
+        Acts { provider: &self.provider, tenant, kind, deployment }
+    }
+
+    async fn activate_new(&self, name: (&Tenant, &Kind), deployment: &Deployment, number: u32) -> Result<(), AskError> {
+        let by = Operator { who: String::new(), why: "deployed".to_owned() };
+        let activation = Activation { revision: Some(number), ..Activation::now(by) };
+        self.acts(name, deployment).activate(&activation).await
     }
 
     /// A comparison that holds, and the lock under which it goes on to: the journals are read without it, so that a look
@@ -216,7 +261,8 @@ impl Deployments {
         let mut kinds = self.kinds.write().unwrap_or_else(PoisonError::into_inner);
         let new = || {
             let policy = self.settings.policy_of(tenant, kind);
-            let bounds = (self.limits_of(tenant, kind), self.tenants.account(tenant));
+            let rollout = Rollout::new(tenant, kind, Arc::clone(&self.clock), &self.settings.limits);
+            let bounds = (self.limits_of(tenant, kind), self.tenants.account(tenant), rollout);
             let (provider, loader) = (Arc::clone(&self.provider), Arc::clone(&self.loader));
             Arc::new(Deployment::new(tenant, kind, policy, bounds, provider, loader))
         };

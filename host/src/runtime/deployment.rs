@@ -8,10 +8,11 @@ use tokio::sync::OnceCell;
 
 use super::DeployedRevision;
 use super::loading::Loader;
-use crate::actor::{Account, Code, KindMetrics, Policy, RecoveryError, Revision};
+use super::rollout::Rollout;
+use crate::actor::{Account, Code, KindMetrics, News, Policy, RecoveryError, Revision};
 use crate::provider::SharedProvider;
 use crate::sandbox::{Component, EventType, Manifest};
-use crate::vocab::{Digest, Kind, Limits, RevisionId, Tenant, Timestamp};
+use crate::vocab::{Address, Digest, Kind, Limits, RevisionId, Tenant, Timestamp};
 
 /// What the catalog keeps of a revision. Append-only: a new layout is a new variant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,7 +111,9 @@ pub(crate) struct Deployment {
     /// The bounds of actors that are brought on stage from now on.
     limits: RwLock<Arc<Limits>>,
     metrics: KindMetrics,
-    /// Oldest first; the last is active.
+    /// Which of the revisions each actor is to run.
+    pub(super) rollout: Rollout,
+    /// Oldest first.
     revisions: RwLock<Vec<Arc<Deployed>>>,
 }
 
@@ -119,7 +122,7 @@ impl Deployment {
         tenant: &Tenant,
         kind: &Kind,
         policy: Policy,
-        (limits, account): (Limits, Arc<Account>),
+        (limits, account, rollout): (Limits, Arc<Account>, Rollout),
         provider: SharedProvider,
         loader: Arc<Loader>,
     ) -> Self {
@@ -132,6 +135,7 @@ impl Deployment {
             account,
             limits: RwLock::new(Arc::new(limits)),
             metrics,
+            rollout,
             revisions: RwLock::default(),
         }
     }
@@ -146,12 +150,12 @@ impl Deployment {
         differs
     }
 
-    /// Makes a revision the active one.
+    /// Adds a revision. Of a kind of which no rollout said anything else, the newest one is the stable one.
     pub(super) fn add(&self, deployed: Deployed) {
         self.revisions.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(deployed));
     }
 
-    /// The revisions, oldest first; the last is active.
+    /// The revisions, oldest first.
     pub(super) fn revisions(&self) -> Vec<Arc<Deployed>> {
         self.revisions.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -168,30 +172,45 @@ impl Deployment {
         revisions.iter().filter_map(|deployed| deployed.revision.get().cloned()).collect()
     }
 
-    fn newest(&self) -> Option<Arc<Deployed>> {
+    pub(super) fn newest(&self) -> Option<Arc<Deployed>> {
         self.revisions.read().unwrap_or_else(PoisonError::into_inner).last().cloned()
     }
 
-    fn find(&self, id: RevisionId) -> Option<Arc<Deployed>> {
+    fn newest_id(&self) -> RevisionId {
+        self.newest().map_or_else(RevisionId::default, |deployed| deployed.record.id())
+    }
+
+    /// A revision by its number within the kind.
+    pub(super) fn numbered(&self, number: u32) -> Option<Arc<Deployed>> {
+        let revisions = self.revisions.read().unwrap_or_else(PoisonError::into_inner);
+        revisions.iter().find(|deployed| deployed.record.number == number).cloned()
+    }
+
+    pub(super) fn find(&self, id: RevisionId) -> Option<Arc<Deployed>> {
         let revisions = self.revisions.read().unwrap_or_else(PoisonError::into_inner);
         revisions.iter().find(|deployed| deployed.record.id() == id).cloned()
     }
 
     /// The active revision's record.
     pub(super) fn active(&self) -> Option<RevisionRecord> {
-        self.newest().map(|deployed| deployed.record.clone())
+        self.find(self.active_id()).map(|deployed| deployed.record.clone())
     }
 
     /// Whether the active revision says that a command stores nothing.
     pub(super) fn is_read_only(&self, command: &str) -> bool {
         let named =
             |record: &RevisionRecord| record.commands.iter().any(|(name, read_only)| *read_only && name == command);
-        self.newest().is_some_and(|deployed| named(&deployed.record))
+        self.find(self.active_id()).is_some_and(|deployed| named(&deployed.record))
     }
 
-    /// The id of the active revision.
+    /// The id of the active revision: what actors run unless a rollout chose them for another one.
     pub(super) fn active_id(&self) -> RevisionId {
-        self.newest().map_or_else(RevisionId::default, |deployed| deployed.record.id())
+        self.rollout.active(self.newest_id())
+    }
+
+    /// The number of the revision that an actor is to run.
+    pub(super) fn assigned_number(&self, address: &Address) -> Option<u32> {
+        self.number_of(self.assigned(address))
     }
 
     /// Name and version of an event type, by the revision that wrote it and its index there.
@@ -218,13 +237,34 @@ impl Deployment {
 }
 
 impl Code for Deployment {
-    fn current(&self) -> BoxFuture<'_, Result<Arc<Revision>, RecoveryError>> {
+    fn assigned(&self, address: &Address) -> RevisionId {
+        self.rollout.assigned(address, self.newest_id())
+    }
+
+    fn stable(&self) -> RevisionId {
+        self.rollout.stable(self.newest_id())
+    }
+
+    fn is_only(&self, revision: RevisionId) -> bool {
+        let revisions = self.revisions.read().unwrap_or_else(PoisonError::into_inner);
+        revisions.iter().all(|deployed| deployed.record.id() == revision)
+    }
+
+    fn revision(&self, id: RevisionId) -> BoxFuture<'_, Result<Arc<Revision>, RecoveryError>> {
         Box::pin(async move {
-            let Some(deployed) = self.newest() else {
-                return Err(RecoveryError::Loading("no revision is deployed".to_owned()));
+            let Some(deployed) = self.find(id) else {
+                return Err(RecoveryError::Loading(format!("its kind has no revision of the id {id}")));
             };
             deployed.revision.get_or_try_init(|| self.load(&deployed)).await.cloned()
         })
+    }
+
+    fn is_rolling(&self) -> bool {
+        self.rollout.is_rolling()
+    }
+
+    fn note(&self, address: &Address, news: News) {
+        self.rollout.note(address, news);
     }
 
     fn event_types(&self, revision: RevisionId) -> Option<Arc<[EventType]>> {

@@ -19,7 +19,7 @@ use super::{AskError, OnFull};
 use crate::actor::{Actor, Code as _, Envelope, Order, Progress, Stage};
 use crate::decide::{LiveActor, who_leaves};
 use crate::sandbox::{Cpu, limit_hit};
-use crate::vocab::{ActorId, Address, Limit, Limits, Tenant};
+use crate::vocab::{ActorId, Address, Kind, Limit, Limits, Tenant};
 
 /// Orders that wait for one actor; senders wait for room.
 const ORDERS_MAX: usize = 64;
@@ -309,6 +309,13 @@ impl Directory {
     /// Whether somebody whom `chosen` picks is on stage.
     pub(super) fn is_any_live(&self, chosen: impl Fn(&Address) -> bool) -> bool {
         self.live.pin().values().any(|handle| chosen(&handle.address))
+    }
+
+    /// The live actors of a kind, as far as `chosen` picks them.
+    pub(super) fn live_of(&self, tenant: &Tenant, kind: &Kind, chosen: impl Fn(&Handle) -> bool) -> Vec<Arc<Handle>> {
+        let live = self.live.pin();
+        let of_kind = live.values().filter(|it| it.address.kind == *kind && it.address.tenant == *tenant);
+        of_kind.filter(|handle| chosen(handle)).cloned().collect()
     }
 
     /// Who is on stage, as far as `chosen` picks them.

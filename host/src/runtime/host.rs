@@ -116,14 +116,44 @@ impl Host {
         move || inner.upgrade().map(|inner| Self { inner })
     }
 
-    /// Deploys a component as the next revision of a kind; new activations use it, live actors of the kind leave
-    /// after the turns that are queued and come back on it. The same bytes as the active revision change nothing.
+    /// Deploys a component as the next revision of a kind, for all of its actors: live ones change over one after the
+    /// other, without losing a command, others when they are called. The same bytes as the active revision change nothing.
     ///
     /// # Errors
     /// Why the component may not run, or cannot read what is stored.
     pub async fn deploy(&self, tenant: &Tenant, kind: &Kind, component: &[u8]) -> Result<DeployedRevision, AskError> {
         let place = self.begin_deploy(tenant)?;
         self.deploy_in(place, tenant, kind, Bytes::copy_from_slice(component)).await
+    }
+
+    /// Adds a component as the next revision of a kind, and leaves it at that: [`Host::activate`] has actors run it. The
+    /// first revision of a kind is active at once.
+    ///
+    /// # Errors
+    /// Why the component may not run, or cannot read what is stored.
+    pub async fn add_revision(
+        &self,
+        tenant: &Tenant,
+        kind: &Kind,
+        component: &[u8],
+    ) -> Result<DeployedRevision, AskError> {
+        let place = self.begin_deploy(tenant)?;
+        self.add_revision_in(place, tenant, kind, Bytes::copy_from_slice(component)).await
+    }
+
+    /// The same as [`Host::add_revision`], in a place that was taken before.
+    ///
+    /// # Errors
+    /// Why the component may not run, or cannot read what is stored.
+    pub async fn add_revision_in(
+        &self,
+        place: DeployPlace,
+        tenant: &Tenant,
+        kind: &Kind,
+        component: Bytes,
+    ) -> Result<DeployedRevision, AskError> {
+        self.refuse_if_closing()?;
+        Ok(self.inner.deployments.deploy(tenant, kind, (place.0, false), component).await?.0)
     }
 
     /// A place among the deploys of a tenant, to be taken before the component is read: how many there are bounds how
@@ -149,10 +179,11 @@ impl Host {
         component: Bytes,
     ) -> Result<DeployedRevision, AskError> {
         self.refuse_if_closing()?;
-        let (deployed, new) = self.inner.deployments.deploy(tenant, kind, place.0, component).await?;
+        let (deployed, new) = self.inner.deployments.deploy(tenant, kind, (place.0, true), component).await?;
         if new {
-            self.inner.directory.send_off(|address| address.tenant == *tenant && address.kind == *kind).await;
-            let after_deploy = self.inner.deployments.find(tenant, kind)?.policy().supervision.after_deploy;
+            let deployment = self.inner.deployments.find(tenant, kind)?;
+            self.drive(tenant, kind, &deployment);
+            let after_deploy = deployment.policy().supervision.after_deploy;
             self.retry_after_deploy(tenant, kind, after_deploy);
         }
         Ok(deployed)
@@ -187,9 +218,9 @@ impl Host {
     /// # Errors
     /// When the tenant or kind is unknown.
     pub async fn revisions(&self, tenant: &Tenant, kind: &Kind) -> Result<Vec<DeployedRevision>, AskError> {
-        let revisions = self.inner.deployments.find(tenant, kind)?.revisions();
-        let newest = revisions.len();
-        Ok(revisions.iter().enumerate().map(|(at, r)| r.record.view(at.saturating_add(1) == newest)).collect())
+        let deployment = self.inner.deployments.find(tenant, kind)?;
+        let active = deployment.active_id();
+        Ok(deployment.revisions().iter().map(|it| it.record.view(it.record.id() == active)).collect())
     }
 
     /// The active revision of every kind of a tenant, by name.
@@ -267,7 +298,7 @@ impl Host {
         Ok(self.inner.stage.provider.close().await?)
     }
 
-    fn refuse_if_closing(&self) -> Result<(), AskError> {
+    pub(super) fn refuse_if_closing(&self) -> Result<(), AskError> {
         if self.is_ready() { Ok(()) } else { Err(AskError::ShuttingDown) }
     }
 }

@@ -8,7 +8,7 @@ use super::{AskError, EventView, RequestError, StateView};
 use crate::actor::{Code as _, EventTypeOf, Recovery, Revision, Stage, describe_changes};
 use crate::frame::{Frame, FrameHeader};
 use crate::sandbox::{Instance, InstanceOptions, Moment, Permit, Share};
-use crate::vocab::{Address, Sequence, Timestamp};
+use crate::vocab::{Address, RevisionId, Sequence, Timestamp};
 
 /// The type under which events of the host are shown.
 const HOST_EVENT_TYPE: &str = "greenroom.effects";
@@ -65,19 +65,22 @@ impl Renderer {
     /// # Errors
     /// When the code cannot be loaded.
     pub(super) async fn new(code: Arc<Deployment>, address: Arc<Address>) -> Result<Self, AskError> {
-        let revision = code.current().await?;
+        let revision = code.revision(code.active_id()).await?;
         let share = revision.component.share(&address.tenant);
         Ok(Self { code, revision, address, share, instance: None })
     }
 
-    /// Goes on with the code that is active now: it knows every event type that was written before it.
+    /// Goes on with the code that is active now.
     ///
     /// # Errors
     /// When the code cannot be loaded.
     pub(super) async fn refresh(&mut self) -> Result<(), AskError> {
-        let current = self.code.current().await?;
-        if current.id != self.revision.id {
-            self.revision = current;
+        self.use_revision(self.code.active_id()).await
+    }
+
+    async fn use_revision(&mut self, id: RevisionId) -> Result<(), AskError> {
+        if id != self.revision.id {
+            self.revision = self.code.revision(id).await?;
             self.instance = None;
         }
         Ok(())
@@ -139,8 +142,13 @@ impl Renderer {
         let unknown = || AskError::Render(format!("event {sequence} is of a type that no deployed revision declares"));
         let types = self.code.event_types(written_by).ok_or_else(unknown)?;
         let event = types.get(usize::from(index)).ok_or_else(unknown)?;
-        let EventTypeOf::Known(index) = self.revision.remap(written_by, &types).get(index) else {
-            return Err(unknown());
+        let index = match self.revision.remap(written_by, &types).get(index) {
+            EventTypeOf::Known(index) => index,
+            // Another revision wrote it, and this one does not know it (yet, or any more): that one can show it.
+            EventTypeOf::Unknown => {
+                self.use_revision(written_by).await?;
+                index
+            }
         };
         let permit = self.share.enter().await;
         let (instance, permit) = match &mut self.instance {

@@ -16,6 +16,7 @@ mod loading;
 mod look;
 mod recheck;
 mod roll;
+mod rollout;
 mod secret;
 mod settings;
 mod tenancy;
@@ -31,9 +32,13 @@ pub use feed::EventFeed;
 pub use host::{DeployPlace, Host};
 pub use loading::RefusalView;
 pub use recheck::{Drift, Recheck};
+pub use rollout::{
+    Activation, CandidateView, CannotGoBack, HeldView, LiveView, PauseView, RollbackCheck, RolloutEntry, RolloutView,
+    Whom,
+};
 pub use settings::{
     AfterDeploy, DeadLetterSettings, Durability, HostSettings, KindSettings, LimitOverrides, PassivationSettings,
-    RecoverySettings, RetentionSettings, SnapshotSettings, SupervisionSettings,
+    RecoverySettings, RetentionSettings, RolloutSettings, SnapshotSettings, SupervisionSettings,
 };
 pub(crate) use tenancy::Realm;
 pub use tenancy::{
@@ -52,4 +57,5 @@ pub fn describe_metrics() {
     loading::describe_metrics();
     tenancy::describe_metrics();
     trouble::describe_metrics();
+    rollout::describe_metrics();
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use crate::decide::{
-    AfterDeploy, LimitOverrides, PassivationSettings, RecoverySettings, RetentionSettings, SnapshotSettings,
-    SupervisionSettings,
+    AfterDeploy, LimitOverrides, PassivationSettings, RecoverySettings, RetentionSettings, RolloutSettings,
+    SnapshotSettings, SupervisionSettings,
 };
 pub use crate::provider::Durability;
 
@@ -36,6 +36,8 @@ pub struct HostSettings {
     pub recovery: RecoverySettings,
     /// What is done about actors that fail, for kinds that `kinds` does not name.
     pub supervision: SupervisionSettings,
+    /// How new revisions take over, for kinds that `kinds` does not name.
+    pub rollout: RolloutSettings,
     /// What is kept of commands that nobody will handle.
     pub dead_letters: DeadLetterSettings,
     /// Per kind (`tenant/kind`, or `kind` for every tenant): what differs.
@@ -58,6 +60,8 @@ pub struct KindSettings {
     pub limits: LimitOverrides,
     /// What is done about actors that fail.
     pub supervision: Option<SupervisionSettings>,
+    /// How new revisions take over.
+    pub rollout: Option<RolloutSettings>,
 }
 
 /// What is kept of commands that nobody will handle, for each tenant.
@@ -102,6 +106,9 @@ impl HostSettings {
             ("limits.begun_guest_calls", limits.begun_guest_calls),
             ("limits.live_actors", limits.live_actors),
             ("limits.concurrent_recoveries", limits.concurrent_recoveries),
+            ("limits.concurrent_swaps", limits.concurrent_swaps),
+            ("limits.rollout_actors", limits.rollout_actors),
+            ("limits.held_actors", limits.held_actors),
             ("limits.tenant_deploys", limits.tenant_deploys),
             ("limits.deploys", limits.deploys),
             ("limits.compiled_bytes", limits.compiled_bytes),
@@ -148,9 +155,15 @@ impl HostSettings {
         if let Some(problem) = self.supervision.problem() {
             return Some(format!("supervision.{problem}"));
         }
+        if let Some(problem) = self.rollout.problem() {
+            return Some(format!("rollout.{problem}"));
+        }
         self.kinds.iter().find_map(|(name, kind)| {
             if let Some(problem) = kind.supervision.as_ref().and_then(SupervisionSettings::problem) {
                 return Some(format!("kinds.{name}.supervision.{problem}"));
+            }
+            if let Some(problem) = kind.rollout.as_ref().and_then(RolloutSettings::problem) {
+                return Some(format!("kinds.{name}.rollout.{problem}"));
             }
             if kind.recovery.as_ref().is_some_and(|recovery| recovery.time_limit_ms == 0) {
                 return Some(format!("kinds.{name}.recovery.time_limit_ms is 0; the smallest value is 1"));
@@ -211,7 +224,8 @@ impl HostSettings {
         let passivation = own.and_then(|own| own.passivation.clone()).unwrap_or_else(|| self.passivation.clone());
         let recovery = own.and_then(|own| own.recovery.clone()).unwrap_or_else(|| self.recovery.clone());
         let supervision = own.and_then(|own| own.supervision.clone()).unwrap_or_else(|| self.supervision.clone());
-        Policy { snapshots, retention, passivation, recovery, supervision, rate: ReplayRate::default() }
+        let rollout = own.and_then(|own| own.rollout.clone()).unwrap_or_else(|| self.rollout.clone());
+        Policy { snapshots, retention, passivation, recovery, supervision, rollout, rate: ReplayRate::default() }
     }
 }
 

@@ -76,7 +76,8 @@ impl Engine {
     /// A sentence that names the machine limit in the way, and what to change. The settings are never lowered silently.
     pub fn new(settings: SandboxSettings) -> Result<Arc<Self>, String> {
         let SandboxSettings { limits, cache_dir, compiler } = settings;
-        let instances = limits.live_actors.saturating_add(spare_instances(&limits));
+        let spare = spare_instances(&limits).saturating_add(limits.concurrent_swaps);
+        let instances = limits.live_actors.saturating_add(spare);
         machine::check_memory_maps(u64::from(instances))?;
         let engine = config::config(&limits, instances)
             .and_then(|config| wasmtime::Engine::new(&config))

@@ -156,6 +156,10 @@ codes! {
     0123 NothingToSkip Conflict "what the actor failed at cannot be skipped",
     0124 AttemptCutOff Operator "the host ended while it brought the actor back",
     0125 ActUnderWay Overloaded "an operator's act on this actor is under way",
+    0130 RolloutUnderWay Conflict "another revision of the kind is being rolled out to some of its actors",
+    0131 NoRollout Conflict "the kind has no rollout that this could be done to",
+    0132 UnknownRevision NotFound "the kind has no such revision",
+    0133 RolloutTakenBack Guest "too many actors failed on a new revision; the host went back to the stable one",
 }
 
 impl Code {

@@ -171,6 +171,12 @@ limits! {
     LiveActors live_actors: u32 = 10_000, "actors" Host Soft [];
     /// Actors that recover at the same time; the others queue in order.
     ConcurrentRecoveries concurrent_recoveries: u32 = 16, "actors" Host Soft [];
+    /// Live actors that change over to another revision at the same time: each has two instances meanwhile.
+    ConcurrentSwaps concurrent_swaps: u32 = 8, "actors" Host Soft [];
+    /// Actors of a kind that are remembered as having tried a candidate, or failed on it; the first ones stand for all.
+    RolloutActors rollout_actors: u32 = 65_536, "actors" Host Soft [];
+    /// Actors of a kind that are remembered as held, with the reason; one more is tried anew by each activation.
+    HeldActors held_actors: u32 = 4_096, "actors" Host Soft [];
     /// Bytes of events in one `replay` call and one read from the store.
     ReplayBatchBytes replay_batch_bytes: u32 = /* 1 MiB */ 1_024 * 1_024, "bytes" Host Soft [];
     /// Events in one `replay` call.

@@ -67,7 +67,9 @@ impl Recovery<'_> {
     /// A failure is logged only: the next recovery passes them over again. A crash leaves some of them.
     pub(crate) async fn discard(&self, unusable: &[(Sequence, Unusable)]) {
         let id = self.address.id();
-        for (sequence, why) in unusable.iter().filter(|(_, why)| why.is_for_good()) {
+        // Code that is being tried may fail at snapshots of the code that it would replace: that one still needs them.
+        let is_for_good = |why: Unusable| why.is_for_good() && !(why == Unusable::Failed && self.code.is_rolling());
+        for (sequence, why) in unusable.iter().filter(|(_, why)| is_for_good(*why)) {
             match self.in_time(async { Ok(self.stage.provider.delete_snapshot(id, *sequence).await?) }).await {
                 Ok(()) => {
                     tracing::warn!(actor = %self.address, %sequence, why = why.label(), "deleted a snapshot that is unusable for good");

@@ -1,6 +1,7 @@
 //! `GET /openapi.json`: the routes as a document, made from the table that routes the requests.
 
 mod revisions;
+mod rollout;
 mod schemas;
 mod trouble;
 

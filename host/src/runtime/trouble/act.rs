@@ -11,6 +11,7 @@ use super::trial::{Outcome, Trial};
 use super::views::{CauseView, FailureView, PoisonEventView, TroubleView};
 use crate::actor::{
     AskError, Change, DeadLetter, DeadReason, Failure, HostRecord, KeyRecord, Phase, RequestError, Supervisor as _,
+    last_writer,
 };
 use crate::provider::ReadRange;
 use crate::runtime::ActorRef;
@@ -184,7 +185,8 @@ impl ActorRef {
         };
         if !changes.is_empty() || !keys.is_empty() {
             let head = self.inner.stage.provider.head(self.id).await?;
-            let revision = self.deployment()?.active_id();
+            let writer = last_writer(&self.inner.stage, &self.address).await?;
+            let revision = writer.unwrap_or(self.deployment()?.active_id());
             let wake_at = head.wake_at;
             let record = HostRecord { address: &self.address, revision, after: head.sequence, changes, keys, wake_at };
             record.append(&self.inner.stage).await?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::record::ActRecord;
-use crate::actor::{AskError, Change, HostRecord, holds};
+use crate::actor::{AskError, Change, HostRecord, holds, last_writer};
 use crate::provider::{AppendError, DeleteGuard, ReadRange};
 use crate::runtime::Host;
 use crate::runtime::host::Inner;
@@ -53,7 +53,9 @@ async fn append_once(inner: &Inner, address: &Arc<Address>, after: Sequence, cha
         let conflict = AppendError::Conflict { actor: id, expected: after, actual: head.sequence };
         return if is_there { Ok(()) } else { Err(conflict.into()) };
     }
-    let revision = inner.deployments.find(&address.tenant, &address.kind)?.active_id();
+    // Its newest record still says which revision ran the actor last.
+    let active = inner.deployments.find(&address.tenant, &address.kind)?.active_id();
+    let revision = last_writer(&inner.stage, address).await?.unwrap_or(active);
     let wake_at = head.wake_at.filter(|_| !matches!(change, Change::Purge { .. }));
     let record = HostRecord { address, revision, after, changes: vec![change], keys: Vec::new(), wake_at };
     record.append(&inner.stage).await

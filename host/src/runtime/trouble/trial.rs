@@ -73,7 +73,7 @@ impl Trial {
         match error.fault() {
             Fault::Elsewhere => Err(error.into()),
             Fault::OfTheActor => {
-                let revision = self.code.current().await.map_or(0, |revision| revision.number);
+                let revision = self.code.assigned_number(&self.address).unwrap_or_default();
                 Ok(Outcome::Failed(Box::new(error.as_failure(revision))))
             }
         }

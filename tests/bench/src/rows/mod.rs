@@ -14,6 +14,7 @@ mod raw_log;
 mod read;
 mod replay;
 pub(crate) mod resident;
+mod swap;
 mod verify;
 
 use anyhow::Result;
@@ -95,6 +96,7 @@ fn all() -> Vec<Row> {
         row("log-activation", "µs", "first `get` of a passive actor with a snapshot, log, median", |b| activation::run(b, Store::Log)),
         row("memory-mass-recovery", "/s", "passive actors with 20 events each, all called at once, memory provider; beside it a `get` of a live one", |b| mass::run(b, Store::Memory)),
         row("log-mass-recovery", "/s", "the same, log, page cache warm", |b| mass::run(b, Store::Log)),
+        row("swap-10000", "/s", "10,000 live counters change over to another revision, log, synced, 16 in flight to them, 4 to another kind", |b| swap::run(b, b.pace.swapped)),
         row("neighbour-spins", "/s", "ask `increment`, log, synced, 64 actors, 8 in flight, beside another tenant of the same weight of which every actor computes without end", |b| neighbour::run(b, Neighbour::Spins)),
         row("neighbour-floods", "/s", "the same beside one that floods 1,000 actors with `increment`, 1,024 in flight", |b| neighbour::run(b, Neighbour::Floods)),
         row("neighbour-deploys", "/s", "the same beside one that deploys one component after the other", |b| neighbour::run(b, Neighbour::Deploys)),

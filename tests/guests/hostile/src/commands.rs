@@ -283,7 +283,7 @@ fn environment() -> String {
     format!("{variables} {arguments} {input} {file}")
 }
 
-fn bomb_memory() -> ! {
+pub(crate) fn bomb_memory() -> ! {
     let mut hoard = Vec::new();
     loop {
         hoard.push(black_box(vec![1_u8; 1_024 * 1_024]));

@@ -30,6 +30,25 @@ static DESCRIBE: &[u8; 32] = b"describe-mode:honest            ";
 /// that is `cured`.
 static POISON: &[u8; 32] = b"poison-mode:poisonous           ";
 
+/// What this revision does wrong with every actor; tests overwrite the part after the colon: a bad candidate.
+static REVISION: &[u8; 32] = b"revision-mode:honest            ";
+
+/// Whether this revision is the one that does so.
+fn revision_is(mode: &str) -> bool {
+    let own = black_box(REVISION).get(b"revision-mode:".len()..).unwrap_or_default();
+    std::str::from_utf8(own).is_ok_and(|own| own.trim_end() == mode)
+}
+
+/// Traps or loops in a call, if this revision is meant to.
+fn misbehave_in(call: &str) {
+    if revision_is(&format!("trap-in-{call}")) {
+        panic!("{call} traps");
+    }
+    if revision_is(&format!("loop-in-{call}")) {
+        loop_forever();
+    }
+}
+
 /// Whether this revision can cope with poison.
 pub(crate) fn is_cured() -> bool {
     black_box(POISON).starts_with(b"poison-mode:cured")
@@ -66,6 +85,10 @@ impl behavior::Guest for Hostile {
         let mode = String::from_utf8_lossy(black_box(DESCRIBE)).into_owned();
         let mut manifest = honest_manifest();
         match mode.trim_start_matches("describe-mode:").trim_end() {
+            "honest" if revision_is("more-events") => {
+                manifest.commands.push(command("extra".to_owned()));
+                manifest.events.push(EventType { name: "extra".to_owned(), version: 1 });
+            }
             "honest" => {}
             "loop" => loop_forever(),
             "trap" => panic!("describe traps"),
@@ -94,7 +117,14 @@ impl behavior::Guest for Hostile {
             "random-in-start" => with_state(|state| state.total = wasi::random_u64()),
             _ => {}
         }
+        misbehave_in("start");
+        if revision_is("grow-in-start") {
+            commands::bomb_memory();
+        }
         let Some(base) = base else { return Ok(()) };
+        if revision_is("refuse-state") {
+            return Err(behavior::StartError::UnknownStateVersion);
+        }
         match with_state(|state| state.key.clone()).as_str() {
             "trap-at-snapshot" => panic!("start traps at a snapshot"),
             "loop-at-snapshot" => loop_forever(),
@@ -124,6 +154,7 @@ impl behavior::Guest for Hostile {
             "clock-in-replay" => with_state(|state| state.total ^= wasi::now_seconds()),
             _ => {}
         }
+        misbehave_in("replay");
         let mut start = 0;
         for (event, end) in events.types.iter().zip(&events.payloads.ends) {
             let payload = &events.payloads.data[start..*end as usize];
@@ -141,15 +172,24 @@ impl behavior::Guest for Hostile {
         if key_is("loop-in-recovered") {
             loop_forever()
         }
+        misbehave_in("recovered");
     }
 
     fn handle(commands: CommandBatch) -> OutcomeBatch {
+        misbehave_in("handle");
         let mut out = outcome::Builder::default();
         let mut start = 0;
         for (index, (name, end)) in commands.names.iter().zip(&commands.payloads.ends).enumerate() {
             let payload = &commands.payloads.data[start..*end as usize];
             start = *end as usize;
-            commands::run(commands::COMMANDS[usize::from(*name)].0, index as u32, payload, &mut out);
+            match commands::COMMANDS.get(usize::from(*name)) {
+                Some((name, _)) => commands::run(name, index as u32, payload, &mut out),
+                // The command that only a revision with more of them has.
+                None => {
+                    out.append(2, b"");
+                    out.answer(1, 0, b"");
+                }
+            }
         }
         out.batch
     }
@@ -160,6 +200,10 @@ impl behavior::Guest for Hostile {
             "refuse-capture" => return Err("not now".to_owned()),
             "large-capture" => return Ok(Snapshot { state_version: 1, state: vec![7; 17 * 1_024 * 1_024] }),
             _ => {}
+        }
+        misbehave_in("capture");
+        if revision_is("large-capture") {
+            return Ok(Snapshot { state_version: 1, state: vec![7; 17 * 1_024 * 1_024] });
         }
         Ok(Snapshot { state_version: 1, state: with_state(|state| state.total).to_le_bytes().to_vec() })
     }

@@ -1,0 +1,190 @@
+use anyhow::{Context, Result, ensure};
+use greenroom_host::runtime::{HeldView, Whom};
+use greenroom_kit::{TestHost, guest};
+
+use super::scene::{
+    activate, add, add_revision, all_there, bad, eventually, noted, passivate, rollout, runs, send, tight,
+};
+
+async fn host() -> Result<TestHost> {
+    TestHost::start("hostile", tight()).await
+}
+
+/// The entry of an actor among those that are held.
+fn held<'a>(held: &'a [HeldView], key: &str) -> Result<&'a HeldView> {
+    held.iter().find(|held| held.key == key).with_context(|| format!("{key} is not held: {held:?}"))
+}
+
+/// Activates a revision that is bad in this way: a live actor and a passive one stay on the old code, answer, keep their
+/// state, and say why.
+async fn stays(mode: &str, word: &str) -> Result<()> {
+    let host = host().await?;
+    add(&host, "live", 1).await?;
+    add(&host, "passive", 1).await?;
+    passivate(&host, "passive").await?;
+    let revision = add_revision(&host, "hostile", &bad(mode)?).await?;
+    assert_eq!((revision, runs(&host, "live").await?), (2, 1), "added is not activated");
+    activate(&host, "hostile", 2, Whom::Now).await?;
+    let after = all_there(&host, "hostile").await?;
+    let of_live = held(&after.held, "live")?;
+    assert_eq!((of_live.refused, of_live.on), (2, 1), "{mode}");
+    ensure!(of_live.reason.contains(word) && !of_live.code.is_empty(), "{mode}: {of_live:?}");
+    assert_eq!((add(&host, "live", 1).await?, runs(&host, "live").await?), (2, 1), "{mode}");
+    assert_eq!((add(&host, "passive", 1).await?, runs(&host, "passive").await?), (2, 1), "{mode}");
+    held(&rollout(&host, "hostile")?.held, "passive")?;
+    // It is not tried again by the next activation, and a crash does not brick it.
+    let tried = rollout(&host, "hostile")?.failed;
+    passivate(&host, "live").await?;
+    assert_eq!((add(&host, "live", 1).await?, rollout(&host, "hostile")?.failed), (3, tried));
+    let host = host.crash().await?;
+    assert_eq!((add(&host, "live", 1).await?, runs(&host, "live").await?), (4, 1), "{mode}, after a crash");
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_that_traps_in_start_leaves_its_actors_where_they_are() -> Result<()> {
+    stays("trap-in-start", "start").await
+}
+
+#[tokio::test]
+async fn one_that_hangs_in_start_leaves_its_actors_where_they_are() -> Result<()> {
+    stays("loop-in-start", "300 ms").await
+}
+
+#[tokio::test]
+async fn one_that_traps_in_recovered_leaves_its_actors_where_they_are() -> Result<()> {
+    stays("trap-in-recovered", "").await
+}
+
+#[tokio::test]
+async fn one_that_hangs_in_recovered_leaves_its_actors_where_they_are() -> Result<()> {
+    stays("loop-in-recovered", "300 ms").await
+}
+
+#[tokio::test]
+async fn one_that_grows_past_its_memory_leaves_its_actors_where_they_are() -> Result<()> {
+    stays("grow-in-start", "memory").await
+}
+
+/// With nothing to handle, a live actor's new code must be able to say what its state is.
+async fn live_stays(mode: &str) -> Result<()> {
+    let host = host().await?;
+    add(&host, "a", 1).await?;
+    add_revision(&host, "hostile", &bad(mode)?).await?;
+    activate(&host, "hostile", 2, Whom::Now).await?;
+    let after = all_there(&host, "hostile").await?;
+    assert_eq!(held(&after.held, "a")?.on, 1, "{mode}");
+    assert_eq!((add(&host, "a", 1).await?, runs(&host, "a").await?), (2, 1), "{mode}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_that_cannot_say_what_its_state_is_leaves_live_actors_where_they_are() -> Result<()> {
+    for mode in ["trap-in-capture", "loop-in-capture", "large-capture"] {
+        live_stays(mode).await?;
+    }
+    Ok(())
+}
+
+/// A first turn that fails in the new code is handled by the old one: its callers notice nothing.
+#[tokio::test]
+async fn a_first_turn_that_fails_is_handled_by_the_old_code() -> Result<()> {
+    for mode in ["trap-in-handle", "loop-in-handle"] {
+        let host = host().await?;
+        add(&host, "a", 1).await?;
+        add_revision(&host, "hostile", &bad(mode)?).await?;
+        let busy = async {
+            let mut total = 1;
+            while held(&rollout(&host, "hostile")?.held, "a").is_err() {
+                let next = add(&host, "a", 1).await?;
+                ensure!(next == total + 1, "{mode}: {total}, then {next}");
+                total = next;
+            }
+            Ok(total)
+        };
+        let swap = async {
+            activate(&host, "hostile", 2, Whom::Now).await?;
+            anyhow::Ok(())
+        };
+        // The actor is never without a command for long; if it changed over in a quiet moment, it failed after that.
+        let (total, activated) = tokio::join!(tokio::time::timeout(std::time::Duration::from_secs(20), busy), swap);
+        activated?;
+        match total {
+            Ok(Ok(total)) => assert_eq!((add(&host, "a", 1).await?, runs(&host, "a").await?), (total + 1, 1), "{mode}"),
+            Ok(Err(error)) => ensure!(format!("{error:#}").contains("stored"), "{error:#}"),
+            Err(_) => anyhow::bail!("{mode}: neither held nor failed"),
+        }
+    }
+    Ok(())
+}
+
+/// Code that refuses the state is given the journal; with its history deleted there is nothing to give.
+#[tokio::test]
+async fn one_that_refuses_the_state_replays_or_leaves_its_actors_where_they_are() -> Result<()> {
+    let mut settings = tight();
+    settings.retention.keep_snapshots = 1;
+    settings.retention.delete_events = true;
+    let host = TestHost::start("hostile", settings).await?;
+    add(&host, "whole", 5).await?;
+    add(&host, "cut", 5).await?;
+    host.actor("cut")?.snapshot().await?;
+    eventually("the events to be deleted", async || Ok(host.actor("cut")?.status().await?.deleted_through.0 == 1))
+        .await?;
+    add_revision(&host, "hostile", &bad("refuse-state")?).await?;
+    activate(&host, "hostile", 2, Whom::Now).await?;
+    let after = all_there(&host, "hostile").await?;
+    assert_eq!((add(&host, "whole", 1).await?, runs(&host, "whole").await?), (6, 2));
+    assert_eq!((add(&host, "cut", 1).await?, runs(&host, "cut").await?), (6, 1));
+    ensure!(held(&after.held, "cut")?.reason.contains("deleted"), "{:?}", after.held);
+    Ok(())
+}
+
+/// Code that cannot replay is found where it must: at an actor that it has to bring back from its journal.
+#[tokio::test]
+async fn one_that_cannot_replay_leaves_passive_actors_where_they_are() -> Result<()> {
+    for mode in ["trap-in-replay", "loop-in-replay"] {
+        let host = host().await?;
+        add(&host, "a", 1).await?;
+        passivate(&host, "a").await?;
+        add_revision(&host, "hostile", &bad(mode)?).await?;
+        activate(&host, "hostile", 2, Whom::Now).await?;
+        assert_eq!((add(&host, "a", 1).await?, runs(&host, "a").await?), (2, 1), "{mode}");
+        assert_eq!(held(&rollout(&host, "hostile")?.held, "a")?.refused, 2, "{mode}");
+    }
+    Ok(())
+}
+
+/// A command that fails in any code is nobody's fault but its own: the actor may be tried again.
+#[tokio::test]
+async fn a_poison_command_in_the_first_turn_is_not_held_against_the_candidate() -> Result<()> {
+    let host = host().await?;
+    add(&host, "a", 1).await?;
+    add_revision(&host, "hostile", &noted(guest("hostile")?, 1)).await?;
+    let poison = async {
+        for _ in 0..50 {
+            let _failed = send(&host, "a", "trap", &[]).await;
+        }
+        anyhow::Ok(())
+    };
+    let (sent, activated) = tokio::join!(poison, activate(&host, "hostile", 2, Whom::Now));
+    sent?;
+    activated?;
+    let after = all_there(&host, "hostile").await?;
+    assert_eq!((after.held_actors, add(&host, "a", 1).await?, runs(&host, "a").await?), (0, 2, 2));
+    Ok(())
+}
+
+/// An operator who activates anew has it tried again.
+#[tokio::test]
+async fn a_held_actor_is_tried_again_when_somebody_activates_anew() -> Result<()> {
+    let host = host().await?;
+    add(&host, "a", 1).await?;
+    add_revision(&host, "hostile", &bad("trap-in-start")?).await?;
+    activate(&host, "hostile", 2, Whom::Now).await?;
+    assert_eq!(all_there(&host, "hostile").await?.held_actors, 1);
+    assert_eq!(add_revision(&host, "hostile", &noted(guest("hostile")?, 2)).await?, 3);
+    activate(&host, "hostile", 3, Whom::Now).await?;
+    let after = all_there(&host, "hostile").await?;
+    assert_eq!((after.held_actors, runs(&host, "a").await?, add(&host, "a", 1).await?), (0, 3, 2));
+    Ok(())
+}

@@ -1,0 +1,10 @@
+mod a_bad_candidate_leaves_its_actors_where_they_are;
+mod a_crash_anywhere_in_a_rollout_is_resumed;
+mod a_failing_candidate_is_taken_back;
+mod a_live_swap_keeps_everything_that_is_the_hosts;
+mod a_ramp_goes_on_by_itself_and_moves_nobody_back;
+mod a_roll_back_says_who_cannot_go_back;
+mod a_swap_under_load_loses_nothing;
+mod scene;
+mod swapping_back_and_forth_survives_kill_9;
+mod swaps_are_bounded;
