@@ -16,10 +16,12 @@ use crate::sandbox::{
 use crate::vocab::{Address, Code as ErrorCode, Limits, Sequence, Timestamp};
 
 mod admission;
+mod pacer;
 mod replay;
 mod unusable;
 
 pub(crate) use admission::Admission;
+pub(crate) use pacer::Pacer;
 use replay::Replay;
 pub(crate) use unusable::Unusable;
 
@@ -178,7 +180,7 @@ impl<'a> Recovery<'a> {
             progress: None,
             silent: true,
             through: last,
-            admission: Admission::default(),
+            admission: self.admission.another(),
             one_by_one_from: Some(first),
             ..*self
         };

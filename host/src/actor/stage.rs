@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::future::BoxFuture;
 
 use super::metric::KindMetrics;
-use super::{Account, Loads, RecoveryError, Revision, Supervisor, Tell, TellId, Turnstile};
+use super::{Account, Loads, Recorder, RecoveryError, Revision, Supervisor, Tell, TellId, Turnstile};
 use crate::decide::{
     PassivationSettings, RecoverySettings, ReplayCost, RetentionSettings, SnapshotSettings, SupervisionSettings,
 };
@@ -60,6 +60,8 @@ pub(crate) trait Code: Send + Sync + 'static {
     fn account(&self) -> &Arc<Account>;
     /// What the host does with actors of this kind.
     fn policy(&self) -> &Policy;
+    /// Where recent commands are kept for rehearsals.
+    fn recorder(&self) -> &Recorder;
     /// The counters of this kind.
     fn metrics(&self) -> &KindMetrics;
 }

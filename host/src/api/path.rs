@@ -42,7 +42,7 @@ pub(super) enum Path {
     Kinds(Tenant),
     /// `/v1/{tenant}/kinds/{kind}`
     Kind(Tenant, Kind),
-    /// `/v1/{tenant}/kinds/{kind}:check`
+    /// `/v1/{tenant}/kinds/{kind}:check`, `:rehearse`
     KindVerb(Tenant, Kind, KindVerb),
     /// `/v1/{tenant}/actors/{kind}`
     Actors(Tenant, Kind),
@@ -82,10 +82,11 @@ impl ActorVerb {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum KindVerb {
     Check,
+    Rehearse,
 }
 
 impl KindVerb {
-    const ALL: [(&'static str, Self); 1] = [(":check", Self::Check)];
+    const ALL: [(&'static str, Self); 2] = [(":check", Self::Check), (":rehearse", Self::Rehearse)];
 }
 
 /// What an operator can ask of a tenant.

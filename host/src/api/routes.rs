@@ -13,8 +13,8 @@ use super::query::Query;
 use super::route::{Route, Verb};
 use super::{
     access, actors, ask, audit, check, dead_letters, deploy, error_page, events, health, keys, kinds, metrics,
-    metrics_page, openapi, passivate, ready, recheck, refusals, revisions, snapshot, state, status, tenants, trouble,
-    verify,
+    metrics_page, openapi, passivate, ready, recheck, refusals, rehearse, revisions, snapshot, state, status, tenants,
+    trouble, verify,
 };
 use crate::runtime::{Act, ActResult, Identity, KeyId, Realm};
 use crate::vocab::{Address, Code, Digest, Kind, Owner, Tenant};
@@ -46,6 +46,7 @@ pub(super) const ROUTES: &[&Route] = &[
     &kinds::ROUTE,
     &deploy::ROUTE,
     &check::ROUTE,
+    &rehearse::ROUTE,
     &revisions::ROUTE,
     &actors::ROUTE,
     &status::ROUTE,
@@ -93,6 +94,7 @@ pub(super) enum Call {
     Kinds(Tenant),
     Deploy(Tenant, Kind),
     Check(Tenant, Kind),
+    Rehearse(Tenant, Kind),
     Revisions(Tenant, Kind),
     Actors(Tenant, Kind),
     Status(Address),
@@ -223,6 +225,7 @@ impl Call {
             (Verb::Get, Path::Kinds(tenant)) => Self::Kinds(tenant),
             (Verb::Put, Path::Kind(tenant, kind)) => Self::Deploy(tenant, kind),
             (Verb::Post, Path::KindVerb(tenant, kind, KindVerb::Check)) => Self::Check(tenant, kind),
+            (Verb::Post, Path::KindVerb(tenant, kind, KindVerb::Rehearse)) => Self::Rehearse(tenant, kind),
             (Verb::Get, Path::Kind(tenant, kind)) => Self::Revisions(tenant, kind),
             (Verb::Get, Path::Actors(tenant, kind)) => Self::Actors(tenant, kind),
             (Verb::Get, Path::Actor(address)) => Self::Status(address),
@@ -263,6 +266,7 @@ impl Call {
             | Self::Kinds(tenant)
             | Self::Deploy(tenant, _)
             | Self::Check(tenant, _)
+            | Self::Rehearse(tenant, _)
             | Self::Revisions(tenant, _)
             | Self::Actors(tenant, _) => Some(Owner::Tenant(tenant.clone())),
             Self::Keys(owner)
@@ -313,6 +317,7 @@ impl Call {
             Self::Kinds(_) => &kinds::ROUTE,
             Self::Deploy(..) => &deploy::ROUTE,
             Self::Check(..) => &check::ROUTE,
+            Self::Rehearse(..) => &rehearse::ROUTE,
             Self::Revisions(..) => &revisions::ROUTE,
             Self::Actors(..) => &actors::ROUTE,
             Self::Status(_) => &status::ROUTE,
@@ -365,6 +370,7 @@ async fn run(
         Call::Kinds(tenant) => kinds::answer(context, &tenant).await,
         Call::Deploy(tenant, kind) => deploy::answer(context, tenant, kind, request).await,
         Call::Check(tenant, kind) => check::answer(context, tenant, kind, request).await,
+        Call::Rehearse(tenant, kind) => rehearse::answer(context, tenant, kind, &query, request).await,
         Call::Revisions(tenant, kind) => revisions::answer(context, &tenant, &kind).await,
         Call::Actors(tenant, kind) => actors::answer(context, &tenant, &kind, &query).await,
         Call::Status(address) => status::answer(context, address).await,

@@ -50,6 +50,7 @@ pub const fn http_status(code: Code) -> StatusCode {
         | Code::TenantExists
         | Code::TenantInUse
         | Code::NotQuarantined
+        | Code::RehearsalOvertaken
         | Code::NothingToSkip => StatusCode::CONFLICT,
         Code::PayloadTooLarge | Code::ComponentTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::Rejected => StatusCode::UNPROCESSABLE_ENTITY,
@@ -62,6 +63,8 @@ pub const fn http_status(code: Code) -> StatusCode {
         | Code::TenantBusy
         | Code::TenantConnections
         | Code::VerifyUnderWay
+        | Code::RehearsalUnderWay
+        | Code::RehearsalsFull
         | Code::DeploysFull
         | Code::CompileQuota
         | Code::ActUnderWay => StatusCode::TOO_MANY_REQUESTS,

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    actors, audit, call, check, deploy, dev, events, explain, key, kinds, new, passivate, recheck, refusals, serve,
-    snapshot, state, status, tenant, trouble, verify,
+    actors, audit, call, check, deploy, dev, events, explain, key, kinds, new, passivate, recheck, refusals, rehearse,
+    serve, snapshot, state, status, tenant, trouble, verify,
 };
 use crate::vocab::{AddressError, Key, Kind, Tenant};
 
@@ -50,6 +50,8 @@ pub(super) enum Verb {
     Serve(serve::Arguments),
     /// Deploy a component as the next revision of a kind
     Deploy(deploy::Arguments),
+    /// Replay real histories into a component, and show what differs from the code that runs
+    Rehearse(rehearse::Arguments),
     /// Send a command to an actor and print its reply
     Call(call::Arguments),
     /// List the actors of a kind
@@ -176,6 +178,9 @@ mod tests {
             "greenroom serve --data d --listen 127.0.0.1:0 --durability flush --log-format json",
             "greenroom serve --config c.toml",
             "greenroom deploy counter counter.wasm",
+            "greenroom rehearse counter counter.wasm",
+            "greenroom rehearse counter counter.wasm --actors user-* --from snapshot --commands --junit report.xml --json",
+            "greenroom rehearse counter counter.wasm --resume report.json",
             "greenroom call counter/c-1 increment {\"by\":1} --idempotency-key k",
             "greenroom call counter/c-1 get -",
             "greenroom actors counter --after a --limit 5",

@@ -6,11 +6,16 @@ mod cpu_budget;
 mod debt_bucket;
 mod effective_limits;
 mod fair_share;
+mod glob;
 mod index_retry;
+mod json_difference;
+mod pace;
 mod passivation;
+mod recording;
 mod recovery;
 mod retention;
 mod snapshot;
+mod spread;
 mod supervision;
 mod token_bucket;
 mod turn_size;
@@ -25,13 +30,18 @@ pub use fair_share::{
     LONG_NS, Line, Next, Running, SLICE_NS, gives_way, gives_way_at_home, held_max, is_mostly_long, long_max,
     starts_at, virtual_ns, who_yields,
 };
+pub use glob::{PATTERN_BYTES_MAX, Pattern};
 pub use index_retry::index_retry_after;
+pub use json_difference::{DIFFERENCES_MAX, Difference, Differences, shown};
+pub use pace::Pace;
 pub use passivation::{LiveActor, PassivationSettings, who_leaves};
+pub use recording::{RecordingSettings, kept_of_turn};
 pub use recovery::RecoverySettings;
 pub use retention::{RetentionPlan, RetentionSettings, plan_retention};
 pub use snapshot::{
     ReplayCost, SinceSnapshot, SnapshotReason, SnapshotSettings, snapshot_due, snapshot_due_on_passivation,
 };
+pub use spread::Spread;
 pub use supervision::{
     AfterDeploy, FAILURES_KEPT_MAX, PastFailure, Sentence, SupervisionSettings, pause_ms, recent, sentence,
 };

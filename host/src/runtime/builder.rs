@@ -12,6 +12,7 @@ use super::directory::Directory;
 use super::feed::Followers;
 use super::host::{Host, Inner};
 use super::loading::Loader;
+use super::rehearsal::Rehearsals;
 use super::secret::secret_of;
 use super::tenancy::{self, AuditLog, Books, Census, Keys, Tenants, keep_books};
 use super::trouble::{self, Troubles};
@@ -230,6 +231,7 @@ fn assemble(
     let stage = directory.stage();
     let (closing, _) = watch::channel(false);
     let looks = Turnstile::new(LOOKS_MAX, LOOKS_MAX);
+    let rehearsals = Rehearsals::new(stage.limits.rehearsals, settings.rehearsal.cpu_share);
     Inner {
         stage,
         directory,
@@ -243,6 +245,7 @@ fn assemble(
         followers,
         waker,
         looks,
+        rehearsals,
         cpu,
         closing,
         runtime: Some(runtime),

@@ -11,7 +11,7 @@ use super::gate::Comparison;
 use super::loading::{Loader, Place};
 use super::tenancy::Tenants;
 use super::{AskError, DeployedRevision, HostSettings, RequestError};
-use crate::actor::Code as _;
+use crate::actor::{Code as _, Meter, Recorder};
 use crate::decide::{LimitOverrides, effective_limits};
 use crate::frame::codec;
 use crate::provider::{SharedProvider, StoreError};
@@ -27,6 +27,8 @@ pub(super) struct Deployments {
     settings: HostSettings,
     clock: Arc<dyn Clock>,
     pub(super) tenants: Arc<Tenants>,
+    /// What all kinds together keep of their commands.
+    recorded: Arc<Meter>,
     pub(super) kinds: RwLock<BTreeMap<(Tenant, Kind), Arc<Deployment>>>,
     /// The next revision id; held while a deploy is being stored, so that ids are not given twice.
     pub(super) next_id: Mutex<u32>,
@@ -44,8 +46,9 @@ impl Deployments {
         clock: Arc<dyn Clock>,
         tenants: Arc<Tenants>,
     ) -> Result<Self, StoreError> {
-        let deployments =
-            Self { provider, loader, settings, clock, tenants, kinds: RwLock::default(), next_id: Mutex::new(1) };
+        let recorded = Meter::of_bytes(settings.limits.recorded_bytes);
+        let (kinds, next_id) = (RwLock::default(), Mutex::new(1));
+        let deployments = Self { provider, loader, settings, clock, tenants, recorded, kinds, next_id };
         for key in deployments.provider.record_keys(REVISION_PREFIX).await? {
             deployments.restore(&key).await?;
         }
@@ -218,7 +221,8 @@ impl Deployments {
             let policy = self.settings.policy_of(tenant, kind);
             let bounds = (self.limits_of(tenant, kind), self.tenants.account(tenant));
             let (provider, loader) = (Arc::clone(&self.provider), Arc::clone(&self.loader));
-            Arc::new(Deployment::new(tenant, kind, policy, bounds, provider, loader))
+            let recorder = Recorder::new(&self.settings.recording_of(tenant, kind), Arc::clone(&self.recorded));
+            Arc::new(Deployment::new(tenant, kind, policy, bounds, provider, loader, recorder))
         };
         Arc::clone(kinds.entry((tenant.clone(), kind.clone())).or_insert_with(new))
     }

@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 
 use super::DeployedRevision;
 use super::loading::Loader;
-use crate::actor::{Account, Code, KindMetrics, Policy, RecoveryError, Revision};
+use crate::actor::{Account, Code, KindMetrics, Policy, Recorder, RecoveryError, Revision};
 use crate::provider::SharedProvider;
 use crate::sandbox::{Component, EventType, Manifest};
 use crate::vocab::{Digest, Kind, Limits, RevisionId, Tenant, Timestamp};
@@ -110,6 +110,7 @@ pub(crate) struct Deployment {
     /// The bounds of actors that are brought on stage from now on.
     limits: RwLock<Arc<Limits>>,
     metrics: KindMetrics,
+    recorder: Recorder,
     /// Oldest first; the last is active.
     revisions: RwLock<Vec<Arc<Deployed>>>,
 }
@@ -122,6 +123,7 @@ impl Deployment {
         (limits, account): (Limits, Arc<Account>),
         provider: SharedProvider,
         loader: Arc<Loader>,
+        recorder: Recorder,
     ) -> Self {
         let metrics = KindMetrics::new(tenant, kind);
         Self {
@@ -132,6 +134,7 @@ impl Deployment {
             account,
             limits: RwLock::new(Arc::new(limits)),
             metrics,
+            recorder,
             revisions: RwLock::default(),
         }
     }
@@ -241,6 +244,10 @@ impl Code for Deployment {
 
     fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    fn recorder(&self) -> &Recorder {
+        &self.recorder
     }
 
     fn metrics(&self) -> &KindMetrics {

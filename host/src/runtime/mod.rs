@@ -15,6 +15,7 @@ mod host;
 mod loading;
 mod look;
 mod recheck;
+mod rehearsal;
 mod roll;
 mod secret;
 mod settings;
@@ -31,9 +32,14 @@ pub use feed::EventFeed;
 pub use host::{DeployPlace, Host};
 pub use loading::RefusalView;
 pub use recheck::{Drift, Recheck};
+pub use rehearsal::{
+    ChosenActors, Rehearsal, RehearsalCounts, RehearsalFailure, RehearsalFinding, RehearsalLine, RehearsalNote,
+    RehearsalNoteKind, RehearsalOptions, RehearsalPlace, RehearsalProgress, RehearsalSettings, RehearsalStart,
+    RehearsalSummary, RehearsalVerdict, RehearsedCommand, ReplayFrom,
+};
 pub use settings::{
     AfterDeploy, DeadLetterSettings, Durability, HostSettings, KindSettings, LimitOverrides, PassivationSettings,
-    RecoverySettings, RetentionSettings, SnapshotSettings, SupervisionSettings,
+    RecordingSettings, RecoverySettings, RetentionSettings, SnapshotSettings, SupervisionSettings,
 };
 pub(crate) use tenancy::Realm;
 pub use tenancy::{
@@ -50,6 +56,7 @@ pub fn describe_metrics() {
     crate::actor::describe_metrics();
     crate::sandbox::describe_metrics();
     loading::describe_metrics();
+    rehearsal::describe_metrics();
     tenancy::describe_metrics();
     trouble::describe_metrics();
 }

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use crate::decide::{
-    AfterDeploy, LimitOverrides, PassivationSettings, RecoverySettings, RetentionSettings, SnapshotSettings,
-    SupervisionSettings,
+    AfterDeploy, LimitOverrides, PassivationSettings, RecordingSettings, RecoverySettings, RetentionSettings,
+    SnapshotSettings, SupervisionSettings,
 };
 pub use crate::provider::Durability;
 
+use super::RehearsalSettings;
 use crate::actor::{Policy, ReplayRate};
 use crate::decide::{effective_limits, limit_ceiling, override_problem};
 use crate::vocab::limits::GUEST_STACK_BYTES;
@@ -38,6 +39,10 @@ pub struct HostSettings {
     pub supervision: SupervisionSettings,
     /// What is kept of commands that nobody will handle.
     pub dead_letters: DeadLetterSettings,
+    /// How rehearsals go about it.
+    pub rehearsal: RehearsalSettings,
+    /// What is kept of handled commands for rehearsals, for kinds that `kinds` does not name.
+    pub recording: RecordingSettings,
     /// Per kind (`tenant/kind`, or `kind` for every tenant): what differs.
     pub kinds: BTreeMap<String, KindSettings>,
 }
@@ -58,6 +63,8 @@ pub struct KindSettings {
     pub limits: LimitOverrides,
     /// What is done about actors that fail.
     pub supervision: Option<SupervisionSettings>,
+    /// What is kept of handled commands for rehearsals.
+    pub recording: Option<RecordingSettings>,
 }
 
 /// What is kept of commands that nobody will handle, for each tenant.
@@ -105,6 +112,7 @@ impl HostSettings {
             ("limits.tenant_deploys", limits.tenant_deploys),
             ("limits.deploys", limits.deploys),
             ("limits.compiled_bytes", limits.compiled_bytes),
+            ("limits.rehearsals", limits.rehearsals),
             ("limits.replay_batch_bytes", limits.replay_batch_bytes),
             ("limits.replay_batch_events", limits.replay_batch_events),
             ("retention.keep_snapshots", self.retention.keep_snapshots),
@@ -144,6 +152,9 @@ impl HostSettings {
         }
         if self.recovery.time_limit_ms == 0 {
             return Some("recovery.time_limit_ms is 0; the smallest value is 1".to_owned());
+        }
+        if let Some(problem) = self.rehearsal.problem() {
+            return Some(format!("rehearsal.{problem}"));
         }
         if let Some(problem) = self.supervision.problem() {
             return Some(format!("supervision.{problem}"));
@@ -201,6 +212,12 @@ impl HostSettings {
         let named = |name: &str| self.kinds.get(name).map_or(&none, |kind| &kind.limits);
         let layers = [named(kind.as_str()), of_tenant, named(&format!("{tenant}/{kind}"))];
         effective_limits(&self.limits, &self.ceiling(), &layers)
+    }
+
+    /// What is kept of the commands of a kind.
+    pub(crate) fn recording_of(&self, tenant: &Tenant, kind: &Kind) -> RecordingSettings {
+        let own = self.kinds.get(&format!("{tenant}/{kind}")).or_else(|| self.kinds.get(kind.as_str()));
+        own.and_then(|own| own.recording.clone()).unwrap_or_else(|| self.recording.clone())
     }
 
     /// What the host does with actors of a kind.

@@ -156,6 +156,9 @@ codes! {
     0123 NothingToSkip Conflict "what the actor failed at cannot be skipped",
     0124 AttemptCutOff Operator "the host ended while it brought the actor back",
     0125 ActUnderWay Overloaded "an operator's act on this actor is under way",
+    0150 RehearsalUnderWay Overloaded "a rehearsal of this tenant is under way",
+    0151 RehearsalsFull Overloaded "as many rehearsals are under way as may be",
+    0152 RehearsalOvertaken Conflict "another revision became active during the rehearsal",
 }
 
 impl Code {

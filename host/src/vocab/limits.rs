@@ -189,6 +189,10 @@ limits! {
     TenantDeploys tenant_deploys: u32 = 4, "deploys" Host Hard [DeploysFull];
     /// Deploys of all tenants that are under way or wait; past it a tenant may have one.
     Deploys deploys: u32 = 64, "deploys" Host Hard [DeploysFull];
+    /// Rehearsals at the same time, one of a tenant: each holds an instance, and its share of a core.
+    Rehearsals rehearsals: u32 = 4, "rehearsals" Host Hard [RehearsalsFull RehearsalUnderWay];
+    /// Bytes of recent commands that all kinds together keep for rehearsals; kinds keep fewer beyond it.
+    RecordedBytes recorded_bytes: u64 = /* 64 MiB */ 64 * 1_024 * 1_024, "bytes" Host Soft [];
     /// Bytes of one idempotency key.
     IdempotencyKeyBytes idempotency_key_bytes: u32 = 256, "bytes" Actor Hard [InvalidIdempotencyKey];
     /// Idempotency keys that one actor remembers; the oldest is forgotten first.

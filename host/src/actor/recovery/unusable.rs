@@ -81,10 +81,13 @@ impl Recovery<'_> {
 
     /// Takes note of a snapshot that is passed over.
     pub(super) fn pass_over(&self, sequence: Sequence, why: Unusable, reason: &dyn std::fmt::Display) {
-        if self.code.account().may_log(&self.address.tenant, self.limits) {
-            tracing::warn!(actor = %self.address, %sequence, why = why.label(), %reason, "snapshot unusable; trying an older one");
-        }
-        if !self.silent {
+        let label = why.label();
+        if self.silent {
+            tracing::debug!(actor = %self.address, %sequence, why = label, %reason, "snapshot unusable; trying an older one");
+        } else {
+            if self.code.account().may_log(&self.address.tenant, self.limits) {
+                tracing::warn!(actor = %self.address, %sequence, why = label, %reason, "snapshot unusable; trying an older one");
+            }
             self.code.metrics().unusable_snapshot(why);
         }
     }

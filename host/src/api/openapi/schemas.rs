@@ -43,6 +43,7 @@ pub(super) fn components() -> Components {
         .into_iter()
         .chain(super::revisions::named())
         .chain(super::trouble::named())
+        .chain(super::rehearsal::named())
         .fold(ComponentsBuilder::new(), |components, (name, schema)| components.schema(name, schema))
         .build()
 }
