@@ -46,6 +46,6 @@ pub(crate) use record::{HostRecord, holds};
 pub(crate) use recorder::{Recorded, Recorder};
 pub(crate) use recovery::{Admission, Pacer, Recovery, RecoveryError, Unusable};
 pub(crate) use revision::{EventTypeOf, Remap, Revision};
-pub(crate) use stage::{Code, Crew, Policy, ReplayRate, Stage};
+pub(crate) use stage::{Code, Crew, Policy, ReplayRate, Shortage, Stage};
 pub(crate) use supervision::{DeadLetter, Failure, Fault, Poison, PoisonCommand, Supervisor, in_words};
 pub(crate) use turnstile::{Pass, Turnstile};

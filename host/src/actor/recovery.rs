@@ -71,7 +71,10 @@ impl RecoveryError {
             Self::UnknownEventType { .. } | Self::UnknownRevision { .. } => ErrorCode::UnknownEventType,
             Self::Start(failure) | Self::OverQuota(failure) => failure.code(),
             // Its events are sound; there was no room for the state that they make.
-            Self::Replay(ReplayFailure::Guest { failure: failure @ GuestFailure::Quota { .. }, .. }) => failure.code(),
+            Self::Replay(ReplayFailure::Guest {
+                failure: failure @ (GuestFailure::Quota { .. } | GuestFailure::HostMemory { .. }),
+                ..
+            }) => failure.code(),
             Self::Replay(_) => ErrorCode::ReplayFailed,
             Self::Ledger { .. } | Self::NoBase { .. } => ErrorCode::StoreCorrupt,
             Self::Gap { .. } => ErrorCode::SequenceGap,

@@ -43,7 +43,8 @@ pub const fn http_status(code: Code) -> StatusCode {
         | Code::ComponentQuota
         | Code::ActorQuota
         | Code::JournalQuota
-        | Code::SnapshotQuota => StatusCode::FORBIDDEN,
+        | Code::SnapshotQuota
+        | Code::RevisionQuota => StatusCode::FORBIDDEN,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Code::IncompatibleRevision
         | Code::WriteConflict
@@ -74,6 +75,7 @@ pub const fn http_status(code: Code) -> StatusCode {
         | Code::DiskFull
         | Code::Unreachable
         | Code::RecoveryOutOfTime
+        | Code::HostMemory
         | Code::CompilerUnavailable
         | Code::Quarantined
         | Code::Restarting

@@ -9,6 +9,7 @@ mod fair_share;
 mod glob;
 mod index_retry;
 mod json_difference;
+mod memory_room;
 mod pace;
 mod passivation;
 mod recording;
@@ -33,8 +34,9 @@ pub use fair_share::{
 pub use glob::{PATTERN_BYTES_MAX, Pattern};
 pub use index_retry::index_retry_after;
 pub use json_difference::{DIFFERENCES_MAX, Difference, Differences, shown};
+pub use memory_room::{MemoryHolder, who_makes_room};
 pub use pace::Pace;
-pub use passivation::{LiveActor, PassivationSettings, who_leaves};
+pub use passivation::{LiveActor, PassivationSettings, cleared_at_once, who_leaves, who_leaves_of_each};
 pub use recording::{RecordingSettings, kept_of_turn};
 pub use recovery::RecoverySettings;
 pub use retention::{RetentionPlan, RetentionSettings, plan_retention};

@@ -20,6 +20,7 @@ mod roll;
 mod secret;
 mod settings;
 mod tenancy;
+mod tenant_settings;
 mod trouble;
 mod views;
 mod waker;
@@ -38,8 +39,9 @@ pub use rehearsal::{
     RehearsalSummary, RehearsalVerdict, RehearsedCommand, ReplayFrom,
 };
 pub use settings::{
-    AfterDeploy, DeadLetterSettings, Durability, HostSettings, KindSettings, LimitOverrides, PassivationSettings,
-    RecordingSettings, RecoverySettings, RetentionSettings, SnapshotSettings, SupervisionSettings,
+    AfterDeploy, DeadLetterSettings, DefaultQuotas, Durability, HostSettings, KindSettings, LimitOverrides,
+    PassivationSettings, RecordingSettings, RecoverySettings, RetentionSettings, SnapshotSettings, SupervisionSettings,
+    TenantSettings,
 };
 pub(crate) use tenancy::Realm;
 pub use tenancy::{

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::tenant_settings::{DefaultQuotas, TenantSettings};
 pub use crate::decide::{
     AfterDeploy, LimitOverrides, PassivationSettings, RecordingSettings, RecoverySettings, RetentionSettings,
     SnapshotSettings, SupervisionSettings,
@@ -43,6 +44,8 @@ pub struct HostSettings {
     pub rehearsal: RehearsalSettings,
     /// What is kept of handled commands for rehearsals, for kinds that `kinds` does not name.
     pub recording: RecordingSettings,
+    /// What holds for tenants that have nothing of their own.
+    pub tenants: TenantSettings,
     /// Per kind (`tenant/kind`, or `kind` for every tenant): what differs.
     pub kinds: BTreeMap<String, KindSettings>,
 }
@@ -158,6 +161,9 @@ impl HostSettings {
         }
         if let Some(problem) = self.supervision.problem() {
             return Some(format!("supervision.{problem}"));
+        }
+        if let Some(problem) = self.tenants.problem() {
+            return Some(format!("tenants.{problem}"));
         }
         self.kinds.iter().find_map(|(name, kind)| {
             if let Some(problem) = kind.supervision.as_ref().and_then(SupervisionSettings::problem) {

@@ -13,7 +13,7 @@ use super::config::CODE_VERSION;
 use super::remembered::Remembered;
 use super::shared::Shared;
 use super::state::State;
-use super::{Component, Cpu, DeployError, Lasting, component, config, describe, link, machine, ticker};
+use super::{Component, Cpu, DeployError, HostMemory, Lasting, component, config, describe, link, machine, ticker};
 use crate::vocab::{Digest, Limits, Owner};
 
 /// Compiled components kept in memory; one that actors still run stays in any case.
@@ -110,6 +110,12 @@ impl Engine {
     /// actor runs; the first secret stays.
     pub fn keep_secret(&self, secret: [u8; 32]) {
         self.shared.keep_secret(secret);
+    }
+
+    /// What all instances use together, and how much that may be.
+    #[must_use]
+    pub fn memory(&self) -> Arc<HostMemory> {
+        Arc::clone(&self.shared.memory)
     }
 
     /// Who may run guest code now.
@@ -216,7 +222,7 @@ impl Engine {
         checked: &Checked,
         compiled: &wasmtime::component::Component,
     ) -> Result<Component, DeployError> {
-        let finished = link::link(&self.linker, compiled).and_then(|linked| {
+        let finished = link::link(&self.linker, compiled, checked.instance_bytes).and_then(|linked| {
             let manifest = describe::describe(&self.shared, owner, &linked)?;
             let (reads_clocks, shared) = (checked.reads_clocks, Arc::clone(&self.shared));
             Ok(Component::new(component::Inner { digest, manifest, reads_clocks, linked, shared }))

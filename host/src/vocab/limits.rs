@@ -115,6 +115,8 @@ macro_rules! limits {
 limits! {
     /// Linear memory of one instance, bytes: a guest that allocates without end.
     GuestMemoryBytes guest_memory_bytes: u64 = /* 64 MiB */ 64 * 1_024 * 1_024, "bytes" Actor Hard [GuestOutOfMemory];
+    /// Memory of all instances together, bytes, with what the host keeps for each: a host that the system ends for want of it. 0: half of what the machine, or the control group, has.
+    GuestsMemoryBytes guests_memory_bytes: u64 = 0, "bytes" Host Hard [HostMemory];
     /// Elements of one instance's tables: a guest that grows tables without end.
     GuestTableElements guest_table_elements: u32 = 20_000, "elements" Actor Hard [GuestOutOfMemory];
     /// Stack of guest code, bytes: deep recursion. The engine has one, so it is the same for everybody.
@@ -276,7 +278,8 @@ mod tests {
         for limit in Limit::ALL {
             let info = limit.info();
             assert_eq!(info.codes.is_empty(), info.force == LimitForce::Soft, "{limit}");
-            assert!(info.about.len() > 20 && info.default > 0, "{limit}");
+            let is_of_the_machine = *limit == Limit::GuestsMemoryBytes;
+            assert!(info.about.len() > 20 && (info.default > 0 || is_of_the_machine), "{limit}");
         }
     }
 

@@ -9,6 +9,7 @@ mod a_public_address_needs_keys_and_tls;
 mod a_suspended_tenants_actors_leave_and_its_timers_wait;
 mod a_tenant_cannot_fill_the_host;
 mod a_tenant_that_computes_without_end_does_not_starve_another;
+mod a_tenant_that_takes_all_memory_does_not_keep_others_off_the_stage;
 mod a_tenant_with_many_actors_does_not_push_others_off_the_stage;
 mod each_quota_holds_exactly;
 mod guest_time_is_divided_by_weight;

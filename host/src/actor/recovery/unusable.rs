@@ -30,7 +30,9 @@ impl Unusable {
     pub(super) fn of(failure: GuestFailure) -> Result<Self, RecoveryError> {
         match failure {
             // Neither is the snapshot's fault: with room, it can be used.
-            GuestFailure::NoRoom | GuestFailure::Quota { .. } => Err(RecoveryError::Start(failure)),
+            GuestFailure::NoRoom | GuestFailure::Quota { .. } | GuestFailure::HostMemory { .. } => {
+                Err(RecoveryError::Start(failure))
+            }
             GuestFailure::OutOfTime { .. } | GuestFailure::OutOfMemory { .. } | GuestFailure::Limit { .. } => {
                 Ok(Self::OverBound)
             }

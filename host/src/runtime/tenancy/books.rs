@@ -181,6 +181,8 @@ impl Books {
 
     /// Shows what tenants use of what their actors share.
     fn show(&self) {
+        let memory = self.tenants.memory();
+        metric::guests_memory(memory.used_bytes(), memory.bytes_max());
         let mut before = self.on_stage.lock().unwrap_or_else(PoisonError::into_inner);
         let used = self.tenants.on_stage(&before);
         before.clear();

@@ -2,9 +2,11 @@
 //! where possible.
 //!
 //! `process` is the host's side and `worker` the other one; `wire` is what they say to each other; `lockdown` takes the
-//! worker's rights away, `bounds` names them. `in_process` is for hosts without such a program.
+//! worker's rights away, `bounds` names them. `in_process` is for hosts without such a program. `checkpoints` adds to the
+//! code what lets it be interrupted everywhere.
 
 mod bounds;
+mod checkpoints;
 mod cost;
 mod features;
 mod in_process;
