@@ -59,6 +59,7 @@ pub const fn http_status(code: Code) -> StatusCode {
         | Code::CommandQuota
         | Code::LiveActorQuota
         | Code::MemoryQuota
+        | Code::HostMemory
         | Code::JournalGrowthQuota
         | Code::CpuQuota
         | Code::TenantBusy
@@ -75,7 +76,6 @@ pub const fn http_status(code: Code) -> StatusCode {
         | Code::DiskFull
         | Code::Unreachable
         | Code::RecoveryOutOfTime
-        | Code::HostMemory
         | Code::CompilerUnavailable
         | Code::Quarantined
         | Code::Restarting

@@ -49,4 +49,4 @@ pub use supervision::{
 };
 pub use token_bucket::TokenBucket;
 pub use turn_size::TurnSize;
-pub use turns::Turns;
+pub use turns::{Turns, Urgency};

@@ -121,6 +121,8 @@ impl HostBuilder {
             Loader::open(Arc::clone(&provider), engine, &settings.limits, Arc::clone(&tenants), Arc::clone(&clock));
         let loader = Arc::new(loader.await?);
         let deployments = Deployments::open(Arc::clone(&provider), loader, settings.clone(), clock_, tenants).await?;
+        // Now that it is known whose code is worth keeping. Before anything runs, so nobody waits for it.
+        deployments.loader.prune();
         let wakes = provider.wakes().await?;
         let runtime = stage_runtime(&settings.limits)?;
         let inner = assemble(settings, (provider, clock), deployments, (tenancy, troubles, loads, cpu), runtime);

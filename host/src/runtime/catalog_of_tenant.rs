@@ -102,6 +102,7 @@ impl Deployments {
         };
         for digest in own.keys().filter(|digest| !self.is_used_by_others(tenant, digest)) {
             self.provider.delete_record(&component_key(digest)).await?;
+            self.loader.note_gone(*digest);
         }
         for id in ids {
             self.provider.delete_record(&format!("{REVISION_PREFIX}{id:010}")).await?;

@@ -134,7 +134,9 @@ impl Deployments {
         self.store(&record, bytes).await?;
         *next_id = next_id.saturating_add(1);
         let view = DeployedRevision { diff: Some(Box::new(comparison.diff)), ..record.view(true) };
-        self.kind_or_new(tenant, kind).add(Deployed::new(record, Some(component)));
+        self.kind_or_new(tenant, kind).add(Deployed::new(record, Some(component.clone())));
+        drop(next_id);
+        self.loader.keep(&component).await;
         self.note_usage(tenant);
         Ok((view, true))
     }

@@ -295,7 +295,11 @@ impl Directory {
             *leaving.entry(&handle.address.tenant).or_default() += 1;
         }
         let mut staying = vec![0_usize; tenants.len()];
-        live.iter().filter_map(|actor| staying.get_mut(actor.tenant).map(|count| *count += 1)).for_each(drop);
+        for actor in &live {
+            if let Some(count) = staying.get_mut(actor.tenant) {
+                *count += 1;
+            }
+        }
         let holder = |(tenant, staying): (&Tenant, usize)| MemoryHolder {
             used_bytes: self.deployments.tenants.account(tenant).memory.used_bytes(),
             weight: self.deployments.tenants.weight(tenant),

@@ -221,7 +221,7 @@ mod tests {
         assert_eq!(account.used_bytes(), 50, "what the machine did not have is not used");
         other.take_fixed(100).unwrap();
         assert_eq!((other.take_fixed(1), account.used_bytes()), (Err(Denied::TenantMemory(150)), 150));
-        assert!(!other.memory_growing(100, 101, None).unwrap(), "the instance's own bound is of its memory alone");
+        assert!(!other.memory_growing(50, 101, None).unwrap(), "the instance's own bound is of its memory alone");
         assert_eq!(other.denied(), Some(Denied::Memory));
         drop(other);
         assert_eq!(account.used_bytes(), 0);

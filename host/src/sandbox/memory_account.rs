@@ -197,19 +197,18 @@ mod tests {
     #[test]
     fn in_any_disorder_the_sums_are_right_in_the_end() {
         let host = Arc::new(HostMemory::new(u64::MAX));
-        let account = Arc::new(within(&host, 7));
-        let threads: Vec<_> = (0..4)
-            .map(|_| {
-                let account = Arc::clone(&account);
-                std::thread::spawn(move || {
-                    for bytes in 1..2_000 {
-                        account.take(bytes).unwrap();
-                        account.give(bytes);
-                    }
-                })
-            })
-            .collect();
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        let account = within(&host, 7);
+        let works = || {
+            for bytes in 1..2_000 {
+                account.take(bytes).unwrap();
+                account.give(bytes);
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(works);
+            }
+        });
         assert_eq!((account.used_bytes(), host.used_bytes(), host.weights.load(Ordering::Relaxed)), (0, 0, 0));
     }
 }

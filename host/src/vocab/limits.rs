@@ -187,6 +187,8 @@ limits! {
     CompileMemoryBytes compile_memory_bytes: u64 = /* 1 GiB */ 1_024 * 1_024 * 1_024, "bytes" Host Hard [CompileOutOfMemory];
     /// Bytes of one component's compiled code: the host holds it in memory.
     CompiledBytes compiled_bytes: u32 = /* 256 MiB */ 256 * 1_024 * 1_024, "bytes" Host Hard [ComponentTooLarge];
+    /// Bytes of compiled code kept on disk: what is not deployed goes first, then the oldest, and is compiled again when it is needed.
+    CompileCacheBytes compile_cache_bytes: u64 = /* 4 GiB */ 4 * 1_024 * 1_024 * 1_024, "bytes" Host Soft [];
     /// Deploys of one tenant that are under way or wait for the compiler; the host holds their bytes.
     TenantDeploys tenant_deploys: u32 = 4, "deploys" Host Hard [DeploysFull];
     /// Deploys of all tenants that are under way or wait; past it a tenant may have one.

@@ -15,6 +15,7 @@ mod each_quota_holds_exactly;
 mod guest_time_is_divided_by_weight;
 mod limits_differ_by_tenant_and_kind;
 mod limits_quotas_and_their_use_are_shown;
+mod many_feeds_hold_few_instances;
 mod no_permit_is_lost;
 mod nothing_of_one_tenant_reaches_another;
 mod tenants_and_keys_survive_a_crash;

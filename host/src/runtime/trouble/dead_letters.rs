@@ -28,13 +28,13 @@ const TEXT_BYTES_MAX: usize = 600;
 
 /// What the catalog keeps of a letter. Append-only: a new layout is a new variant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-enum StoredLetter {
+pub(super) enum StoredLetter {
     /// The first layout.
     V1(LetterRecord),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct LetterRecord {
+pub(super) struct LetterRecord {
     at: u64,
     /// Its position in [`DeadReason::ALL`].
     reason: u8,

@@ -72,8 +72,8 @@ caps! {
     Instances "instances" = |_| 1_000;
     /// Other names for parts of instances.
     Aliases "aliases" = |_| 100_000;
-    /// Functions that are lifted or lowered between components.
-    CanonicalFunctions "canonical functions" = |_| 20_000;
+    /// Functions that are lifted or lowered between components; Rust components have a hundred.
+    CanonicalFunctions "canonical functions" = |_| 2_000;
     /// Sections that only tools read.
     CustomSections "custom sections" = |_| 10_000;
     /// Their bytes: debug information, which is stored and never used.

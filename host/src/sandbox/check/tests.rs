@@ -78,7 +78,7 @@ fn with(cap: Cap, n: u64) -> Vec<u8> {
         Cap::Elements => module(&section(9, &[&[1, 1, 0], leb(n).as_slice(), &vec![0; times]].concat())),
         Cap::DataSegments => module(&list(11, n, &[1, 0])),
         Cap::Instances => list(2, n, &[1, 0]),
-        Cap::Aliases => list(6, n, &[2, 1, 0, 0]),
+        Cap::Aliases => list(6, n, &[3, 2, 0, 0]),
         Cap::CanonicalFunctions => list(8, n, &[1, 0, 0, 0]),
         Cap::CustomSections => custom("x", b"").repeat(times),
         Cap::CustomBytes => custom("x", &vec![0; times]),

@@ -231,7 +231,8 @@ mod tests {
 
     /// `i32.const` three times and a `memory.copy`.
     fn copy(bytes: u16) -> Vec<u8> {
-        let length = [0x41, (bytes & 0x7f) as u8 | 0x80, (bytes >> 7 & 0x7f) as u8 | 0x80, (bytes >> 14) as u8];
+        let seven = |shift: u16| u8::try_from((bytes >> shift) & 0x7f).unwrap();
+        let length = [0x41, seven(0) | 0x80, seven(7) | 0x80, seven(14)];
         [[0x41, 0, 0x41, 0].as_slice(), &length, &[0xfc, 0x0a, 0, 0]].concat()
     }
 
