@@ -4,9 +4,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
 
 use super::DeployedRevision;
-use super::loaded::{Kept, Loaded};
 use super::loading::Loader;
 use crate::actor::{Account, Code, KindMetrics, Policy, Recorder, RecoveryError, Revision};
 use crate::provider::SharedProvider;
@@ -88,18 +88,15 @@ pub(super) fn component_key(digest: &Digest) -> String {
 pub(super) struct Deployed {
     pub(super) record: RevisionRecord,
     event_types: Arc<[EventType]>,
-    loaded: Loaded,
-    /// The code that was at hand, until the revision is added to its kind.
-    fresh: Option<Arc<Revision>>,
+    revision: OnceCell<Arc<Revision>>,
 }
 
 impl Deployed {
     /// `component` is the code, if it is at hand.
     pub(super) fn new(record: RevisionRecord, component: Option<Component>) -> Self {
         let event_types = record.event_types().collect();
-        let fresh = component.map(|component| Arc::new(Revision::new(record.id(), record.number, component)));
-        let loaded = fresh.as_ref().map_or_else(Loaded::default, Loaded::from);
-        Self { event_types, loaded, fresh, record }
+        let loaded = component.map(|component| Arc::new(Revision::new(record.id(), record.number, component)));
+        Self { event_types, revision: OnceCell::new_with(loaded), record }
     }
 }
 
@@ -116,8 +113,6 @@ pub(crate) struct Deployment {
     recorder: Recorder,
     /// Oldest first; the last is active.
     revisions: RwLock<Vec<Arc<Deployed>>>,
-    /// Code that stays in memory.
-    kept: Kept,
 }
 
 impl Deployment {
@@ -141,7 +136,6 @@ impl Deployment {
             metrics,
             recorder,
             revisions: RwLock::default(),
-            kept: Kept::default(),
         }
     }
 
@@ -156,10 +150,7 @@ impl Deployment {
     }
 
     /// Makes a revision the active one.
-    pub(super) fn add(&self, mut deployed: Deployed) {
-        if let Some(fresh) = deployed.fresh.take() {
-            self.kept.keep(&fresh);
-        }
+    pub(super) fn add(&self, deployed: Deployed) {
         self.loader.note_deployed(Digest(deployed.record.digest));
         self.revisions.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(deployed));
     }
@@ -236,9 +227,7 @@ impl Code for Deployment {
             let Some(deployed) = self.newest() else {
                 return Err(RecoveryError::Loading("no revision is deployed".to_owned()));
             };
-            let revision = deployed.loaded.get_or_load(self.load(&deployed)).await?;
-            self.kept.keep(&revision);
-            Ok(revision)
+            deployed.revision.get_or_try_init(|| self.load(&deployed)).await.cloned()
         })
     }
 

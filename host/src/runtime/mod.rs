@@ -12,7 +12,6 @@ mod feed;
 pub(crate) mod fuzz;
 mod gate;
 mod host;
-mod loaded;
 mod loading;
 mod look;
 mod recheck;

@@ -188,13 +188,17 @@ const fn passes_by_itself(why: &Why) -> bool {
         Why::Recovery(error) => matches!(
             error,
             RecoveryError::OverQuota(_)
-                | RecoveryError::Start(GuestFailure::NoRoom | GuestFailure::Quota { .. })
+                | RecoveryError::Start(
+                    GuestFailure::NoRoom | GuestFailure::Quota { .. } | GuestFailure::HostMemory { .. }
+                )
                 | RecoveryError::Replay(crate::sandbox::ReplayFailure::Guest {
-                    failure: GuestFailure::NoRoom | GuestFailure::Quota { .. },
+                    failure: GuestFailure::NoRoom | GuestFailure::Quota { .. } | GuestFailure::HostMemory { .. },
                     ..
                 })
         ),
-        Why::Guest(failure) => matches!(failure, GuestFailure::NoRoom | GuestFailure::Quota { .. }),
+        Why::Guest(failure) => {
+            matches!(failure, GuestFailure::NoRoom | GuestFailure::Quota { .. } | GuestFailure::HostMemory { .. })
+        }
     }
 }
 
