@@ -14,6 +14,9 @@ const STRETCH_MAX: u64 = 256;
 const BYTES_PER_INSTRUCTION: u64 = 64;
 /// A move of a known length that is longer gets a place of its own.
 const SMALL_BYTES: u64 = /* 4 KiB */ 4 * 1_024;
+/// Why something that can be read is refused all the same: readers of streams do not mind a part that ends early within
+/// another one.
+pub(super) const WRONG_LENGTHS: &str = "its sections are not as long as they say";
 /// `loop`, of no values, and its `end`.
 const CHECKPOINT: [u8; 3] = [0x03, 0x40, 0x0b];
 /// What begins a component; a core module begins with another version.
@@ -32,7 +35,7 @@ pub(super) fn add(component: &[u8]) -> Result<Vec<u8>, String> {
     let places = places(component).map_err(|error| error.to_string())?;
     let mut out = Vec::with_capacity(component.len().saturating_add(places.len().saturating_mul(CHECKPOINT.len())));
     let whole = Part { bytes: component, at: 0, places: &places };
-    whole.write_sections(&mut out).ok_or("its sections are not as long as they say")?;
+    whole.write_sections(&mut out).ok_or(WRONG_LENGTHS)?;
     Ok(out)
 }
 
