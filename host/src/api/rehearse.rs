@@ -12,14 +12,13 @@ use bytes::Bytes;
 use futures_util::{Stream, stream};
 
 use super::access::Access;
-use super::body::{self, BodyLimit};
 use super::context::{Context, Phase};
-use super::deploy::COMPONENT;
+use super::deploy::{COMPONENT, upload};
 use super::problem::Problem;
 use super::query::Query;
 use super::route::{GUEST, KIND, ParameterType, QueryParameter, READ, RECOVERY, RequestPayload, Route, Success, Verb};
 use crate::runtime::{Rehearsal, RehearsalOptions};
-use crate::vocab::{Code, Key, Kind, Limit, Scope, Tenant};
+use crate::vocab::{Code, Key, Kind, Scope, Tenant};
 
 const CONTENT: &str = "application/x-ndjson";
 
@@ -81,24 +80,7 @@ pub(super) async fn answer(
     request: Request,
 ) -> Result<Response, Problem> {
     let options = options(query)?;
-    // A place before the body: how many places there are bounds how many bodies the server holds.
-    let place = match context.host.begin_rehearsal(&tenant) {
-        Ok(place) => place,
-        Err(refusal) => {
-            // Its sender reads the refusal instead of a broken pipe.
-            body::leave(request).await;
-            return Err(refusal.into());
-        }
-    };
-    let limit = BodyLimit {
-        bytes: context.host.limits().component_bytes,
-        timeout: context.settings.body_read_timeout(),
-        what: "component",
-        setting: "limits.component_bytes",
-        hit: Some((&tenant, Limit::ComponentBytes)),
-        code: Code::ComponentTooLarge,
-    };
-    let component = body::read(request, limit).await?;
+    let (place, component) = upload(context, &tenant, context.host.begin_rehearsal(&tenant), request).await?;
     let rehearsal = context.host.rehearse_in(place, &tenant, &kind, component, options).await?;
     let mut response = Response::new(Body::from_stream(lines(rehearsal, context.clone())));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(CONTENT));

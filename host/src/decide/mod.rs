@@ -28,8 +28,8 @@ pub use cpu_budget::CpuBudget;
 pub use debt_bucket::DebtBucket;
 pub use effective_limits::{LimitOverrides, OverrideProblem, effective_limits, limit_ceiling, override_problem};
 pub use fair_share::{
-    LONG_NS, Line, Next, Running, SLICE_NS, gives_way, gives_way_at_home, held_max, is_mostly_long, long_max,
-    starts_at, virtual_ns, who_yields,
+    LONG_NS, Line, Next, Running, SLICE_NS, gives_way, gives_way_at_home, in_the_same_hands, is_mostly_long, starts_at,
+    virtual_ns, who_yields,
 };
 pub use glob::{PATTERN_BYTES_MAX, Pattern};
 pub use index_retry::index_retry_after;

@@ -21,6 +21,7 @@ mod secret;
 mod settings;
 mod tenancy;
 mod tenant_settings;
+mod text;
 mod trouble;
 mod views;
 mod waker;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::frame::codec;
 use crate::provider::{SharedProvider, StoreError};
+use crate::runtime::text::cut;
 use crate::sandbox::{DeployError, Lasting};
 use crate::vocab::{Clock, Code, Digest, Owner, Timestamp};
 
@@ -138,7 +139,7 @@ impl Refusals {
             Lasting::Awhile => Some(now.saturating_add(AWHILE_MS)),
             Lasting::Always => None,
         };
-        let reason = cut(refusal.to_string());
+        let reason = cut(refusal.to_string(), REASON_BYTES_MAX);
         let record = Record { host: self.host, code: refusal.code().to_string(), reason, at: now, expires_at };
         let one = Known { record, owner: owner.clone() };
         let forgotten = {
@@ -222,12 +223,6 @@ fn oldest_beyond(known: &mut BTreeMap<Digest, Known>, bound: usize) -> Vec<Diges
         forgotten.push(oldest);
     }
     forgotten
-}
-
-fn cut(mut text: String) -> String {
-    let end = (0..=REASON_BYTES_MAX.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    text.truncate(end);
-    text
 }
 
 /// Bytes of the catalog are a refusal or an error; see `fuzzing`.
@@ -378,7 +373,7 @@ mod tests {
 
     #[test]
     fn a_long_reason_is_cut_between_letters() {
-        assert_eq!(cut("ä".repeat(600)).len(), 1_000);
-        assert_eq!(cut(format!("x{}", "ä".repeat(600))).len(), 999);
+        assert_eq!(cut("ä".repeat(600), REASON_BYTES_MAX).len(), 1_000);
+        assert_eq!(cut(format!("x{}", "ä".repeat(600)), REASON_BYTES_MAX).len(), 999);
     }
 }

@@ -12,13 +12,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::metric;
-use super::record::{code_of, cut, encode};
+use super::record::{code_of, encode};
 use super::views::payload_of;
 use crate::actor::{DeadLetter, DeadReason};
 use crate::decide::TokenBucket;
 use crate::frame::codec;
 use crate::provider::{SharedProvider, StoreError};
 use crate::runtime::DeadLetterSettings;
+use crate::runtime::text::cut;
 use crate::vocab::{Clock, Digest, Tenant, Timestamp};
 
 /// Letters in one listing.

@@ -91,7 +91,7 @@ impl Supervisor for Troubles {
         let count = before.saturating_add(1);
         let pause_ms = pause_ms(settings, count, seed(id));
         let until = Timestamp(now.0.saturating_add(pause_ms));
-        let message = super::record::cut(error.to_string(), OUTAGE_BYTES_MAX);
+        let message = crate::runtime::text::cut(error.to_string(), OUTAGE_BYTES_MAX);
         if outages.insert(id, Outage { count, until, pause_ms, code: error.code(), message }).is_none() {
             self.count.fetch_add(1, Ordering::AcqRel);
         }
