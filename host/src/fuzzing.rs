@@ -19,6 +19,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("ledger", crate::actor::fuzz::ledger),
     ("log", crate::provider::log::fuzz::log),
     ("outcome", crate::sandbox::fuzz::outcome),
+    ("worker", crate::sandbox::fuzz::worker),
 ];
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod actor;
 mod deploy;
+mod rehearsal;
 mod setting;
 mod soak;
 mod tenant;

@@ -9,6 +9,9 @@ use crate::guests;
 use crate::tally::{Runner, Tally};
 use crate::workspace::Workspace;
 
+/// Tells the tests that want to mount a file system to go without it.
+const WITHOUT_MOUNT: &str = "GREENROOM_TEST_WITHOUT_MOUNT";
+
 /// Runs every test, or those whose names contain one of the arguments.
 pub(crate) fn run(filters: &[String]) -> Result<()> {
     if let Some(option) = filters.iter().find(|argument| argument.starts_with('-')) {
@@ -18,18 +21,34 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
     guests::build(&workspace)?;
     workspace.build_server()?;
 
+    let mounts = may_mount();
     let mut tally = Tally::default();
     let mut is_success = true;
     for (runner, mut command) in runners(&workspace, filters) {
         command.env("GREENROOM_GUESTS", workspace.guests_dir());
         command.env("GREENROOM_BIN", workspace.server_binary());
+        if !mounts {
+            command.env(WITHOUT_MOUNT, "1");
+        }
         is_success &= run_counting(runner, &mut command, &mut tally)?;
+    }
+    if !mounts {
+        println!(
+            "not made, because only root may mount: the two tests on a disk that is really full (docs/development.md)"
+        );
     }
     println!("{} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.skipped);
     if !is_success {
         bail!("not every test passed");
     }
     Ok(())
+}
+
+/// Whether a test may mount a small file system of its own.
+fn may_mount() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let user = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+    user.and_then(|ids| ids.split_whitespace().nth(1)) == Some("0")
 }
 
 /// The runs that together cover every test.

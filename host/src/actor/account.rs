@@ -13,7 +13,7 @@ pub(super) use journal::SnapshotPlace;
 pub(super) use places::Place;
 pub(crate) use places::Places;
 
-use crate::sandbox::{LogAccount, MemoryAccount, limit_hit};
+use crate::sandbox::{HostMemory, LogAccount, MemoryAccount, limit_hit};
 use crate::vocab::{Limit, Limits, Quota, Tenant};
 
 /// What a line of the host about an actor counts: an address, a code and what the guest said.
@@ -22,7 +22,7 @@ const LINE_BYTES: usize = 1_000;
 /// What one tenant's actors use together.
 #[derive(Debug, Default)]
 pub(crate) struct Account {
-    /// Linear memory of its instances.
+    /// Memory of its instances.
     pub(crate) memory: Arc<MemoryAccount>,
     /// What its guests, and the host about them, put into the log.
     pub(crate) log: Arc<LogAccount>,
@@ -33,6 +33,11 @@ pub(crate) struct Account {
 }
 
 impl Account {
+    /// An account whose memory is a part of all guests'.
+    pub(crate) fn within(memory: &Arc<HostMemory>) -> Arc<Self> {
+        Arc::new(Self { memory: Arc::new(MemoryAccount::within(memory)), ..Self::default() })
+    }
+
     /// Whether the host may log a line about an actor of this tenant: a tenant whose actors fail all the time must not fill
     /// the log.
     pub(crate) fn may_log(&self, tenant: &Tenant, limits: &Limits) -> bool {

@@ -222,6 +222,24 @@ pub enum RequestError {
     /// Another act on the same actor has not ended.
     #[error("an operator's act on {0} is under way; wait for its end")]
     ActUnderWay(String),
+    /// What was asked of a rehearsal cannot be done.
+    #[error("{0}")]
+    Rehearsal(String),
+    /// The tenant has a rehearsal under way.
+    #[error("a rehearsal of tenant {0} is under way; wait for its end, or end it")]
+    RehearsalUnderWay(String),
+    /// Others have as many rehearsals under way as may be.
+    #[error("{limit} rehearsals are under way, and there may be no more now (limits.rehearsals)")]
+    RehearsalsFull {
+        /// How many there may be.
+        limit: u32,
+    },
+    /// What a rehearsal compares with is no longer what actors run.
+    #[error("another revision of {kind} became active during the rehearsal; rehearse again")]
+    RehearsalOvertaken {
+        /// The kind.
+        kind: String,
+    },
     /// The component was refused.
     #[error(transparent)]
     Deploy(#[from] DeployError),
@@ -306,6 +324,10 @@ impl RequestError {
             Self::NotQuarantined(_) => Code::NotQuarantined,
             Self::NothingToSkip { .. } => Code::NothingToSkip,
             Self::ActUnderWay(_) => Code::ActUnderWay,
+            Self::Rehearsal(_) => Code::InvalidRequest,
+            Self::RehearsalUnderWay(_) => Code::RehearsalUnderWay,
+            Self::RehearsalsFull { .. } => Code::RehearsalsFull,
+            Self::RehearsalOvertaken { .. } => Code::RehearsalOvertaken,
             Self::Deploy(error) => error.code(),
             Self::IncompatibleRevision { .. } => Code::IncompatibleRevision,
             Self::RolloutUnderWay { .. } => Code::RolloutUnderWay,

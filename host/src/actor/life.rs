@@ -20,7 +20,7 @@ use super::mail::{Envelope, Order};
 use super::recovery::{Recovery, RecoveryError};
 use super::supervision::{DeadLetter, DeadReason, Fault, PoisonCommand};
 use super::turn::{FailedCommand, FailedTurn, Wishes, fired};
-use super::{Code, News, Pass, Phase, Progress, Refusal, Stage};
+use super::{Code, News, Pass, Phase, Progress, Refusal, Shortage, Stage};
 use crate::decide::{SinceSnapshot, SnapshotReason, snapshot_due_on_passivation};
 use crate::provider::AppendError;
 use crate::sandbox::{GuestFailure, Moment, Permit, Waiting, limit_hit, quota_hit};
@@ -73,7 +73,11 @@ impl Actor {
                         if let Some(failed) = backlog.failed.take() {
                             failed.envelope.answer(Err(AskError::Guest(failed.failure)));
                         }
-                        self.gives_up(backlog, RecoveryError::OverQuota(failure)).await;
+                        let error = RecoveryError::OverQuota(failure);
+                        if error.code() == ErrorCode::HostMemory {
+                            self.ask_for_room(&error);
+                        }
+                        self.gives_up(backlog, error).await;
                         break;
                     }
                     if let Some(failed) = backlog.failed.take()
@@ -84,9 +88,7 @@ impl Actor {
                     tokio::time::sleep(backlog.pause()).await;
                 }
                 Err(error) => {
-                    if error.code() == ErrorCode::MemoryQuota {
-                        self.ask_for_memory();
-                    }
+                    self.ask_for_room(&error);
                     self.gives_up(backlog, error).await;
                     break;
                 }
@@ -109,11 +111,18 @@ impl Actor {
         waited.map_err(|_| RecoveryError::OverQuota(GuestFailure::Quota { quota, limit }))
     }
 
-    /// The tenant's memory is all in use: its actor that was called longest ago leaves, so that the next try may
-    /// find some.
-    fn ask_for_memory(&self) {
-        let taken = self.code.account().places.taken();
-        self.stage.crew.make_room_among(&self.address, taken.saturating_sub(1));
+    /// What the actor could not get is all in use: some who have it leave, so that the next try may find some.
+    fn ask_for_room(&self, error: &RecoveryError) {
+        match error {
+            RecoveryError::Start(GuestFailure::NoRoom) => self.stage.crew.make_room(Shortage::Instances),
+            _ if error.code() == ErrorCode::HostMemory => self.stage.crew.make_room(Shortage::Memory),
+            // The tenant's actor that was called longest ago.
+            _ if error.code() == ErrorCode::MemoryQuota => {
+                let taken = self.code.account().places.taken();
+                self.stage.crew.make_room_among(&self.address, taken.saturating_sub(1));
+            }
+            _ => {}
+        }
     }
 
     async fn take_place(&self) -> Pass {
@@ -121,7 +130,7 @@ impl Actor {
             return place;
         }
         limit_hit(&self.address.tenant, Limit::LiveActors);
-        self.stage.crew.make_room();
+        self.stage.crew.make_room(Shortage::Places);
         self.stage.places.enter(&self.address.tenant).await
     }
 
@@ -328,7 +337,7 @@ impl Actor {
         if self.code.account().may_log(&self.address.tenant, &self.limits) {
             tracing::warn!(actor = %self.address, commands = envelopes.len(), code = %failure.code(), %failure, "turn failed in the guest");
         }
-        if let GuestFailure::Quota { .. } = failure {
+        if let GuestFailure::Quota { .. } | GuestFailure::HostMemory { .. } = failure {
             // Whoever asked for it, others wait with it, and the next try would fail as this one: all are told, timers
             // stay set.
             backlog.over_quota = Some(failure.clone());

@@ -81,6 +81,11 @@ impl Meter {
         Arc::new(Self { taken, count_max, bytes_max, waiting, freed: Notify::new() })
     }
 
+    /// One that bounds bytes only.
+    pub(crate) fn of_bytes(bytes_max: u64) -> Arc<Self> {
+        Self::new(COUNT_MAX, bytes_max)
+    }
+
     /// How many there are.
     pub(crate) fn count(&self) -> u64 {
         self.taken.load(Ordering::SeqCst) >> BYTES_BITS

@@ -135,6 +135,33 @@ impl KindMetrics {
         }
     }
 
+    /// Counters of the same kind that nobody sees: for replays that only look.
+    pub(crate) fn unseen(tenant: &Tenant, kind: &Kind) -> Self {
+        Self {
+            tenant: tenant.to_string(),
+            kind: kind.to_string(),
+            commands: Counter::noop(),
+            turns: Counter::noop(),
+            turn_commands: Histogram::noop(),
+            turn_seconds: Histogram::noop(),
+            events: Counter::noop(),
+            activations: Counter::noop(),
+            passivations: Counter::noop(),
+            recovery_seconds: Histogram::noop(),
+            permit_seconds: Histogram::noop(),
+            replayed_events: Counter::noop(),
+            replay_micros: Counter::noop(),
+            retention_failures: Counter::noop(),
+            queue_seconds: Histogram::noop(),
+            snapshot_load_seconds: Histogram::noop(),
+            snapshot_load_bytes: Histogram::noop(),
+            snapshot_seconds: Histogram::noop(),
+            snapshot_bytes: Histogram::noop(),
+            append_seconds: Histogram::noop(),
+            mailbox_depth: Histogram::noop(),
+        }
+    }
+
     /// A command got no reply.
     pub(crate) fn refused(&self, code: Code) {
         self.labelled(REFUSED, "code", code.to_string()).increment(1);

@@ -17,11 +17,13 @@ use crate::vocab::{Address, Code as ErrorCode, Limits, Sequence, Timestamp};
 
 mod admission;
 mod others;
+mod pacer;
 mod replay;
 mod unusable;
 
 pub(crate) use admission::Admission;
 pub(crate) use others::last_writer;
+pub(crate) use pacer::Pacer;
 use replay::Replay;
 pub(crate) use unusable::Unusable;
 
@@ -73,7 +75,10 @@ impl RecoveryError {
             Self::UnknownEventType { .. } | Self::UnknownRevision { .. } => ErrorCode::UnknownEventType,
             Self::Start(failure) | Self::OverQuota(failure) => failure.code(),
             // Its events are sound; there was no room for the state that they make.
-            Self::Replay(ReplayFailure::Guest { failure: failure @ GuestFailure::Quota { .. }, .. }) => failure.code(),
+            Self::Replay(ReplayFailure::Guest {
+                failure: failure @ (GuestFailure::Quota { .. } | GuestFailure::HostMemory { .. }),
+                ..
+            }) => failure.code(),
             Self::Replay(_) => ErrorCode::ReplayFailed,
             Self::Ledger { .. } | Self::NoBase { .. } => ErrorCode::StoreCorrupt,
             Self::Gap { .. } => ErrorCode::SequenceGap,
@@ -185,11 +190,12 @@ impl<'a> Recovery<'a> {
             progress: None,
             silent: true,
             through: last,
-            admission: Admission::default(),
+            admission: self.admission.another(),
             one_by_one_from: Some(first),
             ..*self
         };
-        match Box::pin(closely.run()).await {
+        let Ok(revision) = self.code.revision(self.code.assigned(self.address)).await else { return error };
+        match Box::pin(closely.run_on(revision)).await {
             Err(found) if found.events().is_some_and(|(a, b)| a == b && a >= first) => found,
             _ => error,
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::future::BoxFuture;
 
 use super::metric::KindMetrics;
-use super::{Account, Loads, News, RecoveryError, Revision, Supervisor, Tell, TellId, Turnstile};
+use super::{Account, Loads, News, Recorder, RecoveryError, Revision, Supervisor, Tell, TellId, Turnstile};
 use crate::decide::{
     PassivationSettings, RecoverySettings, ReplayCost, RetentionSettings, RolloutSettings, SnapshotSettings,
     SupervisionSettings,
@@ -37,10 +37,22 @@ pub(crate) struct Stage {
     pub(crate) supervisor: Arc<dyn Supervisor>,
 }
 
+/// What there is not enough of for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shortage {
+    /// Every place on stage is taken.
+    Places,
+    /// There are places, but no instance could be made. The pool has instances for more than all places, so this is not
+    /// expected; nobody must stay locked out if it happens.
+    Instances,
+    /// All guests together use as much memory as they may.
+    Memory,
+}
+
 /// What the runtime does for actors.
 pub(crate) trait Crew: Send + Sync + 'static {
-    /// Makes actors passive, first those of tenants with more than their share; called when every place is taken.
-    fn make_room(&self);
+    /// Makes actors passive, first those of tenants with more than their share; called when there is not enough for all.
+    fn make_room(&self, shortage: Shortage);
     /// Makes the least recently used actors of this one's tenant passive, so that no more than `live_max` are left.
     fn make_room_among(&self, address: &Arc<Address>, live_max: u64);
     /// Tells followers of an actor's events that its journal grew.
@@ -75,6 +87,8 @@ pub(crate) trait Code: Send + Sync + 'static {
     fn account(&self) -> &Arc<Account>;
     /// What the host does with actors of this kind.
     fn policy(&self) -> &Policy;
+    /// Where recent commands are kept for rehearsals.
+    fn recorder(&self) -> &Recorder;
     /// The counters of this kind.
     fn metrics(&self) -> &KindMetrics;
 }

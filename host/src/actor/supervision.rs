@@ -213,7 +213,7 @@ impl GuestFailure {
     /// Whose fault it is.
     pub(crate) const fn fault(&self) -> Fault {
         match self {
-            Self::NoRoom | Self::Quota { .. } => Fault::Elsewhere,
+            Self::NoRoom | Self::Quota { .. } | Self::HostMemory { .. } => Fault::Elsewhere,
             _ => Fault::OfTheActor,
         }
     }

@@ -170,10 +170,15 @@ impl Actor {
     }
 }
 
-/// Whether the actor's tenant has too much of something: that passes as soon as somebody gives it back.
+/// Whether the actor's tenant, or all together, have too much of something: that passes as soon as somebody gives it back.
 const fn is_over_quota(code: Code) -> bool {
     matches!(
         code,
-        Code::MemoryQuota | Code::LiveActorQuota | Code::JournalQuota | Code::JournalGrowthQuota | Code::SnapshotQuota
+        Code::MemoryQuota
+            | Code::HostMemory
+            | Code::LiveActorQuota
+            | Code::JournalQuota
+            | Code::JournalGrowthQuota
+            | Code::SnapshotQuota
     )
 }

@@ -242,6 +242,7 @@ impl Live {
             Err(failure) => return Err(FailedTurn { envelopes, failure }),
         };
         backlog.changes.clear();
+        self.code.recorder().record(&self.address, (self.head, now), &envelopes, &outcome);
         let answers = self.answers(envelopes, &outcome.verdicts, &replies);
         let output = Output { answers, tells };
         match frame {

@@ -69,6 +69,7 @@ pub(super) static ROUTE: Route = Route {
             Code::ActorQuota,
             Code::LiveActorQuota,
             Code::MemoryQuota,
+            Code::HostMemory,
             Code::JournalQuota,
             Code::JournalGrowthQuota,
             Code::CpuQuota,

@@ -40,7 +40,7 @@ pub(super) async fn answer(
     kind: Kind,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (place, component) = upload(context, &tenant, request).await?;
+    let (place, component) = upload(context, &tenant, context.host.begin_deploy(&tenant), request).await?;
     let host = context.host.clone();
     // A task of its own, as a deploy is: what was begun for a client that leaves is remembered for the next.
     let check = tokio::spawn(async move { host.check_in(place, &tenant, &kind, component).await });

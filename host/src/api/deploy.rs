@@ -12,7 +12,6 @@ use super::problem::Problem;
 use super::query::Query;
 use super::rollout::ACTIVATE;
 use super::route::{GUEST, READ, RequestPayload, Route, Success, TENANT, Verb, WRITE};
-use crate::runtime::DeployPlace;
 use crate::vocab::{Code, Kind, Limit, Scope, Tenant};
 
 pub(super) static ROUTE: Route = Route {
@@ -78,7 +77,7 @@ pub(super) async fn answer(
             return Err(Problem::new(Code::InvalidRequest, detail));
         }
     };
-    let (place, component) = upload(context, &tenant, request).await?;
+    let (place, component) = upload(context, &tenant, context.host.begin_deploy(&tenant), request).await?;
     let host = context.host.clone();
     // A task of its own: a client that leaves while the component compiles does not leave half a deploy.
     let deploy = tokio::spawn(async move {
@@ -95,14 +94,15 @@ pub(super) async fn answer(
     }
 }
 
-/// A place among the tenant's deploys, and the component in the body.
-pub(super) async fn upload(
+/// The place that was asked for, and the component in the body. A place comes before the body: how many places there are bounds
+/// how many bodies the server holds.
+pub(super) async fn upload<P>(
     context: &Context,
     tenant: &Tenant,
+    place: Result<P, impl Into<Problem>>,
     request: Request,
-) -> Result<(DeployPlace, Bytes), Problem> {
-    // A place before the body: how many places there are bounds how many bodies the server holds.
-    let place = match context.host.begin_deploy(tenant) {
+) -> Result<(P, Bytes), Problem> {
+    let place = match place {
         Ok(place) => place,
         Err(refusal) => {
             // Its sender reads the refusal instead of a broken pipe.

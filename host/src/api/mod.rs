@@ -46,6 +46,7 @@ mod passivate;
 mod ready;
 mod recheck;
 mod refusals;
+mod rehearse;
 mod revisions;
 mod rollout;
 mod snapshot;

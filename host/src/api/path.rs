@@ -42,7 +42,7 @@ pub(super) enum Path {
     Kinds(Tenant),
     /// `/v1/{tenant}/kinds/{kind}`
     Kind(Tenant, Kind),
-    /// `/v1/{tenant}/kinds/{kind}:activate`
+    /// `/v1/{tenant}/kinds/{kind}:activate`, `:rollback`, `:check`, `:rehearse`
     KindVerb(Tenant, Kind, KindVerb),
     /// `/v1/{tenant}/kinds/{kind}/rollout`
     Rollout(Tenant, Kind),
@@ -86,6 +86,16 @@ pub(super) enum KindVerb {
     Activate,
     RollBack,
     Check,
+    Rehearse,
+}
+
+impl KindVerb {
+    const ALL: [(&'static str, Self); 4] = [
+        (":activate", Self::Activate),
+        (":rollback", Self::RollBack),
+        (":check", Self::Check),
+        (":rehearse", Self::Rehearse),
+    ];
 }
 
 /// What an operator can ask of a tenant.
@@ -140,9 +150,7 @@ fn tenant(last: &str) -> Result<Path, Problem> {
 }
 
 fn kind(tenant: &str, last: &str) -> Result<Path, Problem> {
-    for (suffix, verb) in
-        [(":activate", KindVerb::Activate), (":rollback", KindVerb::RollBack), (":check", KindVerb::Check)]
-    {
+    for (suffix, verb) in KindVerb::ALL {
         if let Some(kind) = last.strip_suffix(suffix) {
             return Ok(Path::KindVerb(tenant_of(tenant)?, kind_of(kind)?, verb));
         }

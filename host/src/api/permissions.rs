@@ -63,6 +63,7 @@ const NEEDS: &[(&str, Need)] = &[
     ("listKinds", Need::Own(Scope::Read)),
     ("deploy", Need::Own(Scope::Deploy)),
     ("checkRevision", Need::Own(Scope::Deploy)),
+    ("rehearse", Need::Own(Scope::Deploy)),
     ("listRevisions", Need::Own(Scope::Read)),
     ("activateRevision", Need::Own(Scope::Deploy)),
     ("rollBack", Need::Own(Scope::Deploy)),

@@ -13,8 +13,8 @@ use super::query::Query;
 use super::route::{Route, Verb};
 use super::{
     access, actors, ask, audit, check, dead_letters, deploy, error_page, events, health, keys, kinds, metrics,
-    metrics_page, openapi, passivate, ready, recheck, refusals, revisions, rollout, snapshot, state, status, tenants,
-    trouble, verify,
+    metrics_page, openapi, passivate, ready, recheck, refusals, rehearse, revisions, rollout, snapshot, state, status,
+    tenants, trouble, verify,
 };
 use crate::runtime::{Act, ActResult, Identity, KeyId, Realm};
 use crate::vocab::{Address, Code, Digest, Kind, Owner, Tenant};
@@ -46,6 +46,7 @@ pub(super) const ROUTES: &[&Route] = &[
     &kinds::ROUTE,
     &deploy::ROUTE,
     &check::ROUTE,
+    &rehearse::ROUTE,
     &revisions::ROUTE,
     &rollout::activate::ROUTE,
     &rollout::roll_back::ROUTE,
@@ -96,6 +97,7 @@ pub(super) enum Call {
     Kinds(Tenant),
     Deploy(Tenant, Kind),
     Check(Tenant, Kind),
+    Rehearse(Tenant, Kind),
     Revisions(Tenant, Kind),
     Activate(Tenant, Kind),
     RollBack(Tenant, Kind),
@@ -229,6 +231,7 @@ impl Call {
             (Verb::Get, Path::Kinds(tenant)) => Self::Kinds(tenant),
             (Verb::Put, Path::Kind(tenant, kind)) => Self::Deploy(tenant, kind),
             (Verb::Post, Path::KindVerb(tenant, kind, KindVerb::Check)) => Self::Check(tenant, kind),
+            (Verb::Post, Path::KindVerb(tenant, kind, KindVerb::Rehearse)) => Self::Rehearse(tenant, kind),
             (Verb::Get, Path::Kind(tenant, kind)) => Self::Revisions(tenant, kind),
             (Verb::Post, Path::KindVerb(tenant, kind, KindVerb::Activate)) => Self::Activate(tenant, kind),
             (Verb::Post, Path::KindVerb(tenant, kind, KindVerb::RollBack)) => Self::RollBack(tenant, kind),
@@ -272,6 +275,7 @@ impl Call {
             | Self::Kinds(tenant)
             | Self::Deploy(tenant, _)
             | Self::Check(tenant, _)
+            | Self::Rehearse(tenant, _)
             | Self::Revisions(tenant, _)
             | Self::Activate(tenant, _)
             | Self::RollBack(tenant, _)
@@ -325,6 +329,7 @@ impl Call {
             Self::Kinds(_) => &kinds::ROUTE,
             Self::Deploy(..) => &deploy::ROUTE,
             Self::Check(..) => &check::ROUTE,
+            Self::Rehearse(..) => &rehearse::ROUTE,
             Self::Revisions(..) => &revisions::ROUTE,
             Self::Activate(..) => &rollout::activate::ROUTE,
             Self::RollBack(..) => &rollout::roll_back::ROUTE,
@@ -380,6 +385,7 @@ async fn run(
         Call::Kinds(tenant) => kinds::answer(context, &tenant).await,
         Call::Deploy(tenant, kind) => deploy::answer(context, (tenant, kind), &query, request).await,
         Call::Check(tenant, kind) => check::answer(context, tenant, kind, request).await,
+        Call::Rehearse(tenant, kind) => rehearse::answer(context, tenant, kind, &query, request).await,
         Call::Revisions(tenant, kind) => revisions::answer(context, &tenant, &kind).await,
         Call::Activate(tenant, kind) => rollout::activate::answer(context, caller, (tenant, kind), request).await,
         Call::RollBack(tenant, kind) => rollout::roll_back::answer(context, caller, (tenant, kind), &query).await,

@@ -44,7 +44,8 @@ pub const fn http_status(code: Code) -> StatusCode {
         | Code::ComponentQuota
         | Code::ActorQuota
         | Code::JournalQuota
-        | Code::SnapshotQuota => StatusCode::FORBIDDEN,
+        | Code::SnapshotQuota
+        | Code::RevisionQuota => StatusCode::FORBIDDEN,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Code::IncompatibleRevision
         | Code::WriteConflict
@@ -53,6 +54,7 @@ pub const fn http_status(code: Code) -> StatusCode {
         | Code::NotQuarantined
         | Code::RolloutUnderWay
         | Code::NoRollout
+        | Code::RehearsalOvertaken
         | Code::NothingToSkip => StatusCode::CONFLICT,
         Code::PayloadTooLarge | Code::ComponentTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::Rejected => StatusCode::UNPROCESSABLE_ENTITY,
@@ -60,11 +62,14 @@ pub const fn http_status(code: Code) -> StatusCode {
         | Code::CommandQuota
         | Code::LiveActorQuota
         | Code::MemoryQuota
+        | Code::HostMemory
         | Code::JournalGrowthQuota
         | Code::CpuQuota
         | Code::TenantBusy
         | Code::TenantConnections
         | Code::VerifyUnderWay
+        | Code::RehearsalUnderWay
+        | Code::RehearsalsFull
         | Code::DeploysFull
         | Code::CompileQuota
         | Code::ActUnderWay => StatusCode::TOO_MANY_REQUESTS,

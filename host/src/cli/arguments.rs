@@ -6,8 +6,8 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    actors, audit, call, check, deploy, dev, events, explain, key, kinds, new, passivate, recheck, refusals, rollout,
-    serve, snapshot, state, status, tenant, trouble, verify,
+    actors, audit, call, check, deploy, dev, events, explain, key, kinds, new, passivate, recheck, refusals, rehearse,
+    rollout, serve, snapshot, state, status, tenant, trouble, verify,
 };
 use crate::vocab::{AddressError, Key, Kind, Tenant};
 
@@ -50,6 +50,8 @@ pub(super) enum Verb {
     Serve(serve::Arguments),
     /// Deploy a component as the next revision of a kind
     Deploy(deploy::Arguments),
+    /// Replay real histories into a component, and show what differs from the code that runs
+    Rehearse(rehearse::Arguments),
     /// Send a command to an actor and print its reply
     Call(call::Arguments),
     /// List the actors of a kind
@@ -193,6 +195,9 @@ mod tests {
             "greenroom rollback counter",
             "greenroom rollback counter --to 2 --check",
             "greenroom rollout counter --follow",
+            "greenroom rehearse counter counter.wasm",
+            "greenroom rehearse counter counter.wasm --actors user-* --from snapshot --commands --junit report.xml --json",
+            "greenroom rehearse counter counter.wasm --resume report.json",
             "greenroom call counter/c-1 increment {\"by\":1} --idempotency-key k",
             "greenroom call counter/c-1 get -",
             "greenroom actors counter --after a --limit 5",

@@ -110,6 +110,21 @@ impl Client {
         Ok(BufReader::new(self.checked(sent, Effect::Reads)?.into_body().into_reader()))
     }
 
+    /// Sends bytes to something below the tenant that changes nothing, and reads the lines that it answers with as it works.
+    ///
+    /// # Errors
+    /// The server's problem, or that there is no answer.
+    pub(super) fn work_on(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        bytes: &[u8],
+    ) -> Result<impl BufRead + use<>, Failure> {
+        let request = self.authorized(self.agent.post(&with_query(&self.of(path), query)));
+        let sent = request.content_type("application/wasm").send(bytes);
+        Ok(BufReader::new(self.checked(sent, Effect::Reads)?.into_body().into_reader()))
+    }
+
     /// Sends a command.
     ///
     /// # Errors
@@ -183,11 +198,7 @@ impl Client {
     }
 
     fn open(&self, url: &str, query: &[(&str, String)]) -> Result<Response<Body>, Failure> {
-        let pairs: Vec<String> =
-            query.iter().map(|(name, value)| format!("{name}={}", encode_segment(value))).collect();
-        let mark = if pairs.is_empty() { "" } else { "?" };
-        let url = format!("{url}{mark}{}", pairs.join("&"));
-        self.checked(self.authorized(self.agent.get(&url)).call(), Effect::Reads)
+        self.checked(self.authorized(self.agent.get(&with_query(url, query))).call(), Effect::Reads)
     }
 
     /// Reads a path below `/v1`, with a query.
@@ -294,6 +305,12 @@ impl Client {
         let detail = format!("{} does not answer like a Greenroom server: {reason}; check --url", self.url);
         Failure::new(Code::Unreachable, detail)
     }
+}
+
+fn with_query(url: &str, query: &[(&str, String)]) -> String {
+    let pairs: Vec<String> = query.iter().map(|(name, value)| format!("{name}={}", encode_segment(value))).collect();
+    let mark = if pairs.is_empty() { "" } else { "?" };
+    format!("{url}{mark}{}", pairs.join("&"))
 }
 
 /// Whether the request certainly did not reach a server.

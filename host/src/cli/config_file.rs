@@ -6,12 +6,15 @@ use toml::{Table, Value};
 use super::settings::SettingsError;
 use super::spelling::nearest;
 use crate::runtime::HostSettings;
-use crate::vocab::Limit;
+use crate::vocab::{Limit, Quota};
 
 /// The section whose keys are kinds that people name.
 const KINDS: &str = "kinds";
 /// The section of the highest limits.
 const CEILINGS: &str = "ceilings";
+/// The section of what holds for all tenants, and the one in it whose keys are quotas.
+const TENANTS: &str = "tenants";
+const DEFAULT_QUOTAS: &str = "default_quotas";
 /// The sections that a kind can have of its own.
 const KIND_SECTIONS: [&str; 5] = ["snapshots", "retention", "passivation", "recovery", "supervision"];
 
@@ -22,7 +25,14 @@ pub(super) fn check_keys(table: &Table, known: &Table) -> Result<(), SettingsErr
     let mut known = known.clone();
     known.insert(KINDS.to_owned(), Value::Table(kinds(table, &known)));
     known.insert(CEILINGS.to_owned(), Value::Table(limits_that_can_differ()));
+    known.insert(TENANTS.to_owned(), Value::Table(tenants()));
     check("", table, &known, &everywhere)
+}
+
+/// What can be said of all tenants.
+fn tenants() -> Table {
+    let quotas = Quota::ALL.iter().map(|quota| (quota.as_str().to_owned(), Value::Integer(0))).collect();
+    Table::from_iter([(DEFAULT_QUOTAS.to_owned(), Value::Table(quotas))])
 }
 
 /// The limits that a kind or a tenant can have of its own.

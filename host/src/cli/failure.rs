@@ -30,7 +30,7 @@ pub(super) enum Failure {
     Told(Box<Told>),
     /// Nobody reads the output any longer; not worth a word.
     NoReader,
-    /// A verification has told what is wrong; nothing is left to say.
+    /// A verification or a rehearsal has told what is wrong; nothing is left to say.
     Found,
 }
 
@@ -79,6 +79,15 @@ impl Failure {
     pub(super) fn from_document(document: &str) -> Option<Self> {
         let told: Told = serde_json::from_str(document).ok()?;
         Some(Self::Told(Box::new(Told { document: document.trim().replace('\n', " "), ..told })))
+    }
+
+    /// What happened, in one sentence.
+    pub(super) fn in_words(&self) -> String {
+        match self {
+            Self::Told(told) => format!("{}: {}", told.code, told.detail),
+            Self::NoReader => "nobody reads the output any longer".to_owned(),
+            Self::Found => "something was found".to_owned(),
+        }
     }
 
     /// Says what happened on standard error and gives the exit code.

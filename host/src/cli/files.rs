@@ -23,6 +23,17 @@ pub(super) fn read_text(path: &Path) -> Result<String, Failure> {
         .map_err(|_| Failure::new(Code::FileUnreadable, format!("{} is not UTF-8 text", path.display())))
 }
 
+/// Writes a file that was named on the command line, whole.
+///
+/// # Errors
+/// That it cannot be written, with its name and what the system says.
+#[expect(clippy::disallowed_methods, reason = "a report that a person asked for, not one of the store's files")]
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let unwritable =
+        |error| Failure::new(Code::FileUnreadable, format!("{} could not be written: {error}", path.display()));
+    std::fs::write(path, bytes).map_err(unwritable)
+}
+
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(Code::FileUnreadable, format!("{} could not be read: {error}", path.display()))
 }

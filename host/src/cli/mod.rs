@@ -37,6 +37,7 @@ mod new;
 mod passivate;
 mod recheck;
 mod refusals;
+mod rehearse;
 mod rollout;
 mod serve;
 mod snapshot;
@@ -61,7 +62,8 @@ use output::Output;
 /// Runs the program: reads its arguments, does what they say, reports what went wrong.
 ///
 /// Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 the actor rejected the command; 4 not now, and
-/// nothing was stored; 5 unknown whether it took effect. `verify` ends with 1 for findings and 2 if it could not look.
+/// nothing was stored; 5 unknown whether it took effect. `verify` and `rehearse` end with 1 for findings and 2 if they
+/// could not look.
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -81,6 +83,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
     match verb {
         Verb::Serve(arguments) => serve::run(&arguments, output),
         Verb::Deploy(arguments) => deploy::run(&arguments, &client()?, output),
+        Verb::Rehearse(arguments) => rehearse::run(&arguments, client, output),
         Verb::Call(arguments) => call::run(arguments, &client()?, output),
         Verb::Actors(arguments) => actors::run(&arguments, &client()?, output),
         Verb::Status(arguments) => status::run(&arguments, &client()?, output),

@@ -159,7 +159,7 @@ impl ServeSettings {
             );
             return Err(SettingsError::invalid("listen", reason));
         }
-        positive("limits", &self.host.limits, &[])?;
+        positive("limits", &self.host.limits, &["guests_memory_bytes"])?;
         positive("http", &self.http, &[])?;
         positive("log", &self.log, &LogSettings::ZERO_IS_NEVER)?;
         if let Some((name, reason)) = self.log.problem() {
@@ -238,7 +238,7 @@ fn leaves(table: &Table) -> std::collections::BTreeMap<String, String> {
 mod tests {
     use super::*;
     use crate::runtime::Durability;
-    use crate::vocab::Limit;
+    use crate::vocab::{Limit, Quota};
     use std::collections::BTreeMap;
 
     fn refusal(text: &str) -> (Code, String) {
@@ -398,6 +398,9 @@ mod tests {
         let mut real = leaves(&ServeSettings::defaults());
         for without_default in ["data", "tls_certificate", "tls_key"] {
             real.insert(without_default.to_owned(), "none".to_owned());
+        }
+        for quota in Quota::ALL {
+            real.entry(format!("tenants.default_quotas.{quota}")).or_insert_with(|| "none".to_owned());
         }
         assert_eq!(written, real);
     }

@@ -43,6 +43,10 @@ impl LogArguments {
             LogFormat::Pretty => {
                 // Keys and what guests say are shown, and cannot begin a line of their own.
                 let fields = debug_fn(|writer, field, value| {
+                    // Where a line of a library that does not trace comes from: no news.
+                    if field.name().starts_with("log.") {
+                        return Ok(());
+                    }
                     let value = format!("{value:?}");
                     let value = on_one_line(&value);
                     if field.name() == "message" {

@@ -18,18 +18,12 @@ pub const SLICE_NS: u64 = 10_000_000;
 /// A call that ran for so long is a long one: whoever else wants CPU must not wait for it, nor the host's own threads, nanoseconds.
 pub const LONG_NS: u64 = 2_000_000;
 
-/// How many long calls may run at the same time, of so many that may at all. While others' short calls come and go, one fewer
-/// than calls may: short calls, and the host's threads between them, find a core that they need not take from anybody.
+/// How many permits, of so many, may be in the same hands: all of them, and one fewer (at least one) while others' short calls
+/// come and go. So these, and the host's threads between them, find a core that they need not take from anybody. It holds for
+/// the long calls of all tenants together, and for the calls of each tenant.
 #[must_use]
-pub fn long_max(calls: usize, others_come_and_go: bool) -> usize {
+pub fn in_the_same_hands(calls: usize, others_come_and_go: bool) -> usize {
     if others_come_and_go { calls.saturating_sub(1).max(1) } else { calls }
-}
-
-/// How many permits one tenant may hold at the same time, of so many: all of them alone, and one fewer while several come and
-/// go, so that whoever comes next finds one free.
-#[must_use]
-pub fn held_max(calls: usize, several_come_and_go: bool) -> usize {
-    if several_come_and_go { calls.saturating_sub(1).max(1) } else { calls }
 }
 
 /// Whether a tenant's calls that have not begun wait, too, while its long ones must: so many of those wait already that what

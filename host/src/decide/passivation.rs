@@ -39,16 +39,28 @@ pub struct LiveActor<Id> {
 ///
 /// Returns nothing while there is room.
 #[must_use]
-pub fn who_leaves<Id>(mut live: Vec<LiveActor<Id>>, weights: &[u32], live_max: usize) -> Vec<Id> {
+pub fn who_leaves<Id>(live: Vec<LiveActor<Id>>, weights: &[u32], live_max: usize) -> Vec<Id> {
     if live.len() < live_max || live.is_empty() {
         return Vec::new();
     }
     let over = live.len().saturating_sub(live_max);
-    let cleared = over.saturating_add((live_max / CLEARED_SHARE).max(1)).min(live.len());
-    let mut leaving = leaving_of_each(&live, weights, cleared);
+    let cleared = over.saturating_add(cleared_at_once(live_max)).min(live.len());
+    let leaving = leaving_of_each(&live, weights, cleared);
+    who_leaves_of_each(live, leaving)
+}
+
+/// How many actors of so many are made passive at a time.
+#[must_use]
+pub fn cleared_at_once(live: usize) -> usize {
+    (live / CLEARED_SHARE).max(1)
+}
+
+/// So many actors of each tenant, by its index: those that were used least recently.
+#[must_use]
+pub fn who_leaves_of_each<Id>(mut live: Vec<LiveActor<Id>>, mut leaving: Vec<usize>) -> Vec<Id> {
     // The most recently used to the front: each tenant's share of the leaving is taken from the back.
     live.sort_unstable_by_key(|actor| std::cmp::Reverse(actor.last_used));
-    let mut left = Vec::with_capacity(cleared);
+    let mut left = Vec::new();
     while let Some(actor) = live.pop() {
         if let Some(count @ 1..) = leaving.get_mut(actor.tenant) {
             *count -= 1;

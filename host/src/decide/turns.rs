@@ -5,15 +5,33 @@ use std::collections::{BTreeMap, VecDeque};
 /// Who waits for a turn. The party that was served longest ago comes first; parties that were served alike (or not at
 /// all) come in the order in which they began to wait.
 ///
+/// Who waits urgently comes before all who do not, in the same order among each other.
+///
 /// So a party that asks again and again delays another one by the turn that is under way and no other of its own.
 #[derive(Debug)]
 pub struct Turns<Party, Waiter> {
     /// In the order of arrival.
-    waiting: VecDeque<(Party, Waiter)>,
+    waiting: VecDeque<Waits<Party, Waiter>>,
     /// When each party that waits, or has the turn, was served last; counted in turns.
     served: BTreeMap<Party, u64>,
     turns: u64,
     at_work: Option<Party>,
+}
+
+#[derive(Debug)]
+struct Waits<Party, Waiter> {
+    party: Party,
+    urgency: Urgency,
+    waiter: Waiter,
+}
+
+/// Whether somebody can wait for those who cannot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Urgency {
+    /// Before all others.
+    Urgent,
+    /// After those who are urgent.
+    Ordinary,
 }
 
 impl<Party, Waiter> Default for Turns<Party, Waiter> {
@@ -33,8 +51,8 @@ impl<Party: Ord + Clone, Waiter> Turns<Party, Waiter> {
     }
 
     /// Waits for a turn.
-    pub fn wait(&mut self, party: Party, waiter: Waiter) {
-        self.waiting.push_back((party, waiter));
+    pub fn wait(&mut self, party: Party, urgency: Urgency, waiter: Waiter) {
+        self.waiting.push_back(Waits { party, urgency, waiter });
     }
 
     /// Ends the turn and gives it to the next; `None`: nobody waits.
@@ -42,16 +60,16 @@ impl<Party: Ord + Clone, Waiter> Turns<Party, Waiter> {
         let last = self.at_work.take();
         let next = self.next();
         // Who neither waits nor had the turn just now is a newcomer when it comes again.
-        let waiting: std::collections::BTreeSet<_> = self.waiting.iter().map(|(party, _)| party).collect();
+        let waiting: std::collections::BTreeSet<_> = self.waiting.iter().map(|waits| &waits.party).collect();
         self.served.retain(|party, _| waiting.contains(party) || last.as_ref() == Some(party));
-        let (party, waiter) = next?;
+        let Waits { party, waiter, .. } = next?;
         self.begin(party);
         Some(waiter)
     }
 
     /// Everybody who waits, in no order that matters; nobody waits afterwards.
     pub fn clear(&mut self) -> Vec<Waiter> {
-        self.waiting.drain(..).map(|(_, waiter)| waiter).collect()
+        self.waiting.drain(..).map(|waits| waits.waiter).collect()
     }
 
     fn begin(&mut self, party: Party) {
@@ -60,10 +78,10 @@ impl<Party: Ord + Clone, Waiter> Turns<Party, Waiter> {
         self.at_work = Some(party);
     }
 
-    fn next(&mut self) -> Option<(Party, Waiter)> {
+    fn next(&mut self) -> Option<Waits<Party, Waiter>> {
         let served = |party: &Party| self.served.get(party).copied().unwrap_or(0);
         // The first of those that are equal: `min_by_key` keeps it.
-        let (at, _) = self.waiting.iter().enumerate().min_by_key(|(_, (party, _))| served(party))?;
+        let (at, _) = self.waiting.iter().enumerate().min_by_key(|(_, waits)| (waits.urgency, served(&waits.party)))?;
         self.waiting.remove(at)
     }
 }
@@ -77,10 +95,10 @@ mod tests {
     fn a_party_that_asks_again_and_again_delays_another_by_one_turn_only() {
         let mut turns = Turns::default();
         assert!(turns.take(&"greedy"));
-        turns.wait("greedy", 2);
-        turns.wait("greedy", 3);
-        turns.wait("modest", 1);
-        turns.wait("greedy", 4);
+        turns.wait("greedy", Urgency::Ordinary, 2);
+        turns.wait("greedy", Urgency::Ordinary, 3);
+        turns.wait("modest", Urgency::Ordinary, 1);
+        turns.wait("greedy", Urgency::Ordinary, 4);
         assert_eq!(turns.pass(), Some(1), "the modest party comes right after the turn under way");
         assert_eq!([turns.pass(), turns.pass(), turns.pass(), turns.pass()], [Some(2), Some(3), Some(4), None]);
         assert!(turns.take(&"greedy"));
@@ -91,20 +109,37 @@ mod tests {
         let mut turns = Turns::default();
         assert!(turns.take(&"x"));
         for (party, waiter) in [("a", "a1"), ("a", "a2"), ("a", "a3"), ("b", "b1"), ("b", "b2"), ("c", "c1")] {
-            turns.wait(party, waiter);
+            turns.wait(party, Urgency::Ordinary, waiter);
         }
         let order: Vec<_> = std::iter::from_fn(|| turns.pass()).collect();
         assert_eq!(order, ["a1", "b1", "c1", "a2", "b2", "a3"]);
     }
 
     #[test]
+    fn who_is_urgent_comes_first_and_those_who_are_take_turns() {
+        let mut turns = Turns::default();
+        assert!(turns.take(&"x"));
+        for (party, urgency, waiter) in [
+            ("a", Urgency::Ordinary, "a1"),
+            ("b", Urgency::Urgent, "b1"),
+            ("b", Urgency::Urgent, "b2"),
+            ("c", Urgency::Urgent, "c1"),
+            ("d", Urgency::Ordinary, "d1"),
+        ] {
+            turns.wait(party, urgency, waiter);
+        }
+        let order: Vec<_> = std::iter::from_fn(|| turns.pass()).collect();
+        assert_eq!(order, ["b1", "c1", "b2", "a1", "d1"]);
+    }
+
+    #[test]
     fn a_party_that_comes_back_at_once_is_not_a_newcomer() {
         let mut turns = Turns::default();
         assert!(turns.take(&"greedy"));
-        turns.wait("modest", 1);
-        turns.wait("greedy", 2);
+        turns.wait("modest", Urgency::Ordinary, 1);
+        turns.wait("greedy", Urgency::Ordinary, 2);
         assert_eq!(turns.pass(), Some(1));
-        turns.wait("third", 3);
+        turns.wait("third", Urgency::Ordinary, 3);
         // The greedy party was served before; the third never.
         assert_eq!(turns.pass(), Some(3));
         assert_eq!(turns.pass(), Some(2));
@@ -116,7 +151,7 @@ mod tests {
             let mut turns = Turns::default();
             prop_assert!(turns.take(&9));
             for party in &arrivals {
-                turns.wait(*party, *party);
+                turns.wait(*party, Urgency::Ordinary, *party);
             }
             let order: Vec<u8> = std::iter::from_fn(|| turns.pass()).collect();
             prop_assert_eq!(order.len(), arrivals.len());

@@ -1,7 +1,18 @@
 //! Arbitrary bytes are a frame or an error; a frame is encoded again to the same bytes.
 
-use super::{EventColumns, Frame, FrameParts};
+use super::{EventColumns, Frame, FrameParts, codec};
 use crate::vocab::Sequence;
+
+/// Bytes of the catalog that are a record of this type are read as they are written.
+pub(crate) fn record<T>(bytes: &[u8]) -> Option<T>
+where
+    T: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug,
+{
+    let stored = codec::decode::<T>(bytes).ok()?;
+    let again = codec::encode(&stored).ok().and_then(|bytes| codec::decode::<T>(&bytes).ok());
+    assert_eq!(again.as_ref(), Some(&stored), "a record is not read as it is written");
+    Some(stored)
+}
 
 /// Where a frame's header ends, and where its two checksums are in it.
 const HEADER_BYTES: usize = 80;

@@ -227,7 +227,9 @@ impl ActorRef {
         let next = from.max(head.deleted_through.next());
         let closing = self.inner.closing.subscribe();
         let troubles = Arc::clone(&self.inner.troubles);
-        let reading = Reading { provider, troubles, renderer, actor: self.id, next, left: limit, closing };
+        let (looks, tenant) = (self.inner.looks.clone(), self.address.tenant.clone());
+        let (actor, left) = (self.id, limit);
+        let reading = Reading { provider, troubles, renderer, actor, next, left, closing, looks, tenant, place: None };
         let Some(runtime) = &self.inner.runtime else { return Err(AskError::ShuttingDown) };
         Ok(reading.start(runtime.handle(), follow.then_some(self.inner.followers.as_ref())))
     }

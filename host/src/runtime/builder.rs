@@ -12,13 +12,14 @@ use super::directory::Directory;
 use super::feed::Followers;
 use super::host::{Host, Inner};
 use super::loading::Loader;
+use super::rehearsal::Rehearsals;
 use super::rollout;
 use super::secret::secret_of;
-use super::tenancy::{self, AuditLog, Books, Census, Keys, Tenants, keep_books};
+use super::tenancy::{self, AuditLog, Books, Census, Keys, Shares, Tenants, keep_books};
 use super::trouble::{self, Troubles};
 use super::waker::Waker;
 use super::{AskError, HostSettings, TenancyError};
-use crate::actor::{Crew, Loads, Stage, Tell, TellId, Turnstile};
+use crate::actor::{Crew, Loads, Shortage, Stage, Tell, TellId, Turnstile};
 use crate::provider::SharedProvider;
 use crate::provider::memory::MemoryProvider;
 use crate::sandbox::{CompilerProgram, Cpu, Engine, SandboxSettings, guest_calls, spare_instances};
@@ -107,8 +108,13 @@ impl HostBuilder {
         let provider = self.provider.unwrap_or_else(|| MemoryProvider::new());
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
         engine.keep_secret(secret_of(&provider).await?);
-        let (loads, cpu) = (Loads::new(&settings.limits), engine.cpu());
-        let tenancy = Tenancy::open(&provider, &clock, (cpu.clone(), &loads), settings.ceiling()).await?;
+        let (loads, cpu, memory) = (Loads::new(&settings.limits), engine.cpu(), engine.memory());
+        // What it really is, where the settings leave it to the machine.
+        settings.limits.guests_memory_bytes = memory.bytes_max();
+        let bytes = memory.bytes_max();
+        tracing::info!(bytes, "memory that all guests may use together (limits.guests_memory_bytes)");
+        let shares = Shares { cpu: cpu.clone(), loads: loads.clone(), memory };
+        let tenancy = Tenancy::open(&provider, &clock, shares, &settings).await?;
         let (clock_, tenants) = (Arc::clone(&clock), Arc::clone(&tenancy.tenants));
         let troubles = Troubles::open(Arc::clone(&provider), Arc::clone(&clock), &settings).await?;
         let troubles = Arc::new(troubles);
@@ -116,6 +122,8 @@ impl HostBuilder {
             Loader::open(Arc::clone(&provider), engine, &settings.limits, Arc::clone(&tenants), Arc::clone(&clock));
         let loader = Arc::new(loader.await?);
         let deployments = Deployments::open(Arc::clone(&provider), loader, settings.clone(), clock_, tenants).await?;
+        // Now that it is known whose code is worth keeping. Before anything runs, so nobody waits for it.
+        deployments.loader.prune();
         let wakes = provider.wakes().await?;
         let runtime = stage_runtime(&settings.limits)?;
         let inner = assemble(settings, (provider, clock), deployments, (tenancy, troubles, loads, cpu), runtime);
@@ -150,10 +158,12 @@ impl Tenancy {
     async fn open(
         provider: &SharedProvider,
         clock: &Arc<dyn Clock>,
-        (cpu, loads): (Cpu, &Loads),
-        ceiling: Limits,
+        shares: Shares,
+        settings: &HostSettings,
     ) -> Result<Self, AskError> {
-        let tenants = Tenants::open(Arc::clone(provider), Arc::clone(clock), (cpu, loads.clone()), ceiling).await?;
+        let quotas = settings.tenants.default_quotas.quotas();
+        let bounds = (settings.ceiling(), quotas);
+        let tenants = Tenants::open(Arc::clone(provider), Arc::clone(clock), shares, bounds).await?;
         let tenants = Arc::new(tenants);
         let keys = Arc::new(Keys::open(Arc::clone(provider), Arc::clone(clock)).await?);
         let audit = AuditLog::new(Arc::clone(provider), Arc::clone(clock));
@@ -233,6 +243,7 @@ fn assemble(
     let stage = directory.stage();
     let (closing, _) = watch::channel(false);
     let looks = Turnstile::new(LOOKS_MAX, LOOKS_MAX);
+    let rehearsals = Rehearsals::new(stage.limits.rehearsals, settings.rehearsal.cpu_share);
     Inner {
         stage,
         directory,
@@ -246,6 +257,7 @@ fn assemble(
         followers,
         waker,
         looks,
+        rehearsals,
         cpu,
         closing,
         runtime: Some(runtime),
@@ -262,9 +274,9 @@ struct StageCrew {
 }
 
 impl Crew for StageCrew {
-    fn make_room(&self) {
+    fn make_room(&self, shortage: Shortage) {
         if let Some(directory) = self.directory.upgrade() {
-            directory.make_room();
+            directory.make_room(shortage);
         }
     }
 

@@ -11,6 +11,16 @@ use super::deployment::component_key;
 use crate::provider::StoreError;
 use crate::vocab::{Digest, Kind, Quota, Tenant};
 
+/// How much of the catalog a tenant has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct CatalogUsage {
+    pub(super) kinds: u64,
+    /// Revisions of all kinds.
+    pub(super) revisions: u64,
+    /// Bytes of components, the same bytes once.
+    pub(super) component_bytes: u64,
+}
+
 impl Deployments {
     /// Refuses a deploy that the tenant may not make, or that would take it past a quota.
     pub(super) fn allow(&self, tenant: &Tenant, kind: &Kind, component: &Bytes) -> Result<(), RequestError> {
@@ -18,6 +28,12 @@ impl Deployments {
         let kinds = self.kinds_of(tenant);
         if !kinds.contains(kind) {
             self.tenants.allow(tenant, Quota::Kinds, count(kinds.len()).saturating_add(1))?;
+        }
+        if let Some(limit) = self.tenants.quota(tenant, Quota::Revisions)
+            && self.revisions_of(tenant) >= limit
+            && self.is_new_revision(tenant, kind, component)
+        {
+            self.tenants.allow(tenant, Quota::Revisions, limit.saturating_add(1))?;
         }
         let mut components = self.components(tenant);
         if self.tenants.quota(tenant, Quota::ComponentBytes).is_some() {
@@ -32,15 +48,32 @@ impl Deployments {
         kinds.keys().filter(|(of, _)| of == tenant).map(|(_, kind)| kind.clone()).collect()
     }
 
-    /// How many kinds a tenant has, and how many bytes of components.
-    pub(super) fn usage(&self, tenant: &Tenant) -> (u64, u64) {
-        (count(self.kinds_of(tenant).len()), total(&self.components(tenant)))
+    /// Whether a deploy of these bytes makes a revision: those of the active one change nothing.
+    fn is_new_revision(&self, tenant: &Tenant, kind: &Kind, component: &Bytes) -> bool {
+        let active = self.find(tenant, kind).ok().and_then(|deployment| deployment.active());
+        active.is_none_or(|active| active.digest != Digest::of(component).0)
+    }
+
+    fn revisions_of(&self, tenant: &Tenant) -> u64 {
+        let kinds = self.kinds.read().unwrap_or_else(PoisonError::into_inner);
+        let own = kinds.iter().filter(|((of, _), _)| of == tenant);
+        own.map(|(_, deployment)| count(deployment.revisions().len())).fold(0, u64::saturating_add)
+    }
+
+    /// How much of the catalog a tenant has.
+    pub(super) fn usage(&self, tenant: &Tenant) -> CatalogUsage {
+        CatalogUsage {
+            kinds: count(self.kinds_of(tenant).len()),
+            revisions: self.revisions_of(tenant),
+            component_bytes: total(&self.components(tenant)),
+        }
     }
 
     /// Sets the figures of what a tenant has.
     pub(super) fn note_usage(&self, tenant: &Tenant) {
-        let (kinds, component_bytes) = self.usage(tenant);
+        let CatalogUsage { kinds, revisions, component_bytes } = self.usage(tenant);
         super::tenancy::used(tenant, Quota::Kinds, kinds);
+        super::tenancy::used(tenant, Quota::Revisions, revisions);
         super::tenancy::used(tenant, Quota::ComponentBytes, component_bytes);
     }
 
@@ -70,6 +103,7 @@ impl Deployments {
         self.forget_rollouts(tenant).await?;
         for digest in own.keys().filter(|digest| !self.is_used_by_others(tenant, digest)) {
             self.provider.delete_record(&component_key(digest)).await?;
+            self.loader.note_gone(*digest);
         }
         for id in ids {
             self.provider.delete_record(&format!("{REVISION_PREFIX}{id:010}")).await?;

@@ -12,7 +12,7 @@ use super::loading::{Loader, Place};
 use super::rollout::{Activation, Acts, Rollout};
 use super::tenancy::Tenants;
 use super::{AskError, DeployedRevision, HostSettings, Operator, RequestError};
-use crate::actor::Code as _;
+use crate::actor::{Code as _, Meter, Recorder};
 use crate::decide::{LimitOverrides, effective_limits};
 use crate::frame::codec;
 use crate::provider::{SharedProvider, StoreError};
@@ -28,6 +28,8 @@ pub(super) struct Deployments {
     settings: HostSettings,
     clock: Arc<dyn Clock>,
     pub(super) tenants: Arc<Tenants>,
+    /// What all kinds together keep of their commands.
+    recorded: Arc<Meter>,
     pub(super) kinds: RwLock<BTreeMap<(Tenant, Kind), Arc<Deployment>>>,
     /// The next revision id; held while a deploy is being stored, so that ids are not given twice.
     pub(super) next_id: Mutex<u32>,
@@ -45,8 +47,9 @@ impl Deployments {
         clock: Arc<dyn Clock>,
         tenants: Arc<Tenants>,
     ) -> Result<Self, StoreError> {
-        let deployments =
-            Self { provider, loader, settings, clock, tenants, kinds: RwLock::default(), next_id: Mutex::new(1) };
+        let recorded = Meter::of_bytes(settings.limits.recorded_bytes);
+        let (kinds, next_id) = (RwLock::default(), Mutex::new(1));
+        let deployments = Self { provider, loader, settings, clock, tenants, recorded, kinds, next_id };
         for key in deployments.provider.record_keys(REVISION_PREFIX).await? {
             deployments.restore(&key).await?;
         }
@@ -163,7 +166,8 @@ impl Deployments {
         let is_active = activates || existing.is_none();
         let view = DeployedRevision { diff, ..record.view(is_active) };
         let deployment = self.kind_or_new(tenant, kind);
-        deployment.add(Deployed::new(record, Some(component)));
+        deployment.add(Deployed::new(record, Some(component.clone())));
+        self.loader.keep(&component).await;
         self.note_usage(tenant);
         if activates && existing.is_some() {
             self.activate_new((tenant, kind), &deployment, number).await?;
@@ -264,7 +268,8 @@ impl Deployments {
             let rollout = Rollout::new(tenant, kind, Arc::clone(&self.clock), &self.settings.limits);
             let bounds = (self.limits_of(tenant, kind), self.tenants.account(tenant), rollout);
             let (provider, loader) = (Arc::clone(&self.provider), Arc::clone(&self.loader));
-            Arc::new(Deployment::new(tenant, kind, policy, bounds, provider, loader))
+            let recorder = Recorder::new(&self.settings.recording_of(tenant, kind), Arc::clone(&self.recorded));
+            Arc::new(Deployment::new(tenant, kind, policy, bounds, provider, loader, recorder))
         };
         Arc::clone(kinds.entry((tenant.clone(), kind.clone())).or_insert_with(new))
     }

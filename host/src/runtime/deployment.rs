@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 use super::DeployedRevision;
 use super::loading::Loader;
 use super::rollout::Rollout;
-use crate::actor::{Account, Code, KindMetrics, News, Policy, RecoveryError, Revision};
+use crate::actor::{Account, Code, KindMetrics, News, Policy, Recorder, RecoveryError, Revision};
 use crate::provider::SharedProvider;
 use crate::sandbox::{Component, EventType, Manifest};
 use crate::vocab::{Address, Digest, Kind, Limits, RevisionId, Tenant, Timestamp};
@@ -113,6 +113,7 @@ pub(crate) struct Deployment {
     metrics: KindMetrics,
     /// Which of the revisions each actor is to run.
     pub(super) rollout: Rollout,
+    recorder: Recorder,
     /// Oldest first.
     revisions: RwLock<Vec<Arc<Deployed>>>,
 }
@@ -125,6 +126,7 @@ impl Deployment {
         (limits, account, rollout): (Limits, Arc<Account>, Rollout),
         provider: SharedProvider,
         loader: Arc<Loader>,
+        recorder: Recorder,
     ) -> Self {
         let metrics = KindMetrics::new(tenant, kind);
         Self {
@@ -136,6 +138,7 @@ impl Deployment {
             limits: RwLock::new(Arc::new(limits)),
             metrics,
             rollout,
+            recorder,
             revisions: RwLock::default(),
         }
     }
@@ -152,6 +155,7 @@ impl Deployment {
 
     /// Adds a revision. Of a kind of which no rollout said anything else, the newest one is the stable one.
     pub(super) fn add(&self, deployed: Deployed) {
+        self.loader.note_deployed(Digest(deployed.record.digest));
         self.revisions.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(deployed));
     }
 
@@ -281,6 +285,10 @@ impl Code for Deployment {
 
     fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    fn recorder(&self) -> &Recorder {
+        &self.recorder
     }
 
     fn metrics(&self) -> &KindMetrics {

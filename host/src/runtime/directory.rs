@@ -16,8 +16,8 @@ use tokio::task::AbortHandle;
 use super::deploy::Deployments;
 use super::tenancy::Census;
 use super::{AskError, OnFull};
-use crate::actor::{Actor, Code as _, Envelope, Order, Progress, Stage};
-use crate::decide::{LiveActor, who_leaves};
+use crate::actor::{Actor, Code as _, Envelope, Order, Progress, Shortage, Stage};
+use crate::decide::{LiveActor, MemoryHolder, cleared_at_once, who_leaves, who_leaves_of_each, who_makes_room};
 use crate::sandbox::{Cpu, limit_hit};
 use crate::vocab::{ActorId, Address, Kind, Limit, Limits, Tenant};
 
@@ -53,6 +53,13 @@ impl Handle {
         let mut gone = self.gone.clone();
         while gone.changed().await.is_ok() {}
     }
+}
+
+/// Actors that were not told to leave.
+struct Staying {
+    live: Vec<LiveActor<Arc<Handle>>>,
+    /// Whose they are, by the index that each has.
+    tenants: Vec<Tenant>,
 }
 
 /// Everyone who is on stage.
@@ -257,9 +264,51 @@ impl Directory {
         Ok(handle)
     }
 
-    /// Orders as many to leave as it takes: the least recently used of tenants that have more than their share.
-    pub(super) fn make_room(&self) {
-        self.make_room_for(u64::from(self.stage.limits.live_actors), |_| true);
+    /// Orders as many to leave as it takes: the least recently used of tenants that have more than their share of what
+    /// there is not enough of.
+    pub(super) fn make_room(&self, shortage: Shortage) {
+        match shortage {
+            Shortage::Places => self.make_room_for(u64::from(self.stage.limits.live_actors), |_| true),
+            Shortage::Instances => {
+                let (staying, leaving) = self.count_staying();
+                if leaving < cleared_at_once(staying) {
+                    self.make_room_for(u64::try_from(staying).unwrap_or(u64::MAX), |_| true);
+                }
+            }
+            Shortage::Memory => self.make_memory_room(),
+        }
+    }
+
+    /// How many stay, and how many were told to leave and have not left yet.
+    fn count_staying(&self) -> (usize, usize) {
+        let pinned = self.live.pin();
+        let leaving = pinned.values().filter(|handle| handle.is_leaving()).count();
+        (pinned.len().saturating_sub(leaving), leaving)
+    }
+
+    /// Orders actors to leave until enough of the guests' memory is about to be free.
+    fn make_memory_room(&self) {
+        let Staying { live, tenants } = self.staying(|_| true);
+        let pinned = self.live.pin();
+        let mut leaving: BTreeMap<&Tenant, usize> = BTreeMap::new();
+        for handle in pinned.values().filter(|handle| handle.is_leaving()) {
+            *leaving.entry(&handle.address.tenant).or_default() += 1;
+        }
+        let mut staying = vec![0_usize; tenants.len()];
+        for actor in &live {
+            if let Some(count) = staying.get_mut(actor.tenant) {
+                *count += 1;
+            }
+        }
+        let holder = |(tenant, staying): (&Tenant, usize)| MemoryHolder {
+            used_bytes: self.deployments.tenants.account(tenant).memory.used_bytes(),
+            weight: self.deployments.tenants.weight(tenant),
+            staying,
+            leaving: leaving.get(tenant).copied().unwrap_or(0),
+        };
+        let holders: Vec<_> = tenants.iter().zip(staying).map(holder).collect();
+        let leaves = who_makes_room(&holders, self.deployments.tenants.memory().bytes_max());
+        self.send_away(who_leaves_of_each(live, leaves));
     }
 
     /// The same among the other actors of one actor's tenant.
@@ -270,22 +319,31 @@ impl Directory {
     }
 
     fn make_room_for(&self, live_max: u64, chosen: impl Fn(&Address) -> bool) {
+        let Staying { live, tenants } = self.staying(chosen);
+        let weights: Vec<u32> = tenants.iter().map(|tenant| self.deployments.tenants.weight(tenant)).collect();
+        let live_max = usize::try_from(live_max).unwrap_or(usize::MAX);
+        self.send_away(who_leaves(live, &weights, live_max));
+    }
+
+    /// Those who stay, as far as `chosen` picks them, and their tenants.
+    fn staying(&self, chosen: impl Fn(&Address) -> bool) -> Staying {
         let pinned = self.live.pin();
-        let staying = pinned.values().filter(|handle| !handle.leaving.load(Ordering::Acquire));
-        let staying = staying.filter(|handle| chosen(&handle.address));
-        let mut tenants: BTreeMap<&Tenant, usize> = BTreeMap::new();
-        let mut weights = Vec::new();
-        let mut live = Vec::new();
+        let staying = pinned.values().filter(|handle| !handle.is_leaving() && chosen(&handle.address));
+        let mut places: BTreeMap<&Tenant, usize> = BTreeMap::new();
+        let (mut tenants, mut live) = (Vec::new(), Vec::new());
         for handle in staying {
-            let tenant = *tenants.entry(&handle.address.tenant).or_insert_with(|| {
-                weights.push(self.deployments.tenants.weight(&handle.address.tenant));
-                weights.len().saturating_sub(1)
+            let tenant = *places.entry(&handle.address.tenant).or_insert_with(|| {
+                tenants.push(handle.address.tenant.clone());
+                tenants.len().saturating_sub(1)
             });
             let last_used = handle.last_used.load(Ordering::Relaxed);
             live.push(LiveActor { last_used, tenant, id: Arc::clone(handle) });
         }
-        let live_max = usize::try_from(live_max).unwrap_or(usize::MAX);
-        for handle in who_leaves(live, &weights, live_max) {
+        Staying { live, tenants }
+    }
+
+    fn send_away(&self, leaving: Vec<Arc<Handle>>) {
+        for handle in leaving {
             handle.leaving.store(true, Ordering::Release);
             if let Err(TrySendError::Full(order)) = handle.orders.try_send(Order::Passivate) {
                 // It takes orders again some time; who waits for its place does not ask a second time.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde_json::value::RawValue;
 use tokio::sync::mpsc::error::TrySendError;
@@ -11,13 +12,15 @@ use tokio::sync::{mpsc, watch};
 use super::look::Renderer;
 use super::trouble::Troubles;
 use super::{AskError, EventView};
-use crate::actor::Supervisor as _;
+use crate::actor::{Pass, Supervisor as _, Turnstile};
 use crate::frame::Frame;
 use crate::provider::{ReadRange, SharedProvider, StoreError};
-use crate::vocab::{ActorId, Sequence};
+use crate::vocab::{ActorId, Sequence, Tenant};
 
 /// Rendered events that wait for a slow reader.
 const FEED_EVENTS_MAX: usize = 64;
+/// A feed that has had its place for so long lets others go first: one event may take all of a call's time.
+const PLACE_FOR: Duration = Duration::from_millis(50);
 /// Bytes of frames that a feed reads at a time.
 const FEED_BATCH_BYTES: usize = /* 256 KiB */ 256 * 1_024;
 
@@ -79,6 +82,11 @@ pub(super) struct Reading {
     pub(super) next: Sequence,
     pub(super) left: u64,
     pub(super) closing: watch::Receiver<bool>,
+    /// Where it waits for its place: it renders with an instance of its own.
+    pub(super) looks: Turnstile,
+    pub(super) tenant: Tenant,
+    /// Its place among those who look, and since when; only while it has an instance.
+    pub(super) place: Option<(Pass, Instant)>,
 }
 
 impl Reading {
@@ -115,7 +123,7 @@ impl Reading {
         let range = ReadRange { from: self.next, through: Sequence::MAX, batch_bytes: FEED_BATCH_BYTES };
         let mut reader = self.provider.read(self.actor, range);
         loop {
-            self.renderer.rest();
+            self.rest();
             let Some(frames) = reader.next().await? else { return Ok(()) };
             for frame in &frames {
                 self.give(frame, out).await?;
@@ -124,6 +132,22 @@ impl Reading {
                 }
             }
         }
+    }
+
+    /// Waits for a place among those who look at actors, if it has none; one that it has had for long goes to the next.
+    async fn take_place(&mut self) {
+        if self.place.as_ref().is_some_and(|(_, since)| since.elapsed() >= PLACE_FOR) {
+            self.rest();
+        }
+        if self.place.is_none() {
+            self.place = Some((self.looks.enter(&self.tenant).await, Instant::now()));
+        }
+    }
+
+    /// Gives its instance and its place back until there is something to render, and room for it.
+    fn rest(&mut self) {
+        self.renderer.rest();
+        self.place = None;
     }
 
     /// Gives out the frame's events from the next one on, each rendered when there is room for it.
@@ -140,6 +164,7 @@ impl Reading {
             if self.left == 0 {
                 return Ok(());
             }
+            self.take_place().await;
             let is_skipped = skips.as_ref().is_some_and(|skips| skips.binary_search(&self.next).is_ok());
             let view = match self.renderer.render(frame, self.next, index, payload).await {
                 Ok(view) => EventView { skipped: is_skipped, ..view },
@@ -153,7 +178,7 @@ impl Reading {
                 Ok(()) => false,
                 Err(TrySendError::Closed(_)) => true,
                 Err(TrySendError::Full(view)) => {
-                    self.renderer.rest();
+                    self.rest();
                     out.send(view).await.is_err()
                 }
             };

@@ -10,13 +10,14 @@ use super::deploy::Deployments;
 use super::directory::Directory;
 use super::feed::Followers;
 use super::loading::{Place, RefusalView};
+use super::rehearsal::Rehearsals;
 use super::tenancy::{AuditLog, Books, Census, Keys, Tenants};
 use super::trouble::Troubles;
 use super::waker::Waker;
 use super::{ActorRef, AskError, DeployedRevision, GuestCalls, HostBuilder};
 use crate::actor::{Code as _, Stage, Turnstile};
 use crate::provider::{ActorListing, VerifyFeed, VerifyRefusal};
-use crate::sandbox::{Cpu, Manifest};
+use crate::sandbox::{Component, Cpu, Manifest};
 use crate::vocab::{Address, Digest, Kind, Limits, Owner, Tenant};
 
 /// A running host. Cloning shares it; [`Host::shutdown`] ends it, and so does dropping the last clone (then what
@@ -50,6 +51,7 @@ pub(super) struct Inner {
     pub(super) followers: Arc<Followers>,
     pub(super) waker: Arc<Waker>,
     pub(super) looks: Turnstile,
+    pub(super) rehearsals: Arc<Rehearsals>,
     pub(super) cpu: Cpu,
     /// True once a shutdown began; ends the feeds that follow.
     pub(super) closing: watch::Sender<bool>,
@@ -197,6 +199,17 @@ impl Host {
         let (loader, bytes) = (&self.inner.deployments.loader, Bytes::copy_from_slice(component));
         let component = loader.deploy(&Owner::Host, loader.enter(&Owner::Host)?, bytes).await?;
         Ok((component.digest(), component.manifest().clone()))
+    }
+
+    /// The code of a component that is not deployed, at its tenant's expense.
+    pub(super) async fn load_candidate(
+        &self,
+        place: DeployPlace,
+        tenant: &Tenant,
+        bytes: Bytes,
+    ) -> Result<Component, AskError> {
+        self.refuse_if_closing()?;
+        Ok(self.inner.deployments.loader.deploy(&Owner::Tenant(tenant.clone()), place.0, bytes).await?)
     }
 
     /// Components that failed to compile or to describe themselves, newest first: they are refused without another try.

@@ -15,11 +15,14 @@ mod host;
 mod loading;
 mod look;
 mod recheck;
+mod rehearsal;
 mod roll;
 mod rollout;
 mod secret;
 mod settings;
 mod tenancy;
+mod tenant_settings;
+mod text;
 mod trouble;
 mod views;
 mod waker;
@@ -32,13 +35,19 @@ pub use feed::EventFeed;
 pub use host::{DeployPlace, Host};
 pub use loading::RefusalView;
 pub use recheck::{Drift, Recheck};
+pub use rehearsal::{
+    ChosenActors, Rehearsal, RehearsalCounts, RehearsalFailure, RehearsalFinding, RehearsalLine, RehearsalNote,
+    RehearsalNoteKind, RehearsalOptions, RehearsalPlace, RehearsalProgress, RehearsalSettings, RehearsalStart,
+    RehearsalSummary, RehearsalVerdict, RehearsedCommand, ReplayFrom,
+};
 pub use rollout::{
     Activation, CandidateView, CannotGoBack, HeldView, LiveView, PauseView, RollbackCheck, RolloutEntry, RolloutView,
     Whom,
 };
 pub use settings::{
-    AfterDeploy, DeadLetterSettings, Durability, HostSettings, KindSettings, LimitOverrides, PassivationSettings,
-    RecoverySettings, RetentionSettings, RolloutSettings, SnapshotSettings, SupervisionSettings,
+    AfterDeploy, DeadLetterSettings, DefaultQuotas, Durability, HostSettings, KindSettings, LimitOverrides,
+    PassivationSettings, RecordingSettings, RecoverySettings, RetentionSettings, RolloutSettings, SnapshotSettings,
+    SupervisionSettings, TenantSettings,
 };
 pub(crate) use tenancy::Realm;
 pub use tenancy::{
@@ -55,6 +64,7 @@ pub fn describe_metrics() {
     crate::actor::describe_metrics();
     crate::sandbox::describe_metrics();
     loading::describe_metrics();
+    rehearsal::describe_metrics();
     tenancy::describe_metrics();
     trouble::describe_metrics();
     rollout::describe_metrics();

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::tenant_settings::{DefaultQuotas, TenantSettings};
 pub use crate::decide::{
-    AfterDeploy, LimitOverrides, PassivationSettings, RecoverySettings, RetentionSettings, RolloutSettings,
-    SnapshotSettings, SupervisionSettings,
+    AfterDeploy, LimitOverrides, PassivationSettings, RecordingSettings, RecoverySettings, RetentionSettings,
+    RolloutSettings, SnapshotSettings, SupervisionSettings,
 };
 pub use crate::provider::Durability;
 
+use super::RehearsalSettings;
 use crate::actor::{Policy, ReplayRate};
 use crate::decide::{effective_limits, limit_ceiling, override_problem};
 use crate::vocab::limits::GUEST_STACK_BYTES;
@@ -40,6 +42,12 @@ pub struct HostSettings {
     pub rollout: RolloutSettings,
     /// What is kept of commands that nobody will handle.
     pub dead_letters: DeadLetterSettings,
+    /// How rehearsals go about it.
+    pub rehearsal: RehearsalSettings,
+    /// What is kept of handled commands for rehearsals, for kinds that `kinds` does not name.
+    pub recording: RecordingSettings,
+    /// What holds for tenants that have nothing of their own.
+    pub tenants: TenantSettings,
     /// Per kind (`tenant/kind`, or `kind` for every tenant): what differs.
     pub kinds: BTreeMap<String, KindSettings>,
 }
@@ -62,6 +70,8 @@ pub struct KindSettings {
     pub supervision: Option<SupervisionSettings>,
     /// How new revisions take over.
     pub rollout: Option<RolloutSettings>,
+    /// What is kept of handled commands for rehearsals.
+    pub recording: Option<RecordingSettings>,
 }
 
 /// What is kept of commands that nobody will handle, for each tenant.
@@ -112,6 +122,7 @@ impl HostSettings {
             ("limits.tenant_deploys", limits.tenant_deploys),
             ("limits.deploys", limits.deploys),
             ("limits.compiled_bytes", limits.compiled_bytes),
+            ("limits.rehearsals", limits.rehearsals),
             ("limits.replay_batch_bytes", limits.replay_batch_bytes),
             ("limits.replay_batch_events", limits.replay_batch_events),
             ("retention.keep_snapshots", self.retention.keep_snapshots),
@@ -152,11 +163,17 @@ impl HostSettings {
         if self.recovery.time_limit_ms == 0 {
             return Some("recovery.time_limit_ms is 0; the smallest value is 1".to_owned());
         }
+        if let Some(problem) = self.rehearsal.problem() {
+            return Some(format!("rehearsal.{problem}"));
+        }
         if let Some(problem) = self.supervision.problem() {
             return Some(format!("supervision.{problem}"));
         }
         if let Some(problem) = self.rollout.problem() {
             return Some(format!("rollout.{problem}"));
+        }
+        if let Some(problem) = self.tenants.problem() {
+            return Some(format!("tenants.{problem}"));
         }
         self.kinds.iter().find_map(|(name, kind)| {
             if let Some(problem) = kind.supervision.as_ref().and_then(SupervisionSettings::problem) {
@@ -214,6 +231,12 @@ impl HostSettings {
         let named = |name: &str| self.kinds.get(name).map_or(&none, |kind| &kind.limits);
         let layers = [named(kind.as_str()), of_tenant, named(&format!("{tenant}/{kind}"))];
         effective_limits(&self.limits, &self.ceiling(), &layers)
+    }
+
+    /// What is kept of the commands of a kind.
+    pub(crate) fn recording_of(&self, tenant: &Tenant, kind: &Kind) -> RecordingSettings {
+        let own = self.kinds.get(&format!("{tenant}/{kind}")).or_else(|| self.kinds.get(kind.as_str()));
+        own.and_then(|own| own.recording.clone()).unwrap_or_else(|| self.recording.clone())
     }
 
     /// What the host does with actors of a kind.

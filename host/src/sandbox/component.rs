@@ -33,6 +33,10 @@ impl Component {
         self.inner.digest
     }
 
+    pub(super) fn code(&self) -> &wasmtime::component::Component {
+        self.inner.linked.instance.component()
+    }
+
     /// What it says of itself.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {

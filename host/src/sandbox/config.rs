@@ -10,19 +10,21 @@ use crate::vocab::Limits;
 
 /// Core instances of one component: CPython components have tens, Rust ones three or four.
 pub(super) const CORE_INSTANCES_MAX: u32 = 64;
-/// Tables of one component: Rust ones have two.
-pub(super) const TABLES_MAX: u32 = 8;
-/// Pool tables for each instance; components with more find the pool exhausted earlier.
-const TABLES_PER_INSTANCE: u32 = 4;
-/// Memories of one component; every one takes a slot of the pool.
+/// Tables of one component: Rust ones have two. The pool has as many for every place, so whoever has many tables takes
+/// none of them from others.
+pub(super) const TABLES_MAX: u32 = 4;
+/// Memories of one component; every one takes a slot of the pool, which has as many for every place.
 pub(super) const MEMORIES_MAX: u32 = 1;
-/// Bytes of wasmtime's own data about one core instance or component.
-const INSTANCE_BYTES: usize = /* 1 MiB */ 1_024 * 1_024;
+/// Bytes of wasmtime's own data about one component instance with all of its core instances. Each function whose address can
+/// be taken has 32 of them, each global 16: Rust components need some 10 KB, an interpreter of ten thousand functions
+/// some hundreds.
+pub(super) const INSTANCE_BYTES: usize = /* 512 KiB */ 512 * 1_024;
 /// With more instances than this, full-size reservations would not fit a 47-bit address space.
 const FULL_RESERVATIONS_MAX: u32 = 16_384;
 /// Changes whenever compiled code must not be shared with earlier builds: the whole version, because the compiler's
-/// patch releases repair miscompilations, and wasmtime itself compares only the major version.
-pub(super) const CODE_VERSION: &str = "greenroom-1 wasmtime-48.0.8";
+/// patch releases repair miscompilations, and wasmtime itself compares only the major version. The number in front of it
+/// is ours: 2 since code has checkpoints.
+pub(super) const CODE_VERSION: &str = "greenroom-2 wasmtime-48.0.8";
 
 /// The host's engine.
 pub(super) fn config(limits: &Limits, instances: u32) -> wasmtime::Result<Config> {
@@ -74,12 +76,13 @@ fn language(config: &mut Config) {
         .cranelift_nan_canonicalization(true);
 }
 
+/// Memory protection keys, which would need fewer address space, are not there to be switched on: wasmtime is built without.
 fn pool(instances: u32, memory_bytes: usize, table_elements: usize) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(CORE_INSTANCES_MAX))
         .total_memories(instances.saturating_mul(MEMORIES_MAX))
-        .total_tables(instances.saturating_mul(TABLES_PER_INSTANCE))
+        .total_tables(instances.saturating_mul(TABLES_MAX))
         .max_component_instance_size(INSTANCE_BYTES)
         .max_core_instance_size(INSTANCE_BYTES)
         .max_core_instances_per_component(CORE_INSTANCES_MAX)

@@ -15,7 +15,7 @@ pub(super) fn describe(shared: &Shared, owner: &Owner, linked: &Linked) -> Resul
         Owner::Tenant(tenant) => shared.cpu.share(tenant),
     };
     let mut store = store::open(shared, nobody(owner)?, share);
-    let instance = store::instantiate(&mut store, &linked.instance).map_err(DeployError::Describe)?;
+    let instance = store::instantiate(&mut store, linked).map_err(DeployError::Describe)?;
     let actor = linked.exports.load(&mut store, &instance).map_err(|error| wrong_export(&error))?;
     deadline::arm(&mut store, shared.limits.guest_call_ms);
     let described = store::admitted(&mut store, |store| actor.greenroom_actor_behavior().call_describe(store));

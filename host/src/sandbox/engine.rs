@@ -1,5 +1,6 @@
 //! One per host: wasmtime's configuration, the epoch ticker, the compile cache.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,11 +14,12 @@ use super::config::CODE_VERSION;
 use super::remembered::Remembered;
 use super::shared::Shared;
 use super::state::State;
-use super::{Component, Cpu, DeployError, Lasting, component, config, describe, link, machine, ticker};
+use super::{Component, Cpu, DeployError, HostMemory, Lasting, component, config, describe, link, machine, ticker};
 use crate::vocab::{Digest, Limits, Owner};
 
-/// Compiled components kept in memory; one that actors still run stays in any case.
+/// Compiled components kept in memory, and the bytes of their code; one that actors still run stays in any case.
 const COMPONENTS_MAX: usize = 256;
+const COMPONENTS_BYTES_MAX: u64 = /* 256 MiB */ 256 * 1_024 * 1_024;
 /// Refused components remembered, so that a client that sends one again and again costs nothing.
 const REFUSALS_MAX: usize = 1_024;
 /// Instances beyond `live_actors`, as a part of it: state readers, snapshots being tried, replaced instances.
@@ -83,7 +85,7 @@ impl Engine {
             .and_then(|config| wasmtime::Engine::new(&config))
             .map_err(|error| format!("no room can be reserved for {instances} live instances: {error:#}"))?;
         let linker = link::linker(&engine).map_err(|error| format!("the contract could not be linked: {error:#}"))?;
-        let cache = cache_dir.map(|directory| Cache::open(&directory)).transpose()?;
+        let cache = cache_dir.map(|directory| Cache::open(&directory, limits.compile_cache_bytes)).transpose()?;
         let epochs = engine.weak();
         let cpu = Cpu::new(&limits, move || {
             if let Some(engine) = epochs.upgrade() {
@@ -96,8 +98,8 @@ impl Engine {
             shared: Arc::new(Shared::new(engine, cpu, limits)),
             linker,
             compiler,
-            components: Remembered::new(COMPONENTS_MAX),
-            refusals: Remembered::new(REFUSALS_MAX),
+            components: Remembered::new(COMPONENTS_MAX, COMPONENTS_BYTES_MAX),
+            refusals: Remembered::new(REFUSALS_MAX, u64::MAX),
         }))
     }
 
@@ -113,6 +115,12 @@ impl Engine {
         self.shared.keep_secret(secret);
     }
 
+    /// What all instances use together, and how much that may be.
+    #[must_use]
+    pub fn memory(&self) -> Arc<HostMemory> {
+        Arc::clone(&self.shared.memory)
+    }
+
     /// Who may run guest code now.
     #[must_use]
     pub fn cpu(&self) -> Cpu {
@@ -120,7 +128,7 @@ impl Engine {
     }
 
     /// Checks a component, compiles it (or takes it from the cache) and reads its manifest: [`Engine::look`] and
-    /// [`Engine::compile`] in one, on the host's own account.
+    /// [`Engine::compile`] in one, on the host's own account. Its code is kept for the next start.
     ///
     /// Takes seconds for large components: call it off the hot path, on a blocking thread. Components are compiled one
     /// after the other. A component that was refused for what it is, is refused again without another look.
@@ -130,7 +138,11 @@ impl Engine {
     pub fn load(self: &Arc<Self>, bytes: &[u8]) -> Result<Component, DeployError> {
         match self.look(&Owner::Host, bytes)? {
             Looked::Loaded(component) => Ok(component),
-            Looked::Compile(uncompiled) => self.compile(&Owner::Host, &uncompiled, bytes).0,
+            Looked::Compile(uncompiled) => {
+                let component = self.compile(&Owner::Host, &uncompiled, bytes).0?;
+                self.keep(&component, &BTreeSet::from([component.digest()]));
+                Ok(component)
+            }
         }
     }
 
@@ -159,10 +171,10 @@ impl Engine {
         inspect(bytes, &self.shared.limits)
     }
 
-    /// Compiles a component that [`Engine::look`] let through, whose bytes these are, and reads its manifest. The second
+    /// Compiles a component that [`Engine::look`] let through, whose bytes these are, and reads its manifest. The last
     /// value is what compiling it took; nothing if somebody else did meanwhile.
     ///
-    /// Waits for others that are being compiled.
+    /// Waits for others that are being compiled. The code is not kept before [`Engine::keep`] is told to.
     ///
     /// # Errors
     /// Why it may not be deployed.
@@ -186,6 +198,17 @@ impl Engine {
         drop(turn);
         let compiled = compiled.inspect_err(|refusal| self.remember(digest, refusal));
         (compiled.and_then(|compiled| self.finish(owner, digest, &uncompiled.checked, &compiled)), cost)
+    }
+
+    /// Keeps a component's code for the next start. Of more than the cache may have, what is none of the deployed
+    /// components' goes first, then the oldest. Reads or writes a file: call it on a blocking thread.
+    pub fn keep(&self, component: &Component, deployed: &BTreeSet<Digest>) {
+        self.compiler.keep(component.digest(), component.code(), deployed);
+    }
+
+    /// Lets the cache have no more than it may, as [`Engine::keep`] does.
+    pub fn prune(&self, deployed: &BTreeSet<Digest>) {
+        self.compiler.prune(&self.shared.engine, deployed);
     }
 
     /// Identifies this build and its limits: what a refusal depends on beside the component.
@@ -217,13 +240,13 @@ impl Engine {
         checked: &Checked,
         compiled: &wasmtime::component::Component,
     ) -> Result<Component, DeployError> {
-        let finished = link::link(&self.linker, compiled).and_then(|linked| {
+        let finished = link::link(&self.linker, compiled, checked.instance_bytes).and_then(|linked| {
             let manifest = describe::describe(&self.shared, owner, &linked)?;
             let (reads_clocks, shared) = (checked.reads_clocks, Arc::clone(&self.shared));
             Ok(Component::new(component::Inner { digest, manifest, reads_clocks, linked, shared }))
         });
         match &finished {
-            Ok(component) => self.components.put(digest, component.clone()),
+            Ok(component) => self.components.put(digest, component.clone(), code_bytes(compiled)),
             Err(refusal) => self.remember(digest, refusal),
         }
         finished
@@ -232,9 +255,15 @@ impl Engine {
     /// Keeps in memory what would be the same again on an idle machine.
     fn remember(&self, digest: Digest, refusal: &DeployError) {
         if refusal.lasting() == Lasting::Always {
-            self.refusals.put(digest, refusal.clone());
+            self.refusals.put(digest, refusal.clone(), 0);
         }
     }
+}
+
+/// What a component's code takes in memory.
+fn code_bytes(compiled: &wasmtime::component::Component) -> u64 {
+    let range = compiled.image_range();
+    u64::try_from(range.end.addr().saturating_sub(range.start.addr())).unwrap_or(u64::MAX)
 }
 
 /// How many instances there is room for beyond live actors.

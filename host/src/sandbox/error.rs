@@ -169,6 +169,15 @@ pub enum GuestFailure {
         /// Its value.
         limit: u64,
     },
+    /// All guests of the host together would use more memory than they may: it is nobody's fault alone, and may succeed
+    /// once others have left.
+    #[error(
+        "the guests of this host may use {limit_bytes} bytes of memory together (limits.guests_memory_bytes); this would be more"
+    )]
+    HostMemory {
+        /// The bound.
+        limit_bytes: u64,
+    },
     /// `start` or `capture` returned an error.
     #[error("the actor's code refused to {call}: {reason}")]
     Refused {
@@ -193,6 +202,7 @@ impl GuestFailure {
             Self::InvalidOutcome { .. } => Code::InvalidOutcome,
             Self::Limit { .. } => Code::GuestLimit,
             Self::Quota { quota, .. } => quota.code(),
+            Self::HostMemory { .. } => Code::HostMemory,
             Self::Refused { call, .. } if matches!(call.as_bytes(), b"capture") => Code::SnapshotFailed,
             Self::Refused { .. } => Code::StartFailed,
             Self::NoRoom => Code::MailboxFull,
@@ -229,7 +239,9 @@ impl DeployError {
             Self::CompilerUnavailable { .. }
             | Self::HostEnds
             | Self::Remembered { .. }
-            | Self::Describe(GuestFailure::NoRoom) => Lasting::Not,
+            | Self::Describe(GuestFailure::NoRoom | GuestFailure::HostMemory { .. } | GuestFailure::Quota { .. }) => {
+                Lasting::Not
+            }
             Self::CompileOutOfTime { .. }
             | Self::CompileOutOfMemory { .. }
             | Self::CompilerCrashed { .. }

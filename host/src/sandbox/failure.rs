@@ -47,11 +47,7 @@ pub(super) fn classify(state: &State, error: &wasmtime::Error) -> GuestFailure {
             GuestFailure::OutOfTime { limit_ms: state.deadline.limit_ms() }
         }
         trap => match state.growth.denied() {
-            Some(Denied::TenantMemory(limit)) => {
-                quota_hit(&state.log.address().tenant, Quota::MemoryBytes);
-                GuestFailure::Quota { quota: Quota::MemoryBytes, limit }
-            }
-            Some(_) => GuestFailure::OutOfMemory { limit_bytes: state.growth.memory_bytes_max() },
+            Some(denied) => of_denied(state, denied),
             None => {
                 if trap == Some(&Trap::StackOverflow) {
                     state.hit(Limit::GuestStackBytes);
@@ -59,6 +55,18 @@ pub(super) fn classify(state: &State, error: &wasmtime::Error) -> GuestFailure {
                 GuestFailure::Trapped { message: message(state, trap.copied(), error) }
             }
         },
+    }
+}
+
+/// The failure of a guest that was told no when it asked for memory, or for tables.
+pub(super) fn of_denied(state: &State, denied: Denied) -> GuestFailure {
+    match denied {
+        Denied::TenantMemory(limit) => {
+            quota_hit(&state.log.address().tenant, Quota::MemoryBytes);
+            GuestFailure::Quota { quota: Quota::MemoryBytes, limit }
+        }
+        Denied::HostMemory(limit_bytes) => GuestFailure::HostMemory { limit_bytes },
+        Denied::Memory | Denied::Table => GuestFailure::OutOfMemory { limit_bytes: state.growth.memory_bytes_max() },
     }
 }
 

@@ -3,13 +3,14 @@
 use super::check::check_bytes;
 use super::turn::Turn;
 use super::v1::{ColumnResult, EventBatchResult, OutcomeBatch};
-use super::{CommandColumns, CommandType, EventType, Manifest, Verdict, outcome};
+use super::{CommandColumns, CommandType, EventType, Manifest, Verdict, compile, outcome};
 use crate::vocab::Limits;
 
 /// Any bytes are checked or refused, in bounded memory, without a panic.
 pub(crate) fn component(bytes: &[u8]) {
     let limits = Limits { component_bytes: 65_536, ..Limits::default() };
     let checked = check_bytes(bytes, &limits);
+    compile::fuzz_checkpoints(bytes);
     assert!(checked.is_err() || bytes.starts_with(b"\0asm"), "what is no component passed");
 }
 
@@ -78,4 +79,9 @@ pub(crate) fn outcome(bytes: &[u8]) {
     for ((appended, verdict), name) in rows {
         assert!(*appended == 0 || (*verdict == Verdict::Accepted && *name != 1), "a command that may not write wrote");
     }
+}
+
+/// What a compile worker says, and what it is told, is understood or refused, and never taken for more than arrived.
+pub(crate) fn worker(bytes: &[u8]) {
+    compile::fuzz_wire(bytes);
 }

@@ -6,7 +6,11 @@ use wasmtime::ResourceLimiter;
 
 use super::MemoryAccount;
 use super::config::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLES_MAX};
+use super::memory_account::Short;
 use crate::vocab::{Limit, Limits};
+
+/// What an element of a table takes.
+const ELEMENT_BYTES: u64 = 8;
 
 /// What said no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +21,17 @@ pub(super) enum Denied {
     Table,
     /// The memory of all instances of its tenant together; its bound.
     TenantMemory(u64),
+    /// The memory of all instances of the host together; its bound.
+    HostMemory(u64),
+}
+
+impl From<Short> for Denied {
+    fn from(short: Short) -> Self {
+        match short {
+            Short::Account(limit) => Self::TenantMemory(limit),
+            Short::Host(limit) => Self::HostMemory(limit),
+        }
+    }
 }
 
 impl Denied {
@@ -25,6 +40,7 @@ impl Denied {
         match self {
             Self::Memory => Some(Limit::GuestMemoryBytes),
             Self::Table => Some(Limit::GuestTableElements),
+            Self::HostMemory(_) => Some(Limit::GuestsMemoryBytes),
             Self::TenantMemory(_) => None,
         }
     }
@@ -37,6 +53,8 @@ impl Denied {
 pub(super) struct Growth {
     memory_bytes_max: u64,
     memory_bytes: u64,
+    /// What the host keeps for it beside its memory, however large that is.
+    fixed_bytes: u64,
     /// What the last growth took, until it is known that the machine had it.
     memory_granted: u64,
     account: Option<Arc<MemoryAccount>>,
@@ -50,6 +68,7 @@ impl Growth {
         Self {
             memory_bytes_max: limits.guest_memory_bytes,
             memory_bytes: 0,
+            fixed_bytes: 0,
             memory_granted: 0,
             account,
             table_elements_max: u64::from(limits.guest_table_elements),
@@ -74,12 +93,32 @@ impl Growth {
     fn grow_memory(&mut self, bytes: u64) -> Result<(), Denied> {
         let total = self.memory_bytes.checked_add(bytes).filter(|total| *total <= self.memory_bytes_max);
         let total = total.ok_or(Denied::Memory)?;
-        if let Some(account) = &self.account
-            && !account.take(bytes)
-        {
-            return Err(Denied::TenantMemory(account.bytes_max().unwrap_or(u64::MAX)));
+        if let Some(account) = &self.account {
+            account.take(bytes)?;
         }
         self.memory_bytes = total;
+        Ok(())
+    }
+
+    fn grow_tables(&mut self, elements: u64) -> Result<(), Denied> {
+        let total = self.table_elements.saturating_add(elements);
+        if total > self.table_elements_max {
+            return Err(Denied::Table);
+        }
+        self.take_fixed(elements.saturating_mul(ELEMENT_BYTES))?;
+        self.table_elements = total;
+        Ok(())
+    }
+
+    /// Counts what the host keeps for the instance beside its memory.
+    ///
+    /// # Errors
+    /// Whose bound it would pass.
+    pub(super) fn take_fixed(&mut self, bytes: u64) -> Result<(), Denied> {
+        if let Some(account) = &self.account {
+            account.take(bytes)?;
+        }
+        self.fixed_bytes = self.fixed_bytes.saturating_add(bytes);
         Ok(())
     }
 }
@@ -87,7 +126,7 @@ impl Growth {
 impl Drop for Growth {
     fn drop(&mut self) {
         if let Some(account) = &self.account {
-            account.give(self.memory_bytes);
+            account.give(self.memory_bytes.saturating_add(self.fixed_bytes));
         }
     }
 }
@@ -116,14 +155,9 @@ impl ResourceLimiter for Growth {
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        let total = self.table_elements.saturating_add(difference(current, desired));
-        let granted = total <= self.table_elements_max;
-        if granted {
-            self.table_elements = total;
-        } else {
-            self.denied = Some(Denied::Table);
-        }
-        Ok(granted)
+        let grown = self.grow_tables(difference(current, desired));
+        self.denied = grown.err().or(self.denied);
+        Ok(grown.is_ok())
     }
 
     fn instances(&self) -> usize {
@@ -142,6 +176,7 @@ impl ResourceLimiter for Growth {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sandbox::HostMemory;
 
     fn growth() -> Growth {
         let limits = Limits { guest_memory_bytes: 100, guest_table_elements: 10, ..Limits::default() };
@@ -184,7 +219,25 @@ mod tests {
         assert!(other.memory_growing(50, 100, None).unwrap());
         other.memory_grow_failed(wasmtime::format_err!("the machine has no more")).unwrap();
         assert_eq!(account.used_bytes(), 50, "what the machine did not have is not used");
+        other.take_fixed(100).unwrap();
+        assert_eq!((other.take_fixed(1), account.used_bytes()), (Err(Denied::TenantMemory(150)), 150));
+        assert!(!other.memory_growing(50, 101, None).unwrap(), "the instance's own bound is of its memory alone");
+        assert_eq!(other.denied(), Some(Denied::Memory));
         drop(other);
         assert_eq!(account.used_bytes(), 0);
+    }
+
+    #[test]
+    fn growth_past_what_all_tenants_have_together_says_so() {
+        let host = Arc::new(HostMemory::new(150));
+        let limits = Limits { guest_memory_bytes: 100, ..Limits::default() };
+        let of_a_tenant = || Growth::new(&limits, Some(Arc::new(MemoryAccount::within(&host))));
+        let (mut one, mut other) = (of_a_tenant(), of_a_tenant());
+        assert!(one.memory_growing(0, 100, None).unwrap() && other.memory_growing(0, 50, None).unwrap());
+        assert!(!other.memory_growing(50, 51, None).unwrap());
+        assert_eq!((other.denied(), host.used_bytes()), (Some(Denied::HostMemory(150)), 150));
+        assert_eq!(other.denied().and_then(Denied::limit), Some(Limit::GuestsMemoryBytes));
+        drop((one, other));
+        assert_eq!(host.used_bytes(), 0);
     }
 }

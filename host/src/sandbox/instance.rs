@@ -44,7 +44,7 @@ impl Instance {
         let share = shared.cpu.share(&options.address.tenant);
         let mut store = store::open(shared, options, share);
         store.data_mut().permit = permit.take().filter(Permit::is_held);
-        let instance = store::instantiate(&mut store, &linked.instance);
+        let instance = store::instantiate(&mut store, linked);
         *permit = store.data_mut().permit.take();
         let instance = instance?;
         let actor = linked.exports.load(&mut store, &instance);

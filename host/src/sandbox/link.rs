@@ -19,15 +19,17 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
 pub(super) struct Linked {
     pub(super) instance: wasmtime::component::InstancePre<State>,
     pub(super) exports: v1::ActorIndices,
+    /// What the host keeps for each instance beside its memory, as `check` counted it.
+    pub(super) instance_bytes: u64,
 }
 
 /// Links one component; refuses imports and exports that differ from the contract's.
-pub(super) fn link(linker: &Linker<State>, component: &Component) -> Result<Linked, DeployError> {
+pub(super) fn link(linker: &Linker<State>, component: &Component, instance_bytes: u64) -> Result<Linked, DeployError> {
     let mut linker = linker.clone();
     let instance = wasi::add_descriptors(&mut linker, component.engine(), component)
         .and_then(|()| linker.instantiate_pre(component))
         .map_err(|error| DeployError::ForbiddenImport { import: format!("{error:#}") })?;
     check_exports(component)?;
     let exports = v1::ActorIndices::new(&instance).map_err(|error| wrong_export(&error))?;
-    Ok(Linked { instance, exports })
+    Ok(Linked { instance, exports, instance_bytes })
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use super::cpu::Cpu;
+use super::{HostMemory, MemoryAccount, machine};
 use crate::vocab::Limits;
 
 /// Lives as long as any of them.
@@ -12,6 +13,10 @@ pub(super) struct Shared {
     pub(super) engine: wasmtime::Engine,
     /// Who may run guest code now.
     pub(super) cpu: Cpu,
+    /// What all instances use together.
+    pub(super) memory: Arc<HostMemory>,
+    /// What instances use that belong to no tenant: those that are asked what they are, once.
+    pub(super) memory_of_nobody: Arc<MemoryAccount>,
     /// The bounds of instances that have none of their own; the pool holds as much memory as they say.
     pub(super) limits: Arc<Limits>,
     /// What random numbers depend on beside actor and moment; zeros until it is known.
@@ -20,7 +25,9 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(engine: wasmtime::Engine, cpu: Cpu, limits: Limits) -> Self {
-        Self { engine, cpu, limits: Arc::new(limits), secret: OnceLock::new() }
+        let memory = Arc::new(HostMemory::new(machine::guests_memory_bytes(&limits)));
+        let memory_of_nobody = Arc::new(MemoryAccount::within(&memory));
+        Self { engine, cpu, memory, memory_of_nobody, limits: Arc::new(limits), secret: OnceLock::new() }
     }
 
     pub(super) fn secret(&self) -> [u8; 32] {

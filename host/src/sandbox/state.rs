@@ -49,10 +49,11 @@ impl State {
     pub(super) fn new(shared: &Shared, options: InstanceOptions, share: Share) -> Self {
         let InstanceOptions { address, silent, limits, memory, log } = options;
         let limits = limits.unwrap_or_else(|| Arc::clone(&shared.limits));
+        let memory = memory.unwrap_or_else(|| Arc::clone(&shared.memory_of_nobody));
         let randomness = Randomness::new(address.id(), shared.secret());
         Self {
             moment: Moment::default(),
-            growth: Growth::new(&limits, memory),
+            growth: Growth::new(&limits, Some(memory)),
             timer: Limit::GuestCallMs,
             share,
             permit: None,
@@ -89,11 +90,18 @@ impl State {
         limit_hit(&self.log.address().tenant, limit);
     }
 
+    /// Counts that it was told no when it asked for memory, or for tables.
+    pub(super) fn hit_denied(&self, denied: Denied) {
+        if let Some(limit) = denied.limit() {
+            self.hit(limit);
+        }
+    }
+
     /// Cleans up after a call into the guest.
     pub(super) fn leave(&mut self) {
         self.log.leave();
-        if let Some(limit) = self.growth.denied().and_then(Denied::limit) {
-            self.hit(limit);
+        if let Some(denied) = self.growth.denied() {
+            self.hit_denied(denied);
         }
         self.draws = Draws::default();
     }

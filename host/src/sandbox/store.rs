@@ -6,6 +6,7 @@ use wasmtime::Store;
 use wasmtime::component::Instance;
 
 use super::cpu::{Permit, Share};
+use super::link::Linked;
 use super::shared::Shared;
 use super::state::State;
 use super::{GuestFailure, InstanceOptions, deadline, failure};
@@ -43,13 +44,14 @@ pub(super) fn admitted<R>(store: &mut Store<State>, run: impl FnOnce(&mut Store<
 }
 
 /// Instantiates in the store; guest initialisation code runs under the deadline of a call.
-pub(super) fn instantiate(
-    store: &mut Store<State>,
-    linked: &wasmtime::component::InstancePre<State>,
-) -> Result<Instance, GuestFailure> {
+pub(super) fn instantiate(store: &mut Store<State>, linked: &Linked) -> Result<Instance, GuestFailure> {
+    if let Err(denied) = store.data_mut().growth.take_fixed(linked.instance_bytes) {
+        store.data().hit_denied(denied);
+        return Err(failure::of_denied(store.data(), denied));
+    }
     let limit_ms = store.data().limits.guest_call_ms;
     deadline::arm(store, limit_ms);
-    let instance = admitted(store, |store| linked.instantiate(&mut *store));
+    let instance = admitted(store, |store| linked.instance.instantiate(&mut *store));
     store.data_mut().leave();
     instance.map_err(|error| failure::classify(store.data(), &error))
 }

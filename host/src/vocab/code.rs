@@ -116,6 +116,8 @@ codes! {
     0052 JournalGrowthQuota Overloaded "the tenant stores more bytes per hour than its quota allows",
     0053 SnapshotQuota Quota "the tenant has as many snapshots as its quota allows",
     0054 LimitAboveCeiling Request "the limit is above the ceiling that this host allows",
+    0056 HostMemory Overloaded "the guests of this host use as much memory as they may; nothing was stored",
+    0057 RevisionQuota Quota "the tenant has as many revisions as its quota allows",
     0060 WriteConflict Retry "another writer appended to this journal first; nothing was stored",
     0061 OutcomeUnknown Unknown "the store did not confirm the write; it may or may not be stored",
     0062 StoreFailed Operator "the store failed to read or write",
@@ -160,6 +162,9 @@ codes! {
     0131 NoRollout Conflict "the kind has no rollout that this could be done to",
     0132 UnknownRevision NotFound "the kind has no such revision",
     0133 RolloutTakenBack Guest "too many actors failed on a new revision; the host went back to the stable one",
+    0150 RehearsalUnderWay Overloaded "a rehearsal of this tenant is under way",
+    0151 RehearsalsFull Overloaded "as many rehearsals are under way as may be",
+    0152 RehearsalOvertaken Conflict "another revision became active during the rehearsal",
 }
 
 impl Code {

@@ -115,6 +115,8 @@ macro_rules! limits {
 limits! {
     /// Linear memory of one instance, bytes: a guest that allocates without end.
     GuestMemoryBytes guest_memory_bytes: u64 = /* 64 MiB */ 64 * 1_024 * 1_024, "bytes" Actor Hard [GuestOutOfMemory];
+    /// Memory of all instances together, bytes, with what the host keeps for each: a host that the system ends for want of it. 0: half of what the machine, or the control group, has.
+    GuestsMemoryBytes guests_memory_bytes: u64 = 0, "bytes" Host Hard [HostMemory];
     /// Elements of one instance's tables: a guest that grows tables without end.
     GuestTableElements guest_table_elements: u32 = 20_000, "elements" Actor Hard [GuestOutOfMemory];
     /// Stack of guest code, bytes: deep recursion. The engine has one, so it is the same for everybody.
@@ -191,10 +193,16 @@ limits! {
     CompileMemoryBytes compile_memory_bytes: u64 = /* 1 GiB */ 1_024 * 1_024 * 1_024, "bytes" Host Hard [CompileOutOfMemory];
     /// Bytes of one component's compiled code: the host holds it in memory.
     CompiledBytes compiled_bytes: u32 = /* 256 MiB */ 256 * 1_024 * 1_024, "bytes" Host Hard [ComponentTooLarge];
+    /// Bytes of compiled code kept on disk: what is not deployed goes first, then the oldest, and is compiled again when it is needed.
+    CompileCacheBytes compile_cache_bytes: u64 = /* 4 GiB */ 4 * 1_024 * 1_024 * 1_024, "bytes" Host Soft [];
     /// Deploys of one tenant that are under way or wait for the compiler; the host holds their bytes.
     TenantDeploys tenant_deploys: u32 = 4, "deploys" Host Hard [DeploysFull];
     /// Deploys of all tenants that are under way or wait; past it a tenant may have one.
     Deploys deploys: u32 = 64, "deploys" Host Hard [DeploysFull];
+    /// Rehearsals at the same time, one of a tenant: each holds an instance, and its share of a core.
+    Rehearsals rehearsals: u32 = 4, "rehearsals" Host Hard [RehearsalsFull RehearsalUnderWay];
+    /// Bytes of recent commands that all kinds together keep for rehearsals; kinds keep fewer beyond it.
+    RecordedBytes recorded_bytes: u64 = /* 64 MiB */ 64 * 1_024 * 1_024, "bytes" Host Soft [];
     /// Bytes of one idempotency key.
     IdempotencyKeyBytes idempotency_key_bytes: u32 = 256, "bytes" Actor Hard [InvalidIdempotencyKey];
     /// Idempotency keys that one actor remembers; the oldest is forgotten first.
@@ -278,7 +286,8 @@ mod tests {
         for limit in Limit::ALL {
             let info = limit.info();
             assert_eq!(info.codes.is_empty(), info.force == LimitForce::Soft, "{limit}");
-            assert!(info.about.len() > 20 && info.default > 0, "{limit}");
+            let is_of_the_machine = *limit == Limit::GuestsMemoryBytes;
+            assert!(info.about.len() > 20 && (info.default > 0 || is_of_the_machine), "{limit}");
         }
     }
 

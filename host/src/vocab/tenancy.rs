@@ -131,6 +131,8 @@ pub enum Quota {
     CpuMsPerSecond,
     /// Seconds of the compiler's CPU time per hour: a tenant that deploys without end.
     CompileSeconds,
+    /// Revisions of all kinds: each is in the catalog, and in memory, for as long as the kind is.
+    Revisions,
 }
 
 impl Quota {
@@ -147,7 +149,11 @@ impl Quota {
         Self::Snapshots,
         Self::CpuMsPerSecond,
         Self::CompileSeconds,
+        Self::Revisions,
     ];
+
+    /// Those of which a tenant cannot have none: nothing of it would run, and suspending it says so.
+    pub const STOP_ALL: &[Self] = &[Self::CommandsPerSecond, Self::LiveActors, Self::MemoryBytes, Self::CpuMsPerSecond];
 
     /// As it is written, and the label of its metrics.
     #[must_use]
@@ -164,6 +170,7 @@ impl Quota {
             Self::Snapshots => "snapshots",
             Self::CpuMsPerSecond => "cpu_ms_per_second",
             Self::CompileSeconds => "compile_seconds",
+            Self::Revisions => "revisions",
         }
     }
 
@@ -182,6 +189,7 @@ impl Quota {
             Self::Snapshots => Code::SnapshotQuota,
             Self::CpuMsPerSecond => Code::CpuQuota,
             Self::CompileSeconds => Code::CompileQuota,
+            Self::Revisions => Code::RevisionQuota,
         }
     }
 
@@ -197,6 +205,7 @@ impl Quota {
             Self::Snapshots => "snapshots",
             Self::CpuMsPerSecond => "ms/s",
             Self::CompileSeconds => "s/h",
+            Self::Revisions => "revisions",
         }
     }
 }

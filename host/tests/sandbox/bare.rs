@@ -20,6 +20,8 @@ pub(crate) struct Bare<'a> {
     pub(crate) after_handle: &'a str,
     /// Runs when the module is instantiated.
     pub(crate) start: &'a str,
+    /// What the component holds beside its two modules.
+    pub(crate) parts: &'a str,
 }
 
 /// Where the honest answers lie in memory: a manifest with one command, an outcome with one empty reply.
@@ -86,7 +88,8 @@ impl Bare<'_> {
             state_as_json = or(self.state_as_json, "(i32.const 120)"),
             start = self.start,
         );
-        let text = include_str!("bare.wat.in").replace("@OWN@", &own).replace("@MAIN@", &main);
+        let text = include_str!("bare.wat.in").replace("@PARTS@", self.parts);
+        let text = text.replace("@OWN@", &own).replace("@MAIN@", &main);
         wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
     }
 

@@ -1,11 +1,12 @@
 //! What no compiler writes: pointers that lie, allocators that cheat, code where none should run.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use greenroom_host::sandbox::{DeployError, GuestFailure, Outcome};
+use greenroom_host::sandbox::{DeployError, GuestFailure, InstanceOptions, Outcome};
 
 use crate::bare::{Bare, run};
-use crate::kit::engine;
+use crate::kit::{engine, limits, moment, options};
 
 /// The time that a call may take beyond its limit of two seconds, on a busy machine.
 const SLACK: Duration = Duration::from_secs(8);
@@ -59,31 +60,68 @@ fn bulk_operations_cannot_outrun_the_deadline() {
         let long = format!("{grow} (loop $again {bulk} (br $again)) unreachable");
         let result = Bare { handle: &long, ..Bare::default() }.run();
         assert!(is_out_of_time(&result), "{result:?}");
-        // Without a loop the deadline is not looked at in between: what one call can hold is bounded all the same.
-        let unrolled = format!("{grow} {} (i32.const 256)", bulk.repeat(20));
-        let began = Instant::now();
-        let _ = Bare { handle: &unrolled, ..Bare::default() }.run();
-        assert!(began.elapsed() < SLACK, "twenty in a row took {:?}", began.elapsed());
     }
     assert!(began.elapsed() < SLACK * 4, "{:?}", began.elapsed());
 }
 
+/// Runs one command with a deadline of 100 ms: how long it took, and that it was ended there.
+fn is_ended_soon(bare: &Bare<'_>) -> Duration {
+    let mut limits = limits();
+    limits.guest_call_ms = 100;
+    let options = InstanceOptions { limits: Some(Arc::new(limits)), ..options("bare") };
+    let mut instance = bare.load().instantiate(options).unwrap();
+    instance.start(moment(0), None).unwrap();
+    let began = Instant::now();
+    let result = run(&mut instance);
+    let took = began.elapsed();
+    assert!(matches!(result, Err(GuestFailure::OutOfTime { limit_ms: 100 })), "{result:?} after {took:?}");
+    took
+}
+
+/// 60 MiB more, of which all pages were used once.
+const GROW: &str = "(if (i32.eq (memory.grow (i32.const 960)) (i32.const -1)) (then unreachable))
+    (memory.fill (i32.const 65536) (i32.const 7) (i32.const 62914560))";
+
 #[test]
-fn memory_moved_over_and_over_without_a_loop_is_refused_at_deploy() {
-    let copy = "(memory.copy (i32.const 65536) (i32.const 0) (local.get $n))";
-    let with = |count: usize, copy: &str| {
-        let handle = format!("{} (i32.const 256)", copy.repeat(count));
-        engine().load(&Bare { handle: &handle, ..Bare::default() }.bytes()).map(drop)
-    };
-    with(128, copy).unwrap();
-    match with(129, copy) {
-        Err(DeployError::TooLarge { what, found: 129, limit: 128 }) => assert!(what.contains("one function"), "{what}"),
-        other => panic!("{other:?}"),
+fn memory_moved_over_and_over_without_a_loop_ends_at_the_deadline() {
+    for bulk in [
+        "(memory.copy (i32.const 65536) (i32.const 131072) (i32.const 62849024))",
+        "(memory.fill (i32.const 65536) (i32.const 7) (i32.const 62914560))",
+        // The length only looks small.
+        "(memory.fill (i32.const 65536) (i32.const 7) (block (result i32) (drop (i32.const 8)) (local.get $n)))",
+    ] {
+        let handle = format!("{GROW} (local.set $n (i32.const 62914560)) {} (i32.const 256)", bulk.repeat(1_000));
+        let took = is_ended_soon(&Bare { handle: &handle, ..Bare::default() });
+        assert!(took < Duration::from_millis(900), "{took:?}");
     }
-    // What compilers write to move a structure is not counted; a length that only looks small is.
-    with(5_000, "(memory.copy (i32.const 65536) (i32.const 0) (i32.const 4096))").unwrap();
-    let disguised = "(memory.fill (i32.const 0) (i32.const 0) (block (result i32) (i32.const 8)))";
-    assert!(with(200, disguised).is_err());
+}
+
+#[test]
+fn a_recursion_that_moves_memory_on_its_way_back_ends_at_the_deadline() {
+    let deep = Bare {
+        declarations: "(func $down (param $n i32)
+                (if (local.get $n) (then (call $down (i32.sub (local.get $n) (i32.const 1)))))
+                (memory.copy (i32.const 65536) (i32.const 131072) (i32.const 62849024)))",
+        handle: &format!("{GROW} (call $down (i32.const 2000)) (i32.const 256)"),
+        ..Bare::default()
+    };
+    let took = is_ended_soon(&deep);
+    assert!(took < Duration::from_millis(900), "{took:?}");
+}
+
+#[test]
+fn a_recursion_that_computes_on_its_way_back_ends_at_the_deadline() {
+    // Forty thousand divisions in each of two thousand frames, none of them behind a loop or a call.
+    let divide = "(global.set $d (i64.div_u (global.get $d) (i64.extend_i32_u (local.get $n))))".repeat(40_000);
+    let declarations = format!(
+        "(global $d (mut i64) (i64.const -1))
+         (func $down (param $n i32)
+            (if (i32.gt_u (local.get $n) (i32.const 1)) (then (call $down (i32.sub (local.get $n) (i32.const 1)))))
+            {divide})"
+    );
+    let handle = "(call $down (i32.const 2000)) (i32.const 256)";
+    let took = is_ended_soon(&Bare { declarations: &declarations, handle, ..Bare::default() });
+    assert!(took < Duration::from_millis(900), "{took:?}");
 }
 
 #[test]

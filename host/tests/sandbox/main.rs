@@ -25,6 +25,8 @@ mod outcomes;
 #[cfg(test)]
 mod own_limits;
 #[cfg(test)]
+mod pool;
+#[cfg(test)]
 mod replay;
 #[cfg(test)]
 mod snapshots;

@@ -18,6 +18,7 @@ const FILES: &[(&str, &str)] = &[
     ("w", "wasi_abuse"),
     ("i", "isolation"),
     ("n", "answers"),
+    ("p", "pool"),
     ("neighbours", "neighbours"),
 ];
 

@@ -19,6 +19,7 @@ mod scene;
 use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
+use greenroom_host::sandbox::{WORKER_VERB, compile_worker};
 
 use crate::bench::Bench;
 use crate::machine::Machine;
@@ -26,7 +27,14 @@ use crate::options::{Options, Probe};
 use crate::report::Report;
 
 fn main() -> ExitCode {
-    let done = Options::parse(std::env::args().skip(1)).and_then(|options| match options.probe {
+    // Its hosts compile as servers do: in a process of this program.
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some((verb, rest)) = arguments.split_first()
+        && verb == WORKER_VERB
+    {
+        return compile_worker(rest);
+    }
+    let done = Options::parse(arguments.into_iter()).and_then(|options| match options.probe {
         Some(Probe::Actors(actors)) => rows::resident::probe(&options, actors),
         Some(Probe::Store(part)) => rows::open::probe(&options, part),
         None => run(&options),

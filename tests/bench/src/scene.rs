@@ -9,6 +9,7 @@ use greenroom_host::provider::log::{LogProvider, LogSettings};
 use greenroom_host::provider::memory::MemoryProvider;
 use greenroom_host::provider::{Durability, SharedProvider};
 use greenroom_host::runtime::{ActorRef, Command, Host, HostSettings, OnFull, Reply};
+use greenroom_host::sandbox::CompilerProgram;
 use greenroom_host::vocab::{Address, Kind, Tenant};
 use tempfile::TempDir;
 
@@ -62,6 +63,7 @@ impl Scene {
         let mut settings = HostSettings::default();
         tune(&mut settings);
         let builder = Host::builder().provider(Arc::clone(&provider)).settings(settings);
+        let builder = builder.compiler(CompilerProgram::ThisProgram);
         let host = builder.compile_cache(bench.compile_cache()).build().await.context("building the host")?;
         let tenant = Tenant::default_tenant();
         host.deploy(&tenant, &Kind::new("counter")?, &bench.counter).await.context("deploying the counter")?;

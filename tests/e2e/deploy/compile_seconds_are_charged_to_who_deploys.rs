@@ -26,7 +26,7 @@ fn compile_seconds_are_charged_to_who_deploys() -> Result<()> {
     assert!(used >= Some(3), "{shown}");
     // A server that comes back after a crash knows what was used.
     stage.kill_and_restart()?;
-    let again = stage.client.tenant("spender").deploy("quick", &bomb::quick(4))?;
+    let again = stage.client.tenant("spender").deploy("quick", &bomb::quick(5))?;
     assert_eq!((again.status, again.code()?.as_str()), (429, "GR0032"), "{}", again.text());
     Ok(())
 }

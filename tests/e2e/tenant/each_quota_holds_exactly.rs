@@ -101,6 +101,48 @@ async fn as_many_kinds_as_the_quota_says_and_not_one_more() -> Result<()> {
 }
 
 #[tokio::test]
+async fn as_many_revisions_as_the_quota_says_and_not_one_more() -> Result<()> {
+    let host = host_with(Quota::Revisions, 2).await?;
+    deploy(&host, "acme", "one", "probe").await??;
+    deploy(&host, "acme", "two", "probe").await??;
+    let refused = deploy(&host, "acme", "three", "probe").await?.map_err(|error| error.code());
+    assert_eq!(refused, Err(Code::RevisionQuota));
+    // The same bytes as the active revision change nothing.
+    deploy(&host, "acme", "two", "probe").await??;
+    assert_eq!(host.host.tenant(&tenant("acme")?)?.usage.revisions, 2);
+    host.host.change_tenant(&tenant("acme")?, &with_quota(Quota::Revisions, 3)).await?;
+    deploy(&host, "acme", "three", "probe").await??;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_tenant_without_a_quota_of_its_own_has_the_hosts() -> Result<()> {
+    let mut settings = settings();
+    settings.tenants.default_quotas.set(Quota::Kinds, Some(1));
+    let host = TestHost::start("probe", settings).await?;
+    let refused = |code| Err::<u32, _>(code);
+    let second = deploy(&host, "default", "two", "probe").await?.map_err(|error| error.code());
+    assert_eq!(second, refused(Code::KindQuota), "a tenant that was there from the start");
+    let acme = tenant("acme")?;
+    host.host.create_tenant(&acme, &Default::default()).await?;
+    deploy(&host, "acme", "one", "probe").await??;
+    let second = deploy(&host, "acme", "two", "probe").await?.map_err(|error| error.code());
+    assert_eq!(second, refused(Code::KindQuota), "one that was created later");
+    assert_eq!(host.host.tenant(&acme)?.quotas.get(&Quota::Kinds), Some(&1), "it is shown");
+    // Its own quota wins, also over a crash, and without it the host's is back.
+    host.host.change_tenant(&acme, &with_quota(Quota::Kinds, 2)).await?;
+    deploy(&host, "acme", "two", "probe").await??;
+    let host = host.crash().await?;
+    host.host.change_tenant(&acme, &with_quota(Quota::Kinds, 3)).await?;
+    deploy(&host, "acme", "three", "probe").await??;
+    let change = greenroom_host::runtime::TenantChange { quotas: [(Quota::Kinds, None)].into(), ..Default::default() };
+    host.host.change_tenant(&acme, &change).await?;
+    let fourth = deploy(&host, "acme", "four", "probe").await?.map_err(|error| error.code());
+    assert_eq!(fourth, refused(Code::KindQuota));
+    Ok(())
+}
+
+#[tokio::test]
 async fn as_many_component_bytes_as_the_quota_says_and_not_one_more() -> Result<()> {
     let (probe, counter) = (guest("probe")?.len(), guest("counter")?.len());
     let both = u64::try_from(probe + counter)?;

@@ -2,11 +2,12 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
+use super::Pacer;
 use crate::sandbox::{Permit, Share};
 
 /// The limit is looked at in steps of this at least.
@@ -16,6 +17,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 #[derive(Debug, Default)]
 pub(crate) struct Admission {
     waits: Mutex<Waits>,
+    /// Who makes it rest before it asks; `None`: nobody.
+    pacer: Option<Arc<Pacer>>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,13 +28,33 @@ struct Waits {
 }
 
 impl Admission {
+    /// The same for work in the background, which rests in between. Its rests are waits.
+    pub(crate) fn paced(pacer: Arc<Pacer>) -> Self {
+        Self { pacer: Some(pacer), ..Self::default() }
+    }
+
+    /// A fresh one for the same kind of work.
+    pub(super) fn another(&self) -> Self {
+        Self { pacer: self.pacer.clone(), ..Self::default() }
+    }
+
     /// Waits for a permit.
     pub(crate) async fn enter(&self, share: &Share) -> Permit {
-        if let Some(permit) = share.try_enter() {
+        if self.pacer.is_none()
+            && let Some(permit) = share.try_enter()
+        {
             return permit;
         }
         self.waits(|waits| waits.since = Some(Instant::now()));
-        let permit = share.wait().await;
+        let permit = match &self.pacer {
+            None => share.wait().await,
+            Some(pacer) => {
+                pacer.rest().await;
+                let permit = share.enter().await;
+                pacer.resume();
+                permit
+            }
+        };
         self.waits(|waits| {
             waits.done = waits.done.saturating_add(waits.since.take().map_or(Duration::ZERO, |since| since.elapsed()));
         });
@@ -57,7 +80,8 @@ impl Admission {
         }
     }
 
-    fn waited(&self) -> Duration {
+    /// For how long it has waited.
+    pub(crate) fn waited(&self) -> Duration {
         let mut waited = Duration::ZERO;
         self.waits(|waits| {
             waited = waits.done.saturating_add(waits.since.map_or(Duration::ZERO, |since| since.elapsed()));

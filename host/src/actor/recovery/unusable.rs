@@ -30,7 +30,9 @@ impl Unusable {
     pub(super) fn of(failure: GuestFailure) -> Result<Self, RecoveryError> {
         match failure {
             // Neither is the snapshot's fault: with room, it can be used.
-            GuestFailure::NoRoom | GuestFailure::Quota { .. } => Err(RecoveryError::Start(failure)),
+            GuestFailure::NoRoom | GuestFailure::Quota { .. } | GuestFailure::HostMemory { .. } => {
+                Err(RecoveryError::Start(failure))
+            }
             GuestFailure::OutOfTime { .. } | GuestFailure::OutOfMemory { .. } | GuestFailure::Limit { .. } => {
                 Ok(Self::OverBound)
             }
@@ -83,10 +85,13 @@ impl Recovery<'_> {
 
     /// Takes note of a snapshot that is passed over.
     pub(super) fn pass_over(&self, sequence: Sequence, why: Unusable, reason: &dyn std::fmt::Display) {
-        if self.code.account().may_log(&self.address.tenant, self.limits) {
-            tracing::warn!(actor = %self.address, %sequence, why = why.label(), %reason, "snapshot unusable; trying an older one");
-        }
-        if !self.silent {
+        let label = why.label();
+        if self.silent {
+            tracing::debug!(actor = %self.address, %sequence, why = label, %reason, "snapshot unusable; trying an older one");
+        } else {
+            if self.code.account().may_log(&self.address.tenant, self.limits) {
+                tracing::warn!(actor = %self.address, %sequence, why = label, %reason, "snapshot unusable; trying an older one");
+            }
             self.code.metrics().unusable_snapshot(why);
         }
     }

@@ -1,5 +1,6 @@
 //! `GET /openapi.json`: the routes as a document, made from the table that routes the requests.
 
+mod rehearsal;
 mod revisions;
 mod rollout;
 mod schemas;

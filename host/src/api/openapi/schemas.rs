@@ -44,6 +44,7 @@ pub(super) fn components() -> Components {
         .chain(super::revisions::named())
         .chain(super::trouble::named())
         .chain(super::rollout::named())
+        .chain(super::rehearsal::named())
         .fold(ComponentsBuilder::new(), |components, (name, schema)| components.schema(name, schema))
         .build()
 }
@@ -174,11 +175,16 @@ fn tenant() -> Schema {
     let quotas = object(Quota::ALL.iter().map(|quota| (quota.as_str(), Sometimes, number(None).into())).collect());
     let usage = object(vec![
         ("kinds", Always, number(None).into()),
+        ("revisions", Always, number(Some("Of all kinds.")).into()),
         ("component_bytes", Always, number(None).into()),
         ("cpu_ms", Always, number(Some("CPU time of its guests since the server started.")).into()),
         ("actors", Always, nullable_number("Counted only for tenants with a quota of them.")),
         ("live_actors", Always, number(None).into()),
-        ("memory_bytes", Always, number(Some("Linear memory of all its instances.")).into()),
+        (
+            "memory_bytes",
+            Always,
+            number(Some("Memory of all its instances, with what the host keeps for each.")).into(),
+        ),
         ("compile_seconds", Always, nullable_number("Of an hour's worth; only with a quota of it.")),
         ("journal_bytes", Always, nullable_number("Counted only for tenants with a quota of them.")),
         ("journal_bytes_per_hour", Always, nullable_number("Of an hour's worth; only with a quota of it.")),

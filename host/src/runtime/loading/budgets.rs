@@ -130,6 +130,12 @@ fn place(tenant: &Tenant) -> String {
     format!("{PREFIX}{tenant}")
 }
 
+/// Bytes of the catalog are an account or an error; see `fuzzing`.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz_budget(bytes: &[u8]) {
+    let _budget = crate::frame::fuzz::record::<StoredBudget>(bytes);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

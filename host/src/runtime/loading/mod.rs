@@ -6,7 +6,8 @@ mod metric;
 mod queue;
 mod refusals;
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use self::queue::{CompileQueue, PlacesMax, Turn};
 use self::refusals::Refusals;
 use super::RequestError;
 use super::tenancy::Tenants;
+use crate::decide::Urgency;
 use crate::provider::{SharedProvider, StoreError};
 use crate::sandbox::{CompileCost, Component, DeployError, Engine, Looked, Uncompiled, limit_hit};
 use crate::vocab::{Clock, Code, Digest, Limit, Limits, Owner, Tenant};
@@ -24,6 +26,8 @@ use crate::vocab::{Clock, Code, Digest, Limit, Limits, Owner, Tenant};
 pub(super) use metric::describe as describe_metrics;
 pub(crate) use queue::Place;
 pub use refusals::RefusalView;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use {budgets::fuzz_budget, refusals::fuzz_refusal};
 
 /// Turns bytes into components.
 pub(super) struct Loader {
@@ -32,15 +36,8 @@ pub(super) struct Loader {
     places_max: PlacesMax,
     refusals: Refusals,
     budgets: Budgets,
-}
-
-/// Who may be refused for reasons that are not the component's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Urgency {
-    /// A deploy: past its quota it is refused.
-    Deploy,
-    /// Code that actors wait for: it was paid for when it was deployed, and takes its turn only.
-    Recovery,
+    /// Components of the revisions that there are: their code is worth keeping.
+    deployed: Mutex<BTreeSet<Digest>>,
 }
 
 impl Loader {
@@ -58,7 +55,7 @@ impl Loader {
         let refusals = Refusals::open(Arc::clone(&provider), Arc::clone(&clock), engine.fingerprint()).await?;
         let budgets = Budgets::open(provider, tenants, clock).await?;
         let places_max = PlacesMax { of_one: limits.tenant_deploys, of_all: limits.deploys };
-        Ok(Self { engine, queue: Arc::default(), places_max, refusals, budgets })
+        Ok(Self { engine, queue: Arc::default(), places_max, refusals, budgets, deployed: Mutex::default() })
     }
 
     /// A place for a deploy, before its bytes are read.
@@ -83,41 +80,82 @@ impl Loader {
         let (loader, payer) = (Arc::clone(self), owner.clone());
         let deploy = tokio::spawn(async move {
             let _place = place;
-            loader.load(&payer, bytes, Urgency::Deploy).await
+            loader.load(&payer, bytes, Urgency::Ordinary).await
         });
         deploy.await.unwrap_or_else(|error| Err(lost(&error).into())).inspect_err(|refusal| count(owner, refusal))
     }
 
-    /// The code of a component that was deployed earlier.
+    /// The code of a component that was deployed earlier: actors wait for it, so it is compiled before any deploy. It was paid
+    /// for when it was deployed.
     ///
     /// # Errors
     /// Why it cannot be loaded any longer.
     pub(super) async fn load_again(self: &Arc<Self>, tenant: &Tenant, bytes: Bytes) -> Result<Component, DeployError> {
         let (loader, owner) = (Arc::clone(self), Owner::Tenant(tenant.clone()));
-        let load = tokio::spawn(async move { loader.load(&owner, bytes, Urgency::Recovery).await });
+        let load = tokio::spawn(async move { loader.load(&owner, bytes, Urgency::Urgent).await });
         match load.await {
-            Ok(Ok(component)) => Ok(component),
+            Ok(Ok(component)) => {
+                self.keep(&component).await;
+                Ok(component)
+            }
             Ok(Err(RequestError::Deploy(refusal))) => Err(refusal),
             Ok(Err(other)) => Err(DeployError::CompilerUnavailable { reason: other.to_string() }),
             Err(error) => Err(lost(&error)),
         }
     }
 
+    /// Keeps the code of a component that is deployed for the next start.
+    pub(super) async fn keep(&self, component: &Component) {
+        let (engine, component, deployed) = (Arc::clone(&self.engine), component.clone(), self.deployed().clone());
+        if tokio::task::spawn_blocking(move || engine.keep(&component, &deployed)).await.is_err() {
+            tracing::warn!("compiled code was not kept");
+        }
+    }
+
+    /// Notes that a revision is made of this component.
+    pub(super) fn note_deployed(&self, digest: Digest) {
+        self.deployed().insert(digest);
+    }
+
+    /// Notes that no revision is made of this component any more.
+    pub(super) fn note_gone(&self, digest: Digest) {
+        self.deployed().remove(&digest);
+    }
+
+    /// Lets the cache of code have no more than it may.
+    pub(super) fn prune(&self) {
+        self.engine.prune(&self.deployed());
+    }
+
+    fn deployed(&self) -> MutexGuard<'_, BTreeSet<Digest>> {
+        self.deployed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn load(self: &Arc<Self>, owner: &Owner, bytes: Bytes, urgency: Urgency) -> Result<Component, RequestError> {
         let (loader, payer, looked_at) = (Arc::clone(self), owner.clone(), bytes.clone());
-        let looked = tokio::task::spawn_blocking(move || loader.look(&payer, &looked_at)).await;
-        let uncompiled = match looked.unwrap_or_else(|error| Err(lost(&error)))? {
-            Looked::Loaded(component) => return Ok(component),
-            Looked::Compile(uncompiled) => uncompiled,
+        let looked = tokio::task::spawn_blocking(move || {
+            let digest = Digest::of(&looked_at);
+            (digest, loader.look(&payer, digest, &looked_at))
+        });
+        let (digest, looked) = looked.await.map_err(|error| lost(&error))?;
+        let uncompiled = match looked {
+            Ok(Looked::Loaded(component)) => return Ok(component),
+            Ok(Looked::Compile(uncompiled)) => uncompiled,
+            Err(refusal) => {
+                // Its code was in the cache, and failed when it was asked what it is.
+                if matches!(refusal, DeployError::Describe(_) | DeployError::InvalidManifest { .. }) {
+                    self.remember(owner, digest, &refusal).await;
+                }
+                return Err(refusal.into());
+            }
         };
-        if let (Urgency::Deploy, Owner::Tenant(tenant)) = (urgency, owner) {
+        if let (Urgency::Ordinary, Owner::Tenant(tenant)) = (urgency, owner) {
             self.budgets.check(tenant)?;
         }
         let began = Instant::now();
-        let turn = self.queue.turn(owner).await.ok_or(DeployError::HostEnds)?;
+        let turn = self.queue.turn(owner, urgency).await.ok_or(DeployError::HostEnds)?;
         metric::waited(began.elapsed());
         // Somebody else's turn may have brought its failure to light.
-        let digest = uncompiled.digest();
         self.refuse_known(digest)?;
         let (loader, payer) = (Arc::clone(self), owner.clone());
         let compiled = tokio::task::spawn_blocking(move || loader.compile(&payer, turn, &uncompiled, &bytes)).await;
@@ -128,16 +166,20 @@ impl Loader {
         {
             tracing::warn!(%tenant, %error, "what a compilation took is not remembered beyond this run");
         }
-        if let Err(refusal) = &result
-            && let Err(error) = self.refusals.remember(digest, refusal).await
-        {
-            tracing::warn!(%digest, %error, "a component's failure is not remembered beyond this run");
+        if let Err(refusal) = &result {
+            self.remember(owner, digest, refusal).await;
         }
         Ok(result?)
     }
 
-    fn look(&self, owner: &Owner, bytes: &Bytes) -> Result<Looked, DeployError> {
-        self.refuse_known(Digest::of(bytes))?;
+    async fn remember(&self, owner: &Owner, digest: Digest, refusal: &DeployError) {
+        if let Err(error) = self.refusals.remember(owner, digest, refusal).await {
+            tracing::warn!(%digest, %error, "a component's failure is not remembered beyond this run");
+        }
+    }
+
+    fn look(&self, owner: &Owner, digest: Digest, bytes: &Bytes) -> Result<Looked, DeployError> {
+        self.refuse_known(digest)?;
         self.engine.look(owner, bytes)
     }
 

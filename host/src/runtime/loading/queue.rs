@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use crate::decide::Turns;
+use crate::decide::{Turns, Urgency};
 use crate::vocab::Owner;
 
 /// The queue in front of the compiler.
@@ -69,7 +69,7 @@ impl CompileQueue {
     /// Waits for the turn to compile; `None`: the host is shutting down.
     ///
     /// Who stops waiting is passed over.
-    pub(super) async fn turn(self: &Arc<Self>, owner: &Owner) -> Option<Turn> {
+    pub(super) async fn turn(self: &Arc<Self>, owner: &Owner, urgency: Urgency) -> Option<Turn> {
         let waiting = {
             let mut state = self.lock();
             if state.is_closed {
@@ -79,7 +79,7 @@ impl CompileQueue {
                 return Some(Turn { queue: Some(Arc::clone(self)) });
             }
             let (turn, waiting) = oneshot::channel();
-            state.turns.wait(owner.clone(), turn);
+            state.turns.wait(owner.clone(), urgency, turn);
             waiting
         };
         waiting.await.ok()
@@ -175,38 +175,38 @@ mod tests {
     async fn the_turn_goes_to_the_next_and_past_whoever_stopped_waiting() {
         let queue = Arc::new(CompileQueue::default());
         let (a, b, c) = (owner("a"), owner("b"), owner("c"));
-        let first = queue.turn(&a).await.unwrap();
-        let mut second = Box::pin(queue.turn(&b));
-        let mut third = Box::pin(queue.turn(&c));
+        let first = queue.turn(&a, Urgency::Ordinary).await.unwrap();
+        let mut second = Box::pin(queue.turn(&b, Urgency::Ordinary));
+        let mut third = Box::pin(queue.turn(&c, Urgency::Ordinary));
         assert!(poll(&mut second).is_none() && poll(&mut third).is_none());
         drop(second);
         drop(first);
         let third = poll(&mut third).flatten().expect("the one that still waits has the turn");
         drop(third);
-        assert!(poll(&mut pin!(queue.turn(&a))).flatten().is_some());
+        assert!(poll(&mut pin!(queue.turn(&a, Urgency::Ordinary))).flatten().is_some());
     }
 
     #[tokio::test]
     async fn a_turn_that_was_given_and_never_looked_at_is_passed_on() {
         let queue = Arc::new(CompileQueue::default());
         let (a, b) = (owner("a"), owner("b"));
-        let first = queue.turn(&a).await.unwrap();
-        let mut second = Box::pin(queue.turn(&b));
+        let first = queue.turn(&a, Urgency::Ordinary).await.unwrap();
+        let mut second = Box::pin(queue.turn(&b, Urgency::Ordinary));
         assert!(poll(&mut second).is_none());
         drop(first);
         drop(second);
-        assert!(poll(&mut pin!(queue.turn(&a))).flatten().is_some());
+        assert!(poll(&mut pin!(queue.turn(&a, Urgency::Ordinary))).flatten().is_some());
     }
 
     #[tokio::test]
     async fn a_closed_queue_lets_nobody_wait() {
         let queue = Arc::new(CompileQueue::default());
         let a = owner("a");
-        let _turn = queue.turn(&a).await.unwrap();
-        let mut waiting = Box::pin(queue.turn(&a));
+        let _turn = queue.turn(&a, Urgency::Ordinary).await.unwrap();
+        let mut waiting = Box::pin(queue.turn(&a, Urgency::Ordinary));
         assert!(poll(&mut waiting).is_none());
         queue.close();
         assert!(matches!(poll(&mut waiting), Some(None)));
-        assert!(queue.turn(&a).await.is_none());
+        assert!(queue.turn(&a, Urgency::Ordinary).await.is_none());
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Written down is only what cost a compilation; what the bytes alone tell is told again faster than it is read. A
 //! record holds for as long as the host and its limits are the same, and those that depend on time or memory for an
-//! hour. They are bounded: the oldest is forgotten first. A crash loses at most the newest record, which costs one more
+//! hour. They are bounded: whoever has most forgets the oldest of its own first. A crash loses at most the newest record, which costs one more
 //! compilation.
 
 use std::collections::BTreeMap;
@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::frame::codec;
 use crate::provider::{SharedProvider, StoreError};
+use crate::runtime::text::cut;
 use crate::sandbox::{DeployError, Lasting};
-use crate::vocab::{Clock, Code, Digest, Timestamp};
+use crate::vocab::{Clock, Code, Digest, Owner, Timestamp};
 
 const PREFIX: &str = "refusal/";
 /// Components of which it is known that they failed.
@@ -27,8 +28,30 @@ const REASON_BYTES_MAX: usize = 1_000;
 /// What the catalog keeps of a refusal. Append-only: a new layout is a new variant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum StoredRefusal {
-    /// The first layout.
+    /// The first layout: nobody knows whose deploy it was.
     V1(Record),
+    /// With its owner, `-` for the host.
+    V2(Record, String),
+}
+
+/// A failure, and whose deploy it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Known {
+    record: Record,
+    owner: Owner,
+}
+
+impl StoredRefusal {
+    fn of(known: &Known) -> Self {
+        Self::V2(known.record.clone(), known.owner.to_string())
+    }
+
+    fn read(self) -> Option<Known> {
+        match self {
+            Self::V1(record) => Some(Known { record, owner: Owner::Host }),
+            Self::V2(record, owner) => Some(Known { record, owner: Owner::new(owner).ok()? }),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +84,7 @@ pub(super) struct Refusals {
     provider: SharedProvider,
     clock: Arc<dyn Clock>,
     host: [u8; 32],
-    known: Mutex<BTreeMap<Digest, Record>>,
+    known: Mutex<BTreeMap<Digest, Known>>,
 }
 
 impl Refusals {
@@ -78,7 +101,7 @@ impl Refusals {
         for key in provider.record_keys(PREFIX).await? {
             let read = provider.record(&key).await?.and_then(|bytes| read(&key, &bytes));
             match read {
-                Some((digest, record)) if record.counts(host.0, clock.now()) => drop(known.insert(digest, record)),
+                Some((digest, one)) if one.record.counts(host.0, clock.now()) => drop(known.insert(digest, one)),
                 // Also one that is not understood: it is worth a compilation, not a host that does not start.
                 _ => provider.delete_record(&key).await?,
             }
@@ -86,14 +109,17 @@ impl Refusals {
         Ok(Self { provider, clock, host: host.0, known: Mutex::new(known) })
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Digest, Record>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Digest, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The refusal of a component that is known to fail.
     pub(super) fn find(&self, digest: Digest) -> Option<DeployError> {
         let known = self.lock();
-        let record = known.get(&digest).filter(|record| record.counts(self.host, self.clock.now()))?;
+        let record = known.get(&digest).map(|known| &known.record)?;
+        if !record.counts(self.host, self.clock.now()) {
+            return None;
+        }
         Some(DeployError::Remembered { code: Code::parse(&record.code)?, reason: record.reason.clone() })
     }
 
@@ -101,22 +127,28 @@ impl Refusals {
     ///
     /// # Errors
     /// When the store refuses; it is remembered in memory all the same.
-    pub(super) async fn remember(&self, digest: Digest, refusal: &DeployError) -> Result<(), StoreError> {
+    pub(super) async fn remember(
+        &self,
+        owner: &Owner,
+        digest: Digest,
+        refusal: &DeployError,
+    ) -> Result<(), StoreError> {
         let now = self.clock.now().0;
         let expires_at = match refusal.lasting() {
             Lasting::Not => return Ok(()),
             Lasting::Awhile => Some(now.saturating_add(AWHILE_MS)),
             Lasting::Always => None,
         };
-        let reason = cut(refusal.to_string());
+        let reason = cut(refusal.to_string(), REASON_BYTES_MAX);
         let record = Record { host: self.host, code: refusal.code().to_string(), reason, at: now, expires_at };
+        let one = Known { record, owner: owner.clone() };
         let forgotten = {
             let mut known = self.lock();
-            known.insert(digest, record.clone());
+            known.insert(digest, one.clone());
             oldest_beyond(&mut known, REFUSALS_MAX)
         };
         // A layout that cannot be encoded would be a bug of this file; the memory of this run is worth as much.
-        if let Ok(bytes) = codec::encode(&StoredRefusal::V1(record)) {
+        if let Ok(bytes) = codec::encode(&StoredRefusal::of(&one)) {
             self.provider.put_record(&place(digest), Bytes::from(bytes)).await?;
         }
         for digest in forgotten {
@@ -141,8 +173,8 @@ impl Refusals {
     pub(super) fn list(&self) -> Vec<RefusalView> {
         let now = self.clock.now();
         let known = self.lock();
-        let counting = known.iter().filter(|(_, record)| record.counts(self.host, now));
-        let mut views: Vec<_> = counting.map(|(digest, record)| record.view(*digest)).collect();
+        let counting = known.iter().filter(|(_, known)| known.record.counts(self.host, now));
+        let mut views: Vec<_> = counting.map(|(digest, known)| known.record.view(*digest)).collect();
         views.sort_by_key(|view| std::cmp::Reverse(view.at));
         views
     }
@@ -168,27 +200,39 @@ fn place(digest: Digest) -> String {
     format!("{PREFIX}{digest}")
 }
 
-fn read(key: &str, bytes: &Bytes) -> Option<(Digest, Record)> {
+fn read(key: &str, bytes: &Bytes) -> Option<(Digest, Known)> {
     let digest = Digest::parse(key.strip_prefix(PREFIX)?)?;
-    let StoredRefusal::V1(record) = codec::decode(bytes).ok()?;
-    Some((digest, record))
+    Some((digest, codec::decode::<StoredRefusal>(bytes).ok()?.read()?))
 }
 
-/// Takes the oldest out until the rest is within the bound.
-fn oldest_beyond(known: &mut BTreeMap<Digest, Record>, bound: usize) -> Vec<Digest> {
+/// Takes the oldest of whoever has most out until the rest is within the bound: nobody makes the host forget what others
+/// made it learn.
+fn oldest_beyond(known: &mut BTreeMap<Digest, Known>, bound: usize) -> Vec<Digest> {
     let mut forgotten = Vec::new();
     while known.len() > bound {
-        let Some(oldest) = known.iter().min_by_key(|(_, record)| record.at).map(|(digest, _)| *digest) else { break };
+        let mut counts: BTreeMap<&Owner, usize> = BTreeMap::new();
+        for one in known.values() {
+            *counts.entry(&one.owner).or_default() += 1;
+        }
+        let Some(most) = counts.into_iter().max_by_key(|(_, count)| *count).map(|(owner, _)| owner.clone()) else {
+            break;
+        };
+        let own = known.iter().filter(|(_, one)| one.owner == most);
+        let Some(oldest) = own.min_by_key(|(_, one)| one.record.at).map(|(digest, _)| *digest) else { break };
         known.remove(&oldest);
         forgotten.push(oldest);
     }
     forgotten
 }
 
-fn cut(mut text: String) -> String {
-    let end = (0..=REASON_BYTES_MAX.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    text.truncate(end);
-    text
+/// Bytes of the catalog are a refusal or an error; see `fuzzing`.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz_refusal(bytes: &[u8]) {
+    if let Some(known) = crate::frame::fuzz::record::<StoredRefusal>(bytes).and_then(StoredRefusal::read) {
+        let again = StoredRefusal::of(&known).read();
+        assert_eq!(again.as_ref(), Some(&known), "a refusal changes when it is written in the newest layout");
+        let _looked = known.record.view(Digest::of(bytes));
+    }
 }
 
 #[cfg(test)]
@@ -217,7 +261,7 @@ mod tests {
         let (provider, clock) = scene();
         let digest = Digest::of(b"bad");
         let refusal = DeployError::Compile { digest, reason: "no".to_owned() };
-        open(&provider, &clock, HOST).await.remember(digest, &refusal).await.unwrap();
+        open(&provider, &clock, HOST).await.remember(&Owner::Host, digest, &refusal).await.unwrap();
         clock.advance_ms(u64::from(u32::MAX));
         let again = open(&provider, &clock, HOST).await;
         let found = again.find(digest).expect("it is known");
@@ -231,7 +275,7 @@ mod tests {
         let (provider, clock) = scene();
         let digest = Digest::of(b"slow");
         let refusals = open(&provider, &clock, HOST).await;
-        refusals.remember(digest, &out_of_time(digest)).await.unwrap();
+        refusals.remember(&Owner::Host, digest, &out_of_time(digest)).await.unwrap();
         clock.advance_ms(AWHILE_MS - 1);
         assert!(refusals.find(digest).is_some() && refusals.list().len() == 1);
         clock.advance_ms(1);
@@ -245,7 +289,7 @@ mod tests {
         let (provider, clock) = scene();
         let digest = Digest::of(b"bad");
         let refusal = DeployError::Compile { digest, reason: "no".to_owned() };
-        open(&provider, &clock, HOST).await.remember(digest, &refusal).await.unwrap();
+        open(&provider, &clock, HOST).await.remember(&Owner::Host, digest, &refusal).await.unwrap();
         assert!(open(&provider, &clock, Digest([2; 32])).await.find(digest).is_none());
     }
 
@@ -256,7 +300,7 @@ mod tests {
         let digest = Digest::of(b"good");
         let unavailable = DeployError::CompilerUnavailable { reason: "killed".to_owned() };
         for refusal in [unavailable, DeployError::HostEnds] {
-            refusals.remember(digest, &refusal).await.unwrap();
+            refusals.remember(&Owner::Host, digest, &refusal).await.unwrap();
         }
         assert!(refusals.find(digest).is_none() && provider.record_keys(PREFIX).await.unwrap().is_empty());
     }
@@ -266,7 +310,7 @@ mod tests {
         let (provider, clock) = scene();
         let digest = Digest::of(b"bad");
         let refusals = open(&provider, &clock, HOST).await;
-        refusals.remember(digest, &out_of_time(digest)).await.unwrap();
+        refusals.remember(&Owner::Host, digest, &out_of_time(digest)).await.unwrap();
         assert!(refusals.forget(digest).await.unwrap());
         assert!(!refusals.forget(digest).await.unwrap());
         assert!(refusals.find(digest).is_none());
@@ -280,10 +324,41 @@ mod tests {
         let digests: Vec<Digest> = (0..=REFUSALS_MAX).map(|n| Digest::of(&n.to_le_bytes())).collect();
         for digest in &digests {
             clock.advance_ms(1);
-            refusals.remember(*digest, &out_of_time(*digest)).await.unwrap();
+            refusals.remember(&Owner::Host, *digest, &out_of_time(*digest)).await.unwrap();
         }
         assert_eq!(provider.record_keys(PREFIX).await.unwrap().len(), REFUSALS_MAX);
         assert!(refusals.find(digests[0]).is_none() && refusals.find(digests[1]).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_tenant_makes_the_host_forget_its_own_failures_only() {
+        let (provider, clock) = scene();
+        let refusals = open(&provider, &clock, HOST).await;
+        let (noisy, quiet) = (Owner::new("noisy").unwrap(), Owner::new("quiet").unwrap());
+        let of_quiet = Digest::of(b"of quiet");
+        refusals.remember(&quiet, of_quiet, &out_of_time(of_quiet)).await.unwrap();
+        for n in 0..REFUSALS_MAX + 10 {
+            clock.advance_ms(1);
+            let digest = Digest::of(&n.to_le_bytes());
+            refusals.remember(&noisy, digest, &out_of_time(digest)).await.unwrap();
+        }
+        assert!(refusals.find(of_quiet).is_some(), "the oldest of all, and not the noisy one's");
+        let again = open(&provider, &clock, HOST).await;
+        assert_eq!((again.find(of_quiet).is_some(), again.list().len()), (true, REFUSALS_MAX));
+    }
+
+    /// Bytes as they lie in stores. A change that fails here breaks them.
+    #[test]
+    fn the_stored_layouts_do_not_change() {
+        let record = Record { host: [7; 32], code: "GR0026".into(), reason: "no".into(), at: 5, expires_at: Some(9) };
+        let known = Known { record, owner: Owner::new("acme").unwrap() };
+        let tail = b"\x06GR0026\x02no\x05\x01\x09";
+        let old = [b"\0".as_slice(), &[7; 32], tail].concat();
+        let new = [b"\x01".as_slice(), &[7; 32], tail, b"\x04acme"].concat();
+        assert_eq!(codec::encode(&StoredRefusal::of(&known)).unwrap(), new);
+        let read = |bytes: &[u8]| codec::decode::<StoredRefusal>(bytes).unwrap().read();
+        assert_eq!(read(&new), Some(known.clone()));
+        assert_eq!(read(&old), Some(Known { owner: Owner::Host, ..known }));
     }
 
     #[tokio::test]
@@ -298,7 +373,7 @@ mod tests {
 
     #[test]
     fn a_long_reason_is_cut_between_letters() {
-        assert_eq!(cut("ä".repeat(600)).len(), 1_000);
-        assert_eq!(cut(format!("x{}", "ä".repeat(600))).len(), 999);
+        assert_eq!(cut("ä".repeat(600), REASON_BYTES_MAX).len(), 1_000);
+        assert_eq!(cut(format!("x{}", "ä".repeat(600)), REASON_BYTES_MAX).len(), 999);
     }
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::frame::codec;
 use crate::provider::{SharedProvider, StoreError};
+use crate::runtime::text::cut;
 use crate::vocab::{Clock, Owner, Tenant, Timestamp};
 
 /// Entries of each realm that are kept of the host: some years of an ordinary one.
@@ -129,7 +130,7 @@ impl AuditLog {
     /// # Errors
     /// When the store refuses: then the act must not begin.
     pub(crate) async fn begin(&self, owner: &Owner, realm: Realm, act: Act) -> Result<Begun, StoreError> {
-        let act = Act { target: cut(act.target), ..act };
+        let act = Act { target: cut(act.target, TEXT_BYTES_MAX), ..act };
         self.open(owner).await?;
         let entries_max = if *owner == Owner::Host { HOST_ENTRIES_MAX } else { TENANT_ENTRIES_MAX };
         let (number, expired) = {
@@ -245,14 +246,6 @@ fn written(result: ActResult) -> String {
         ActResult::Done => "done".to_owned(),
         ActResult::Failed(code) => code,
     }
-}
-
-fn cut(mut text: String) -> String {
-    if text.len() > TEXT_BYTES_MAX {
-        let end = (0..=TEXT_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
-        text.truncate(end);
-    }
-    text
 }
 
 #[cfg(test)]

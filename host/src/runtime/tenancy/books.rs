@@ -32,14 +32,14 @@ const GUESSED_PART: u64 = 16;
 const READ_BYTES: usize = /* 1 MiB */ 1_024 * 1_024;
 /// What the catalog keeps of a tenant's figure. Append-only: a new layout is a new variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum StoredFigure {
+pub(super) enum StoredFigure {
     /// The first layout.
     V1(Figure),
 }
 
 /// A figure as it was written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Figure {
+pub(super) struct Figure {
     bytes: u64,
     /// How much of it may be too much, after crashes.
     guessed_bytes: u64,
@@ -181,6 +181,8 @@ impl Books {
 
     /// Shows what tenants use of what their actors share.
     fn show(&self) {
+        let memory = self.tenants.memory();
+        metric::guests_memory(memory.used_bytes(), memory.bytes_max());
         let mut before = self.on_stage.lock().unwrap_or_else(PoisonError::into_inner);
         let used = self.tenants.on_stage(&before);
         before.clear();

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::actor::AskError;
 use crate::runtime::Host;
+use crate::runtime::catalog_of_tenant::CatalogUsage;
 use crate::runtime::host::Inner;
 use crate::vocab::{Code, Grant, Owner, Quota, Scopes, Tenant};
 
@@ -24,6 +25,8 @@ const PAGE_ACTORS: usize = 500;
 pub struct Usage {
     /// Deployed kinds.
     pub kinds: u64,
+    /// Revisions of all of them.
+    pub revisions: u64,
     /// Bytes of its components.
     pub component_bytes: u64,
     /// CPU time that its guests used since the host started, milliseconds.
@@ -32,7 +35,7 @@ pub struct Usage {
     pub actors: Option<u64>,
     /// Live actors.
     pub live_actors: u64,
-    /// Bytes of linear memory of all its instances together.
+    /// Bytes of memory of all its instances together, with what the host keeps for each.
     pub memory_bytes: u64,
     /// Seconds of its quota of compile seconds that are used; only for tenants with one.
     pub compile_seconds: Option<u64>,
@@ -221,15 +224,17 @@ impl Host {
 }
 
 fn view(inner: &Inner, tenant: &Tenant, record: &TenantRecord) -> TenantView {
-    record.view(inner.deployments.limits_of_tenant(&record.limits), usage(inner, tenant))
+    let view = record.view(inner.deployments.limits_of_tenant(&record.limits), usage(inner, tenant));
+    TenantView { quotas: inner.tenants.quotas(&record.quotas), ..view }
 }
 
 fn usage(inner: &Inner, tenant: &Tenant) -> Usage {
-    let (kinds, component_bytes) = inner.deployments.usage(tenant);
+    let CatalogUsage { kinds, revisions, component_bytes } = inner.deployments.usage(tenant);
     let account = inner.tenants.account(tenant);
     let counts_snapshots = inner.tenants.quota(tenant, Quota::Snapshots).is_some();
     Usage {
         kinds,
+        revisions,
         component_bytes,
         cpu_ms: inner.cpu.share(tenant).used_ns() / 1_000_000,
         actors: inner.census.count(tenant),

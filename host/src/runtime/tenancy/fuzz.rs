@@ -1,24 +1,13 @@
 //! Records of tenants, keys and acts, and texts that may be keys; see `fuzzing`.
 
-use std::fmt::Debug;
-
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use super::KeyText;
 use super::audit::StoredAct;
+use super::books::StoredFigure;
 use super::face::Usage;
 use super::key_record::StoredKey;
 use super::tenant::{StoredTenant, TenantChange, TenantRecord};
-use crate::frame::codec;
+use crate::frame::fuzz::record;
 use crate::vocab::{Limits, Tenant, Timestamp};
-
-fn record<T: Serialize + DeserializeOwned + PartialEq + Debug>(bytes: &[u8]) -> Option<T> {
-    let stored = codec::decode::<T>(bytes).ok()?;
-    let again = codec::encode(&stored).ok().and_then(|bytes| codec::decode::<T>(&bytes).ok());
-    assert_eq!(again.as_ref(), Some(&stored), "a record is not read as it is written");
-    Some(stored)
-}
 
 /// Bytes are a record or an error.
 pub(crate) fn fuzz_records(bytes: &[u8]) {
@@ -32,6 +21,7 @@ pub(crate) fn fuzz_records(bytes: &[u8]) {
         let _looked = record.problem(Timestamp(1));
     }
     let _act: Option<StoredAct> = record(bytes);
+    let _figure: Option<StoredFigure> = record(bytes);
 }
 
 /// A change is taken or refused; what is taken is within bounds.

@@ -40,4 +40,4 @@ pub(super) use books::{Books, keep_books};
 pub(super) use census::Census;
 pub(super) use keys::Keys;
 pub(super) use metric::{describe as describe_metrics, used};
-pub(super) use tenants::Tenants;
+pub(super) use tenants::{Shares, Tenants};

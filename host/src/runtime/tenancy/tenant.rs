@@ -135,7 +135,7 @@ pub struct TenantView {
     pub suspended: bool,
     /// When it was created.
     pub created_at: Timestamp,
-    /// What bounds it.
+    /// What bounds it: its own quotas, and the host's defaults where it has none.
     pub quotas: Quotas,
     /// What its own keys may do.
     pub grants: Grants,
@@ -179,13 +179,10 @@ impl TenantRecord {
             }
             self.weight = weight;
         }
-        for stops_all in [Quota::CommandsPerSecond, Quota::LiveActors, Quota::MemoryBytes] {
-            if change.quotas.get(&stops_all) == Some(&Some(0)) {
-                return Err(invalid(format!("{stops_all} is 0; suspend the tenant to let no command in")));
+        for stops_all in Quota::STOP_ALL {
+            if change.quotas.get(stops_all) == Some(&Some(0)) {
+                return Err(invalid(format!("{stops_all} is 0; suspend the tenant to let none of it run")));
             }
-        }
-        if change.quotas.get(&Quota::CpuMsPerSecond) == Some(&Some(0)) {
-            return Err(invalid("cpu_ms_per_second is 0; suspend the tenant to let none of it run".to_owned()));
         }
         for (quota, value) in &change.quotas {
             match value {

@@ -11,8 +11,8 @@ use crate::actor::{Account, Load, Loads, OnFull, OverQuota, RequestError, Taken}
 use crate::decide::{LimitOverrides, TokenBucket};
 use crate::frame::codec;
 use crate::provider::{SharedProvider, StoreError};
-use crate::sandbox::{Cpu, Share, quota_hit};
-use crate::vocab::{Clock, Code, Grant, Limits, Quota, Tenant, Timestamp};
+use crate::sandbox::{Cpu, HostMemory, Share, quota_hit};
+use crate::vocab::{Clock, Code, Grant, Limits, Quota, Quotas, Tenant, Timestamp};
 
 const PREFIX: &str = "tenant/";
 /// Names in the catalog: they are all held in memory, and are labels of metrics.
@@ -24,16 +24,26 @@ pub(crate) struct Tenants {
     clock: Arc<dyn Clock>,
     /// The highest limits that a tenant can get.
     ceiling: Limits,
-    cpu: Cpu,
-    loads: Loads,
+    /// What bounds those that have no such quota of their own.
+    default_quotas: Quotas,
+    shares: Shares,
     all: RwLock<BTreeMap<Tenant, Arc<State>>>,
     /// Held while a record is being stored, so that changes do not overtake each other.
     writing: tokio::sync::Mutex<()>,
 }
 
+/// What tenants have a share of.
+pub(crate) struct Shares {
+    pub(crate) cpu: Cpu,
+    pub(crate) loads: Loads,
+    pub(crate) memory: Arc<HostMemory>,
+}
+
 /// One tenant while the host runs.
 struct State {
     record: RwLock<TenantRecord>,
+    /// What bounds it where its record says nothing.
+    default_quotas: Quotas,
     /// Its part of the CPU; held so that it is the same for all of its actors.
     share: Share,
     /// What of it is on its way.
@@ -43,9 +53,15 @@ struct State {
 }
 
 impl State {
-    fn new(record: TenantRecord, share: Share, load: Arc<Load>) -> Arc<Self> {
-        let (bucket, account) = (Mutex::default(), Arc::default());
-        let state = Self { record: RwLock::new(record), share, load, bucket, account };
+    fn new(record: TenantRecord, tenant: &Tenant, shares: &Shares, default_quotas: &Quotas) -> Arc<Self> {
+        let state = Self {
+            record: RwLock::new(record),
+            default_quotas: default_quotas.clone(),
+            share: shares.cpu.share(tenant),
+            load: shares.loads.of(tenant),
+            bucket: Mutex::default(),
+            account: Account::within(&shares.memory),
+        };
         state.bound_account();
         state.set_share();
         Arc::new(state)
@@ -53,8 +69,9 @@ impl State {
 
     /// Makes the share what the record says.
     fn set_share(&self) {
-        let record = self.record();
-        self.share.set(record.weight, record.quotas.get(&Quota::CpuMsPerSecond).copied());
+        let weight = self.record().weight;
+        self.share.set(weight, self.quota(Quota::CpuMsPerSecond));
+        self.account.memory.set_weight(weight);
     }
 
     fn record(&self) -> TenantRecord {
@@ -75,7 +92,8 @@ impl State {
     }
 
     fn quota(&self, quota: Quota) -> Option<u64> {
-        self.record.read().unwrap_or_else(PoisonError::into_inner).quotas.get(&quota).copied()
+        let record = self.record.read().unwrap_or_else(PoisonError::into_inner);
+        record.quotas.get(&quota).or_else(|| self.default_quotas.get(&quota)).copied()
     }
 }
 
@@ -87,12 +105,12 @@ impl Tenants {
     pub(crate) async fn open(
         provider: SharedProvider,
         clock: Arc<dyn Clock>,
-        (cpu, loads): (Cpu, Loads),
-        ceiling: Limits,
+        shares: Shares,
+        (ceiling, default_quotas): (Limits, Quotas),
     ) -> Result<Self, StoreError> {
         let default = Tenant::default_tenant();
         let record = TenantRecord { created_at: 0, ..TenantRecord::new(&default, clock.now()) };
-        let first = State::new(record, cpu.share(&default), loads.of(&default));
+        let first = State::new(record, &default, &shares, &default_quotas);
         let mut all = BTreeMap::from([(default, first)]);
         for key in provider.record_keys(PREFIX).await? {
             let corrupt = |reason: String| StoreError::Corrupt { place: format!("catalog record {key}"), reason };
@@ -100,11 +118,11 @@ impl Tenants {
             let stored: StoredTenant = codec::decode(&bytes).map_err(|error| corrupt(error.to_string()))?;
             let record = stored.read().map_err(corrupt)?;
             let tenant = Tenant::new(record.tenant.clone()).map_err(|error| corrupt(error.to_string()))?;
-            let (share, load) = (cpu.share(&tenant), loads.of(&tenant));
-            all.insert(tenant, State::new(record, share, load));
+            let state = State::new(record, &tenant, &shares, &default_quotas);
+            all.insert(tenant, state);
         }
         let (all, writing) = (RwLock::new(all), tokio::sync::Mutex::default());
-        Ok(Self { provider, clock, ceiling, cpu, loads, all, writing })
+        Ok(Self { provider, clock, ceiling, default_quotas, shares, all, writing })
     }
 
     fn find(&self, tenant: &Tenant) -> Result<Arc<State>, RequestError> {
@@ -164,7 +182,7 @@ impl Tenants {
             return Ok(state.load.commands.take(bytes).await);
         }
         if state.share.is_throttled()
-            && state.load.commands.count() >= self.loads.throttled_commands_max()
+            && state.load.commands.count() >= self.shares.loads.throttled_commands_max()
             && let Some(ms_per_second) = state.quota(Quota::CpuMsPerSecond)
         {
             return Err(over(tenant, Quota::CpuMsPerSecond, ms_per_second));
@@ -212,6 +230,18 @@ impl Tenants {
     pub(crate) fn account(&self, tenant: &Tenant) -> Arc<Account> {
         let all = self.all.read().unwrap_or_else(PoisonError::into_inner);
         all.get(tenant).map(|state| Arc::clone(&state.account)).unwrap_or_default()
+    }
+
+    /// What the guests of all tenants use together.
+    pub(crate) const fn memory(&self) -> &Arc<HostMemory> {
+        &self.shares.memory
+    }
+
+    /// What bounds a tenant: its own quotas, and the host's where it has none.
+    pub(super) fn quotas(&self, own: &Quotas) -> Quotas {
+        let mut quotas = self.default_quotas.clone();
+        quotas.extend(own);
+        quotas
     }
 
     /// A tenant's share beside others; the smallest of one that is not there.
@@ -310,7 +340,7 @@ impl Tenants {
         let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
         let state = all
             .entry(tenant.clone())
-            .or_insert_with(|| State::new(record.clone(), self.cpu.share(tenant), self.loads.of(tenant)));
+            .or_insert_with(|| State::new(record.clone(), tenant, &self.shares, &self.default_quotas));
         *state.record.write().unwrap_or_else(PoisonError::into_inner) = record;
         state.set_share();
         // A rate that changed begins with a full second of its own.

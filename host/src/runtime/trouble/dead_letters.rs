@@ -12,13 +12,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::metric;
-use super::record::{code_of, cut, encode};
+use super::record::{code_of, encode};
 use super::views::payload_of;
 use crate::actor::{DeadLetter, DeadReason};
 use crate::decide::TokenBucket;
 use crate::frame::codec;
 use crate::provider::{SharedProvider, StoreError};
 use crate::runtime::DeadLetterSettings;
+use crate::runtime::text::cut;
 use crate::vocab::{Clock, Digest, Tenant, Timestamp};
 
 /// Letters in one listing.
@@ -28,13 +29,13 @@ const TEXT_BYTES_MAX: usize = 600;
 
 /// What the catalog keeps of a letter. Append-only: a new layout is a new variant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-enum StoredLetter {
+pub(super) enum StoredLetter {
     /// The first layout.
     V1(LetterRecord),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct LetterRecord {
+pub(super) struct LetterRecord {
     at: u64,
     /// Its position in [`DeadReason::ALL`].
     reason: u8,

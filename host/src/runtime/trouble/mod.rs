@@ -8,6 +8,8 @@
 mod act;
 mod dead_letters;
 mod face;
+#[cfg(any(test, feature = "fuzzing"))]
+mod fuzz;
 mod metric;
 mod purge;
 mod record;
@@ -20,6 +22,8 @@ mod views;
 
 pub use dead_letters::DeadLetterView;
 pub use face::Operator;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use fuzz::fuzz_troubles;
 pub use views::{CauseView, FailureView, PoisonCommandView, PoisonEventView, TroubleListing, TroubleView};
 
 pub(super) use metric::describe as describe_metrics;

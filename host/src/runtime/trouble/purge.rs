@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::face::Operator;
-use super::record::{ActRecord, CauseRecord, TroubleRecord, cut};
+use super::record::{ActRecord, CauseRecord, TroubleRecord};
 use super::registry::Troubles;
 use super::resume::settle;
 use crate::actor::{AskError, Order, RequestError};
 use crate::runtime::ActorRef;
+use crate::runtime::text::cut;
 use crate::vocab::{Address, Code, Sequence};
 
 impl ActorRef {

@@ -9,6 +9,7 @@ use crate::actor::{Failure, Poison, PoisonCommand, in_words};
 use crate::decide::PastFailure;
 use crate::frame::codec;
 use crate::provider::StoreError;
+use crate::runtime::text::cut;
 use crate::sandbox::Caller;
 use crate::vocab::{ActorId, Address, Code, Digest, Sequence, Tenant, Timestamp};
 
@@ -238,15 +239,6 @@ pub(super) fn encode(what: &str, value: &impl Serialize) -> Result<Bytes, StoreE
     let unstorable =
         |error: codec::CodecError| StoreError::Corrupt { place: what.to_owned(), reason: error.to_string() };
     codec::encode(value).map(Bytes::from).map_err(unstorable)
-}
-
-/// At most so many bytes of a text, cut between characters.
-pub(super) fn cut(mut text: String, bytes_max: usize) -> String {
-    if text.len() > bytes_max {
-        let end = (0..=bytes_max).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
-        text.truncate(end);
-    }
-    text
 }
 
 #[cfg(test)]

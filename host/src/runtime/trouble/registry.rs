@@ -39,7 +39,8 @@ pub(in crate::runtime) struct Troubles {
 #[derive(Default)]
 pub(super) struct State {
     tenants: HashMap<Tenant, OfTenant>,
-    pub(super) outages: HashMap<ActorId, Outage>,
+    /// By tenant: none takes the room of others.
+    pub(super) outages: HashMap<Tenant, HashMap<ActorId, Outage>>,
 }
 
 #[derive(Default)]
@@ -74,8 +75,23 @@ impl State {
         chosen.flat_map(|(_, of)| of.actors.values())
     }
 
+    pub(super) fn outage(&self, address: &Address, id: ActorId) -> Option<&Outage> {
+        self.outages.get(&address.tenant)?.get(&id)
+    }
+
+    /// Forgets that an actor could not be brought back; whether that was known.
+    pub(super) fn forget_outage(&mut self, address: &Address) -> bool {
+        let Some(of) = self.outages.get_mut(&address.tenant) else { return false };
+        let was_known = of.remove(&address.id()).is_some();
+        if of.is_empty() {
+            self.outages.remove(&address.tenant);
+        }
+        was_known
+    }
+
     fn count(&self) -> usize {
-        self.tenants.values().map(|of| of.actors.len()).sum::<usize>().saturating_add(self.outages.len())
+        let in_trouble = self.tenants.values().map(|of| of.actors.len()).sum::<usize>();
+        in_trouble.saturating_add(self.outages.values().map(HashMap::len).sum())
     }
 }
 
@@ -217,7 +233,7 @@ impl Troubles {
     pub(super) async fn remove(&self, address: &Address) -> Result<(), StoreError> {
         self.provider.delete_record(&place(&address.tenant, address.id())).await?;
         let mut state = self.lock();
-        state.outages.remove(&address.id());
+        state.forget_outage(address);
         if let Some(of) = state.tenants.get_mut(&address.tenant) {
             of.actors.remove(&address.id());
             of.recount(&address.tenant);
@@ -238,6 +254,7 @@ impl Troubles {
         self.letters.forget_tenant(tenant).await?;
         let mut state = self.lock();
         state.tenants.remove(tenant);
+        state.outages.remove(tenant);
         metric::in_quarantine(tenant, 0);
         self.count.store(state.count(), Ordering::Release);
         Ok(())

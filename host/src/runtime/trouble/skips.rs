@@ -18,7 +18,7 @@ pub(super) const SKIPS_MAX: usize = 1_000;
 
 /// What the catalog keeps of an actor's skips. Append-only: a new layout is a new variant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-enum StoredSkips {
+pub(super) enum StoredSkips {
     /// The first layout: the events' numbers, ascending.
     V1(Vec<u64>),
 }

@@ -15,8 +15,9 @@ use crate::decide::{Sentence, SupervisionSettings, pause_ms, recent, sentence};
 use crate::provider::StoreError;
 use crate::vocab::{ActorId, Address, Code, Sequence, Timestamp};
 
-/// Actors that are remembered because the store or the machine was in the way; more are tried again by each call.
-const OUTAGES_MAX: usize = 100_000;
+/// Actors of one tenant that are remembered because the store or the machine was in the way; more are tried again by each
+/// call. So many of one tenant leave room for those of others, whose number is bounded by `live_actors`.
+const OUTAGES_MAX: usize = 10_000;
 /// Bytes of what is remembered of an outage in words.
 const OUTAGE_BYTES_MAX: usize = 200;
 /// A store that does not confirm a record by then does not hold up the actor; the record is in memory all the same.
@@ -34,7 +35,7 @@ impl Supervisor for Troubles {
             return false;
         }
         let state = self.lock();
-        state.entry(address, id).is_some() || state.outages.contains_key(&id)
+        state.entry(address, id).is_some() || state.outage(address, id).is_some()
     }
 
     fn begins<'a>(&'a self, address: &'a Arc<Address>) -> BoxFuture<'a, ()> {
@@ -51,7 +52,7 @@ impl Supervisor for Troubles {
         async move {
             {
                 let mut state = self.lock();
-                if state.outages.remove(&address.id()).is_some() {
+                if state.forget_outage(address) {
                     self.count.fetch_sub(1, Ordering::AcqRel);
                 }
             }
@@ -82,16 +83,16 @@ impl Supervisor for Troubles {
     fn outage(&self, address: &Arc<Address>, error: &RecoveryError, settings: &SupervisionSettings) -> Option<u64> {
         let (id, now) = (address.id(), self.clock.now());
         let mut state = self.lock();
-        let known = state.outages.len();
-        let before = state.outages.get(&id).map_or(0, |outage| outage.count);
-        if before == 0 && known >= OUTAGES_MAX {
+        let outages = state.outages.entry(address.tenant.clone()).or_default();
+        let before = outages.get(&id).map_or(0, |outage| outage.count);
+        if before == 0 && outages.len() >= OUTAGES_MAX {
             return None;
         }
         let count = before.saturating_add(1);
         let pause_ms = pause_ms(settings, count, seed(id));
         let until = Timestamp(now.0.saturating_add(pause_ms));
-        let message = super::record::cut(error.to_string(), OUTAGE_BYTES_MAX);
-        if state.outages.insert(id, Outage { count, until, pause_ms, code: error.code(), message }).is_none() {
+        let message = crate::runtime::text::cut(error.to_string(), OUTAGE_BYTES_MAX);
+        if outages.insert(id, Outage { count, until, pause_ms, code: error.code(), message }).is_none() {
             self.count.fetch_add(1, Ordering::AcqRel);
         }
         drop(state);
@@ -160,7 +161,7 @@ impl Troubles {
                 return Some(Standing::Waits { after_ms, why });
             }
         }
-        let outage = state.outages.get(&id)?;
+        let outage = state.outage(address, id)?;
         let after_ms = outage.until.since_ms(now).min(outage.pause_ms);
         (after_ms > 0).then(|| Standing::Waits { after_ms, why: format!("{}, {}", outage.code, outage.message) })
     }

@@ -4,8 +4,8 @@ mod contract;
 mod exports;
 mod format;
 mod imports;
+mod instance_size;
 mod manifest;
-mod straight_line;
 mod structure;
 mod tally;
 #[cfg(test)]
@@ -26,6 +26,8 @@ use crate::vocab::Limits;
 pub(super) struct Checked {
     /// It imports a WASI clock.
     pub(super) reads_clocks: bool,
+    /// What the host keeps for each instance beside its memory, bytes.
+    pub(super) instance_bytes: u64,
 }
 
 /// A question that the bytes alone answer.
@@ -58,7 +60,8 @@ pub struct Inspection {
 pub(super) fn check_bytes(bytes: &[u8], limits: &Limits) -> Result<Checked, DeployError> {
     let mut structure = Structure::default();
     look(bytes, limits, &mut structure).map_err(|(_, refusal)| refusal)?;
-    Ok(Checked { reads_clocks: structure.imports.iter().any(|import| import.starts_with("wasi:clocks/")) })
+    let reads_clocks = structure.imports.iter().any(|import| import.starts_with("wasi:clocks/"));
+    Ok(Checked { reads_clocks, instance_bytes: structure.instance.bytes() })
 }
 
 /// The same, with everything that was found on the way.
@@ -79,6 +82,8 @@ fn look(bytes: &[u8], limits: &Limits, structure: &mut Structure) -> Result<(), 
         DeployError::ForbiddenImport { .. } => (ByteCheck::Imports, refusal),
         other => (ByteCheck::Structure, other),
     })?;
+    let instance_bytes = structure.instance.bytes();
+    structure.tally.most(Cap::InstanceBytes, instance_bytes, limits).map_err(at(ByteCheck::Structure))?;
     contract::check_contract(&structure.contracts).map_err(at(ByteCheck::Contract))?;
     imports::check_imports(&structure.imports).map_err(at(ByteCheck::Imports))
 }

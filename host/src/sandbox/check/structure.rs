@@ -7,8 +7,9 @@ use wasmparser::{
     TableSectionReader,
 };
 
+use super::contract;
+use super::instance_size::InstanceSize;
 use super::tally::{Cap, Tally};
-use super::{contract, straight_line};
 use crate::sandbox::DeployError;
 use crate::vocab::Limits;
 
@@ -24,6 +25,8 @@ pub(super) struct Structure {
     pub(super) contracts: BTreeSet<Vec<u8>>,
     /// How much there is of everything.
     pub(super) tally: Tally,
+    /// What the host keeps for each instance.
+    pub(super) instance: InstanceSize,
     depth: u64,
 }
 
@@ -33,6 +36,8 @@ pub(super) fn walk(bytes: &[u8], limits: &Limits, structure: &mut Structure) -> 
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(|error| damaged(&error))?;
         ended = matches!(payload, Payload::End(_)) && structure.depth == 0;
+        let depth = structure.depth;
+        structure.instance.take(&payload, depth).map_err(|error| damaged(&error))?;
         structure.take(payload, limits)?;
     }
     if ended { Ok(()) } else { Err(DeployError::NotAComponent { reason: "it ends too early".to_owned() }) }
@@ -95,8 +100,7 @@ impl Structure {
             let (count, _) = group.map_err(|error| damaged(&error))?;
             total = total.saturating_add(u64::from(count));
         }
-        self.tally.most(Cap::Locals, total, limits)?;
-        straight_line::check_function(body)
+        self.tally.most(Cap::Locals, total, limits)
     }
 
     fn take_core_imports(
@@ -180,6 +184,6 @@ fn length(name: &str) -> u64 {
     super::count(name.len())
 }
 
-pub(super) fn damaged(error: &wasmparser::BinaryReaderError) -> DeployError {
+fn damaged(error: &wasmparser::BinaryReaderError) -> DeployError {
     DeployError::NotAComponent { reason: format!("it is damaged at byte {}: {}", error.offset(), error.message()) }
 }

@@ -1,7 +1,7 @@
 //! How much of everything a component may have: the caps, and the count against them.
 
 use crate::sandbox::DeployError;
-use crate::sandbox::config::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLES_MAX};
+use crate::sandbox::config::{CORE_INSTANCES_MAX, INSTANCE_BYTES, MEMORIES_MAX, TABLES_MAX};
 use crate::vocab::Limits;
 
 macro_rules! caps {
@@ -53,7 +53,10 @@ caps! {
     Memories "memories" = |_| u64::from(MEMORIES_MAX);
     /// The size that a memory has from the start.
     MemoryBytes "bytes of initial memory" = |limits| limits.guest_memory_bytes;
-    /// Globals of all core modules; each is a field of every instance. Libraries of CPython have many.
+    /// What the host keeps for each instance, beside its memory; it counts towards the tenant's.
+    InstanceBytes "bytes of the host's memory for each instance" = |_| super::count(INSTANCE_BYTES);
+    /// Globals of all core modules, whether they are instantiated or not: time and memory of compilation. Shared libraries
+    /// have one for each symbol of another one, so CPython has many thousands.
     Globals "globals" = |_| 20_000;
     /// Exports of all core modules and components; shared-everything libraries of CPython have many thousands.
     Exports "exports" = |_| 50_000;
@@ -69,8 +72,8 @@ caps! {
     Instances "instances" = |_| 1_000;
     /// Other names for parts of instances.
     Aliases "aliases" = |_| 100_000;
-    /// Functions that are lifted or lowered between components.
-    CanonicalFunctions "canonical functions" = |_| 20_000;
+    /// Functions that are lifted or lowered between components; Rust components have a hundred.
+    CanonicalFunctions "canonical functions" = |_| 2_000;
     /// Sections that only tools read.
     CustomSections "custom sections" = |_| 10_000;
     /// Their bytes: debug information, which is stored and never used.

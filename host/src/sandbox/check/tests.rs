@@ -67,6 +67,10 @@ fn with(cap: Cap, n: u64) -> Vec<u8> {
         Cap::TableElements => module(&list(4, 1, &[&[0x70, 0], leb(n).as_slice()].concat())),
         Cap::Memories => module(&list(5, 1, &[0, 0])).repeat(times),
         Cap::MemoryBytes => module(&list(5, 1, &[&[0], leb(n.div_ceil(65_536)).as_slice()].concat())),
+        // A module has 1 KiB, the component too, each import 32 bytes.
+        Cap::InstanceBytes => {
+            [module(&list(2, (n - 2_048) / 32, &[1, b'm', 1, b'f', 0, 0])), list(2, 1, &[0, 0, 0])].concat()
+        }
         Cap::Globals => module(&list(6, n, &[0x7f, 0, 0x41, 0, 0x0b])),
         Cap::Exports => module(&list(7, n, &[1, b'e', 0, 0])),
         Cap::NameBytes => module(&list(7, 1, &[name(n).as_slice(), &[0, 0]].concat())),
@@ -74,7 +78,7 @@ fn with(cap: Cap, n: u64) -> Vec<u8> {
         Cap::Elements => module(&section(9, &[&[1, 1, 0], leb(n).as_slice(), &vec![0; times]].concat())),
         Cap::DataSegments => module(&list(11, n, &[1, 0])),
         Cap::Instances => list(2, n, &[1, 0]),
-        Cap::Aliases => list(6, n, &[2, 1, 0, 0]),
+        Cap::Aliases => list(6, n, &[3, 2, 0, 0]),
         Cap::CanonicalFunctions => list(8, n, &[1, 0, 0, 0]),
         Cap::CustomSections => custom("x", b"").repeat(times),
         Cap::CustomBytes => custom("x", &vec![0; times]),
@@ -102,7 +106,11 @@ fn exactly_at_each_cap_passes_and_one_past_it_is_refused() {
         assert!(!matches!(at.refused, Some((_, DeployError::TooLarge { .. }))), "{what}: {:?}", at.refused);
         assert!(!matches!(at.refused, Some((ByteCheck::Format, _))), "{what}: {:?}", at.refused);
         assert_eq!(found(&at, what).found, limit, "{what}");
-        let step = if *cap == Cap::MemoryBytes { 65_536 } else { 1 };
+        let step = match cap {
+            Cap::MemoryBytes => 65_536,
+            Cap::InstanceBytes => 32,
+            _ => 1,
+        };
         match inspect(&with(*cap, limit + step), &limits).refused {
             Some((_, DeployError::TooLarge { what: refused, found, limit: told })) => {
                 assert_eq!((refused, found, told), (what, limit + step, limit));

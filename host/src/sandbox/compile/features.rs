@@ -71,6 +71,11 @@ pub(super) fn forbidden_in(component: &[u8]) -> Vec<&'static str> {
     if names.is_empty() { vec!["a combination of features that are switched off"] } else { names }
 }
 
+/// Why the bytes are no valid component, if they are none.
+pub(super) fn problem(component: &[u8]) -> Option<String> {
+    Validator::new_with_features(ALLOWED).validate_all(component).err().map(|error| error.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

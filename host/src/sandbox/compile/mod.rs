@@ -2,9 +2,11 @@
 //! where possible.
 //!
 //! `process` is the host's side and `worker` the other one; `wire` is what they say to each other; `lockdown` takes the
-//! worker's rights away, `bounds` names them. `in_process` is for hosts without such a program.
+//! worker's rights away, `bounds` names them. `in_process` is for hosts without such a program. `checkpoints` adds to the
+//! code what lets it be interrupted everywhere.
 
 mod bounds;
+mod checkpoints;
 mod cost;
 mod features;
 mod in_process;
@@ -13,6 +15,7 @@ mod process;
 mod wire;
 mod worker;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
@@ -99,6 +102,21 @@ impl Compiler {
         self.closing.store(true, Ordering::Release);
     }
 
+    /// Keeps a component's code for the next start, and no more than the cache may have.
+    pub(super) fn keep(&self, digest: Digest, component: &Component, deployed: &BTreeSet<Digest>) {
+        if let Some(cache) = &self.cache {
+            cache.store(digest, component);
+            cache.prune(component.engine(), deployed);
+        }
+    }
+
+    /// Lets the cache have no more than it may.
+    pub(super) fn prune(&self, engine: &Engine, deployed: &BTreeSet<Digest>) {
+        if let Some(cache) = &self.cache {
+            cache.prune(engine, deployed);
+        }
+    }
+
     /// Code that was compiled before.
     pub(super) fn cached(&self, engine: &Engine, digest: Digest) -> Option<Component> {
         self.cache.as_ref()?.load(engine, digest)
@@ -113,13 +131,9 @@ impl Compiler {
         bytes: &[u8],
     ) -> (Result<Component, DeployError>, CompileCost) {
         let (code, cost) = self.code_of(engine, limits, bytes);
-        let component = code.map_err(|refusal| told(refusal, limits, digest)).and_then(|code| {
-            let component = artifact::load(engine, &code).map_err(|reason| DeployError::Compile { digest, reason })?;
-            if let Some(cache) = &self.cache {
-                cache.store(engine, digest, &code);
-            }
-            Ok(component)
-        });
+        let component = code
+            .map_err(|refusal| told(refusal, limits, digest))
+            .and_then(|code| artifact::load(engine, &code).map_err(|reason| DeployError::Compile { digest, reason }));
         (component, cost)
     }
 
@@ -206,4 +220,37 @@ fn told(refusal: Refusal, limits: &Limits, digest: Digest) -> DeployError {
 
 fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+/// What is valid stays valid with checkpoints; other bytes are refused or passed on, without a panic. See `fuzzing`.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn fuzz_checkpoints(bytes: &[u8]) {
+    let is_valid = |bytes: &[u8]| features::problem(bytes).is_none();
+    match checkpoints::add(bytes) {
+        Ok(changed) => assert!(changed.len() >= bytes.len() && is_valid(bytes) == is_valid(&changed)),
+        Err(reason) if reason == checkpoints::WRONG_LENGTHS => {}
+        Err(_) => assert!(!is_valid(bytes), "valid code could not be given checkpoints"),
+    }
+}
+
+/// See `fuzzing`.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn fuzz_wire(bytes: &[u8]) {
+    use std::io::Read;
+    const CODE_BYTES_MAX: u64 = 64;
+    let _bounds = wire::read_hello(&mut &*bytes);
+    if let Ok(component) = wire::read_component(&mut &*bytes) {
+        assert!(component.len() < bytes.len(), "more was read than there is");
+    }
+    let mut rest = bytes;
+    if let Ok(Ok(reply)) = wire::read_reply(&mut rest, CODE_BYTES_MAX) {
+        let most = if reply.verdict == wire::Verdict::Compiled { CODE_BYTES_MAX } else { wire::TEXT_BYTES_MAX };
+        assert!(count(reply.body.len()) <= most, "a body over its bound was taken");
+        let mut again = Vec::new();
+        assert!(
+            wire::write_reply(&mut again, &reply).is_ok() && again == bytes,
+            "a reply is not read as it is written"
+        );
+        assert!(rest.bytes().next().is_none());
+    }
 }

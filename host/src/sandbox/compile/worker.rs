@@ -12,7 +12,7 @@ use wasmtime::Engine;
 use super::bounds::Bounds;
 use super::lockdown::{self, Grant, Priority};
 use super::wire::{self, Reply, Verdict};
-use super::{ENGINE_ARGUMENTS, features};
+use super::{ENGINE_ARGUMENTS, checkpoints, features};
 use crate::sandbox::config;
 
 /// Stack of a compiling thread: deeply nested code.
@@ -119,15 +119,20 @@ pub(super) fn pool() -> Result<rayon::ThreadPool, String> {
         .map_err(|error| format!("the compiler's threads could not be started: {error}"))
 }
 
-/// Compiles, and finds names for what is in the way.
+/// Compiles with checkpoints, and finds names for what is in the way.
 pub(super) fn compile(engine: &Engine, component: &[u8]) -> Outcome {
-    match engine.precompile_component(component) {
-        Ok(code) => Outcome::Compiled(code),
-        Err(error) if error.is::<wasmtime::OutOfMemory>() => Outcome::OutOfMemory,
-        Err(error) => match features::forbidden_in(component).as_slice() {
-            [] => Outcome::Refused(format!("{error:#}")),
-            names => Outcome::Feature(names.join(", ")),
+    let reason = match checkpoints::add(component) {
+        Ok(with_checkpoints) => match engine.precompile_component(&with_checkpoints) {
+            Ok(code) => return Outcome::Compiled(code),
+            Err(error) if error.is::<wasmtime::OutOfMemory>() => return Outcome::OutOfMemory,
+            Err(error) => format!("{error:#}"),
         },
+        Err(reason) => reason,
+    };
+    match features::forbidden_in(component).as_slice() {
+        // What the bytes themselves are refused for says at which of them.
+        [] => Outcome::Refused(features::problem(component).unwrap_or(reason)),
+        names => Outcome::Feature(names.join(", ")),
     }
 }
 

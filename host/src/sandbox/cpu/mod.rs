@@ -36,7 +36,7 @@ pub use share::Share;
 use slots::Slots;
 pub use waiting::Waiting;
 
-use crate::decide::{held_max, long_max};
+use crate::decide::in_the_same_hands;
 use crate::vocab::{Limits, Tenant};
 
 /// A tenant's weight when nobody says otherwise.
@@ -57,7 +57,7 @@ const LATELY_PLACES: usize = 64;
 const PUBLISH_EVERY_NS: u64 = 500_000_000;
 
 /// How often a busy thread lets others run while several tenants are there, nanoseconds.
-const BREATHE_EVERY_NS: u64 = 300_000;
+const BREATHE_EVERY_NS: u64 = 200_000;
 
 thread_local! {
     /// When this thread last let others run.
@@ -190,11 +190,11 @@ impl Inner {
         Some(Permit::begin(Arc::clone(account), slot))
     }
 
-    /// Gives free permits to those who wait; after a long call also to those who rest.
-    fn serve(&self, after_a_long_one: bool) {
+    /// Gives free permits to those who wait, and to those who rest if that may be over.
+    fn serve(&self, ends_a_rest: bool) {
         let grants = {
             let mut core = self.lock();
-            if after_a_long_one {
+            if ends_a_rest {
                 core.rouse();
             }
             core.grants(self)
@@ -215,24 +215,29 @@ impl Inner {
         }
     }
 
+    /// The places of tenants whose short calls ended lately.
+    fn used_lately(&self, now_ns: u64) -> impl Iterator<Item = usize> {
+        let is_recent = move |noted: &AtomicU64| {
+            let at = noted.load(Ordering::Relaxed);
+            at > 0 && now_ns.saturating_sub(at) < LATELY_NS
+        };
+        self.lately.iter().enumerate().filter(move |(_, noted)| is_recent(noted)).map(|(place, _)| place)
+    }
+
     /// How many long calls may run, seen from a tenant: short calls of others keep a core free.
     fn long_max(&self, id: u32) -> usize {
-        long_max(self.slots.count(), self.others_come_and_go(id))
+        in_the_same_hands(self.slots.count(), self.others_come_and_go(id))
     }
 
     /// Whether short calls of others than this tenant ended lately.
     fn others_come_and_go(&self, id: u32) -> bool {
-        let (own, now) = (Self::place_of(id), self.now_ns());
-        let is_recent = |noted: &AtomicU64| {
-            let at = noted.load(Ordering::Relaxed);
-            at > 0 && now.saturating_sub(at) < LATELY_NS
-        };
-        self.lately.iter().enumerate().any(|(place, noted)| place != own && is_recent(noted))
+        let own = Self::place_of(id);
+        self.used_lately(self.now_ns()).any(|place| place != own)
     }
 
     /// Whether a tenant holds as many permits as it may.
     fn has_enough(&self, account: &Account) -> bool {
-        self.is_shared.load(Ordering::Relaxed) && account.held() >= held_max(self.slots.count(), true)
+        self.is_shared.load(Ordering::Relaxed) && account.held() >= in_the_same_hands(self.slots.count(), true)
     }
 
     /// A thread that runs one task after the other, while several tenants are there: lets other threads run that the system
@@ -249,11 +254,7 @@ impl Inner {
 
     /// Looks whether several tenants' short calls come and go.
     fn look_who_comes(&self, now_ns: u64) {
-        let is_recent = |noted: &&AtomicU64| {
-            let at = noted.load(Ordering::Relaxed);
-            at > 0 && now_ns.saturating_sub(at) < LATELY_NS
-        };
-        let several = self.lately.iter().filter(is_recent).nth(1).is_some();
+        let several = self.used_lately(now_ns).nth(1).is_some();
         self.is_shared.store(several, Ordering::Relaxed);
     }
 

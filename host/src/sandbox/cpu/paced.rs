@@ -39,20 +39,16 @@ pub(super) fn take_held(of: &Arc<Account>) -> Option<Permit> {
     with_task(of, |task| task.permit.take()).flatten()
 }
 
-/// Gives a permit back to the task that runs on this thread and is of its account; returns it if there is none, or it has one.
-pub(super) fn give_back(of: &Arc<Account>, permit: Permit) -> Option<Permit> {
-    let mut permit = Some(permit);
-    with_task(of, |task| {
-        if task.permit.is_none() {
-            task.permit = permit.take();
+/// Gives a permit back to the task that runs on this thread, if it is of this account and without one; whether it was.
+pub(super) fn give_back(of: &Arc<Account>, permit: impl FnOnce() -> Permit) -> bool {
+    let given = with_task(of, |task| {
+        let lacks_one = task.permit.is_none();
+        if lacks_one {
+            task.permit = Some(permit());
         }
+        lacks_one
     });
-    permit
-}
-
-/// Whether the task that runs on this thread is of this account and without a permit that was in use.
-pub(super) fn takes_back(of: &Arc<Account>) -> bool {
-    with_task(of, |task| task.permit.is_none()).unwrap_or(false)
+    given.unwrap_or(false)
 }
 
 /// Counts that the task that runs on this thread waits for a permit by itself.

@@ -179,19 +179,18 @@ impl Drop for Permit {
         } else {
             cpu.note_short(self.account.id(), self.charged_ns);
         }
-        if paced::takes_back(&self.account) {
-            // A task's call has ended, and the task goes on under its permit.
-            let permit = Self {
-                account: Arc::clone(&self.account),
-                slot: self.slot,
-                granted_ns: self.charged_ns,
-                charged_ns: self.charged_ns,
-                ran_ns: 0,
-                parked: Duration::ZERO,
-                is_spent: false,
-                is_long: false,
-            };
-            drop(paced::give_back(&self.account, permit));
+        // A task's call has ended, and the task goes on under its permit.
+        let again = || Self {
+            account: Arc::clone(&self.account),
+            slot: self.slot,
+            granted_ns: self.charged_ns,
+            charged_ns: self.charged_ns,
+            ran_ns: 0,
+            parked: Duration::ZERO,
+            is_spent: false,
+            is_long: false,
+        };
+        if paced::give_back(&self.account, again) {
             return;
         }
         cpu.slots.free(self.slot);

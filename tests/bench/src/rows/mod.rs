@@ -21,7 +21,7 @@ use anyhow::Result;
 
 use self::frame::Work;
 use self::journal::Order;
-use self::neighbour::Neighbour;
+use self::neighbour::{Demand, Neighbour};
 use self::open::Left;
 use crate::bench::{Bench, Round};
 use crate::counts::{SYNCS, TURNS};
@@ -97,9 +97,12 @@ fn all() -> Vec<Row> {
         row("memory-mass-recovery", "/s", "passive actors with 20 events each, all called at once, memory provider; beside it a `get` of a live one", |b| mass::run(b, Store::Memory)),
         row("log-mass-recovery", "/s", "the same, log, page cache warm", |b| mass::run(b, Store::Log)),
         row("swap-10000", "/s", "10,000 live counters change over to another revision, log, synced, 16 in flight to them, 4 to another kind", |b| swap::run(b, b.pace.swapped)),
-        row("neighbour-spins", "/s", "ask `increment`, log, synced, 64 actors, 8 in flight, beside another tenant of the same weight of which every actor computes without end", |b| neighbour::run(b, Neighbour::Spins)),
-        row("neighbour-floods", "/s", "the same beside one that floods 1,000 actors with `increment`, 1,024 in flight", |b| neighbour::run(b, Neighbour::Floods)),
-        row("neighbour-deploys", "/s", "the same beside one that deploys one component after the other", |b| neighbour::run(b, Neighbour::Deploys)),
+        row("neighbour-spins", "/s", "ask `increment`, log, synced, 64 actors, 8 in flight, beside another tenant of the same weight of which every actor computes without end", |b| neighbour::run(b, Neighbour::Spins, Demand::BelowItsShare)),
+        row("neighbour-floods", "/s", "the same beside one that floods 1,000 actors with `increment`, 1,024 in flight", |b| neighbour::run(b, Neighbour::Floods, Demand::BelowItsShare)),
+        row("neighbour-deploys", "/s", "the same beside one that deploys one component after the other, compiled in a process of its own", |b| neighbour::run(b, Neighbour::Deploys, Demand::BelowItsShare)),
+        row("neighbour-spins-full", "/s", "as neighbour-spins with 64 in flight, more than its share: 1 × of its share is what weights promise", |b| neighbour::run(b, Neighbour::Spins, Demand::AllThereIs)),
+        row("neighbour-floods-full", "/s", "as neighbour-floods with 64 in flight", |b| neighbour::run(b, Neighbour::Floods, Demand::AllThereIs)),
+        row("neighbour-deploys-full", "/s", "as neighbour-deploys with 64 in flight", |b| neighbour::run(b, Neighbour::Deploys, Demand::AllThereIs)),
         row("resident-bytes-per-actor", "B", "resident memory that one more live counter takes: host, guest, index", resident::run),
         row("frame-encode-256", "/s", "a frame of 256 events of 9 bytes encoded, events per second of one thread", |b| frame::run(b, Work::Encode, 256)),
         row("frame-encode-1", "/s", "a frame of one event encoded", |b| frame::run(b, Work::Encode, 1)),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use greenroom_host::runtime::{ActorRef, Command, Host, TenantChange};
-use greenroom_host::vocab::{Address, Kind, Tenant};
+use greenroom_host::vocab::{Address, Kind, Quota, Tenant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
@@ -17,13 +17,32 @@ use crate::scene::{Scene, Store, ensure_sum, increment};
 
 /// The victim's actors.
 const VICTIM_ACTORS: usize = 64;
-/// The victim's asks at the same time: below what the machine can do.
-const VICTIM_IN_FLIGHT: usize = 8;
+/// The victim's weight beside that of both: it and its neighbour have the same.
+const SHARE: f64 = 0.5;
 /// The other tenant's actors that compute without end, for each core.
 const SPINNERS_PER_CORE: usize = 4;
 /// The other tenant's actors that are flooded, and the commands on their way to them at the same time.
 const FLOODED: usize = 1_000;
 const FLOOD_IN_FLIGHT: usize = 1_024;
+
+/// How much the victim asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Demand {
+    /// Less than its share: it should keep its whole rate.
+    BelowItsShare,
+    /// More than there is: it should keep its share of what it has alone.
+    AllThereIs,
+}
+
+impl Demand {
+    /// Asks at the same time.
+    const fn in_flight(self) -> usize {
+        match self {
+            Self::BelowItsShare => 8,
+            Self::AllThereIs => 64,
+        }
+    }
+}
 
 /// What the other tenant does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +69,7 @@ impl Asker for Victim {
 }
 
 /// The victim's asks beside the neighbour, with the same alone before it, and the ratios of both.
-pub(super) fn run(bench: &Bench, neighbour: Neighbour) -> Result<Vec<Sample>> {
+pub(super) fn run(bench: &Bench, neighbour: Neighbour, demand: Demand) -> Result<Vec<Sample>> {
     let hostile = read_guest("hostile")?;
     // Threads of its own: the victim's load does not wait behind the neighbour's.
     let threads = Builder::new_multi_thread().worker_threads(1).thread_name("neighbour").enable_all().build()?;
@@ -63,6 +82,8 @@ pub(super) fn run(bench: &Bench, neighbour: Neighbour) -> Result<Vec<Sample>> {
             settings.supervision.failures_max = 0;
             settings.supervision.backoff_first_ms = 1;
             settings.supervision.backoff_longest_ms = 1;
+            // What deploys goes on deploying.
+            settings.tenants.default_quotas.set(Quota::Revisions, None);
         })
         .await?;
         let other = Tenant::new("neighbour")?;
@@ -72,7 +93,7 @@ pub(super) fn run(bench: &Bench, neighbour: Neighbour) -> Result<Vec<Sample>> {
         let actors = scene.counters(VICTIM_ACTORS)?;
         let done = Arc::new(AtomicU64::new(0));
         let victim = |_| Victim { actors: Arc::clone(&actors), done: Arc::clone(&done) };
-        let mut askers: Vec<Victim> = (0..VICTIM_IN_FLIGHT).map(victim).collect();
+        let mut askers: Vec<Victim> = (0..demand.in_flight()).map(victim).collect();
         let mut samples = Vec::new();
         for round in bench.pace.rounds() {
             let (mut alone, mut beside);
@@ -102,6 +123,7 @@ fn compare(alone: &mut Run, beside: &mut Run) -> Sample {
     let mut sample = Sample::rate(beside.done, beside.elapsed);
     sample.note("alone", rate(alone), "/s");
     sample.note("of alone", rate(beside) / rate(alone), "×");
+    sample.note("of its share", rate(beside) / (rate(alone) * SHARE), "×");
     sample.note("p50", micros(beside, 50), "µs");
     sample.note("p50 alone", micros(alone, 50), "µs");
     sample.note("p99", micros(beside, 99), "µs");
