@@ -37,7 +37,7 @@ async fn a_candidate_that_does_not_start_is_taken_back() -> Result<()> {
     }
     let audit = host.host.audit(&Owner::Tenant(Tenant::default_tenant()), u64::MAX, 10).await?;
     ensure!(
-        audit.iter().any(|entry| entry.act.who == "host" && entry.act.what == "rollback" && entry.result == "done"),
+        audit.iter().any(|entry| entry.act.who == "host" && entry.act.what == "rollBack" && entry.result == "done"),
         "{audit:?}"
     );
     // It is durable: the next run of the host does not try it again.

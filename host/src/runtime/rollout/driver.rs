@@ -14,7 +14,7 @@ use crate::decide::{RampStep, ramp_step};
 use crate::runtime::Host;
 use crate::runtime::deployment::Deployment;
 use crate::runtime::directory::Handle;
-use crate::runtime::tenancy::{Act, ActResult};
+use crate::runtime::tenancy::{Act, ActResult, Realm};
 use crate::vocab::{Code, Kind, Owner, RevisionId, Tenant};
 
 /// While a rollout is under way, it is looked at this often at least: who could not change over is asked again.
@@ -203,11 +203,11 @@ impl Driver<'_> {
         let why = format!("{failed} of {tried} actors failed on revision {number}");
         let act = Act {
             who: "host".to_owned(),
-            what: "rollback".to_owned(),
+            what: "rollBack".to_owned(),
             target: format!("{}/{}: {why}", self.tenant, self.kind),
         };
         let audit = &self.host.inner().audit;
-        let begun = audit.begin(&Owner::Tenant(self.tenant.clone()), act).await?;
+        let begun = audit.begin(&Owner::Tenant(self.tenant.clone()), Realm::Actors, act).await?;
         let taken_back = self.acts().take_back(of, &why).await;
         let result = match &taken_back {
             Ok(_) => ActResult::Done,
