@@ -332,7 +332,7 @@ impl Actor {
         let FailedTurn { mut envelopes, failure } = failed;
         self.code.metrics().trapped(failure.code());
         if failure.fault() == Fault::OfTheActor {
-            self.code.note(&self.address, News::Failed { revision: live.revision.id, code: failure.code() });
+            self.code.note(&self.address, News::Failed(live.revision.id));
         }
         if self.code.account().may_log(&self.address.tenant, &self.limits) {
             tracing::warn!(actor = %self.address, commands = envelopes.len(), code = %failure.code(), %failure, "turn failed in the guest");

@@ -29,13 +29,8 @@ pub(crate) enum News {
     },
     /// It could not change over for a reason that will pass: it is asked again.
     Delayed(Refusal),
-    /// It failed in a turn.
-    Failed {
-        /// The revision that it runs.
-        revision: RevisionId,
-        /// How.
-        code: Code,
-    },
+    /// It failed in a turn of the revision that it runs.
+    Failed(RevisionId),
     /// What it was held for happened in the code that it was held on, too: it was nobody's fault but the command's.
     Absolved(RevisionId),
 }

@@ -141,7 +141,7 @@ impl Rollout {
                 metric::swapped(address, "delayed");
                 tracing::info!(actor = %address, %code, %reason, "the actor changes over later");
             }
-            News::Failed { revision, .. } => {
+            News::Failed(revision) => {
                 let mut state = self.write();
                 if state.candidate() == Some(revision) {
                     state.figures.failed(id, now, self.actors_max);
@@ -319,8 +319,8 @@ mod tests {
     #[test]
     fn actors_that_fail_on_the_candidate_count_and_others_do_not() {
         let rollout = rollout(&Limits::default());
-        rollout.note(&actor(1), News::Failed { revision: STABLE, code: Code::GuestTrapped });
-        rollout.note(&actor(2), News::Failed { revision: CANDIDATE, code: Code::GuestTrapped });
+        rollout.note(&actor(1), News::Failed(STABLE));
+        rollout.note(&actor(2), News::Failed(CANDIDATE));
         assert!(!rollout.is_failing());
         rollout.note(&actor(3), held());
         assert!(rollout.is_failing());
