@@ -19,7 +19,8 @@ fn total(view: &Value) -> Option<u64> {
 #[tokio::test]
 async fn a_live_swap_keeps_everything_that_is_the_hosts() -> Result<()> {
     let host = host().await?;
-    let with_key = || Command::new("add", b"{\"by\":5}".to_vec()).idempotency_key("once");
+    let with_key =
+        || Command { idempotency_key: Some("once".to_owned()), ..Command::new("add", b"{\"by\":5}".to_vec()) };
     host.actor("a")?.ask(with_key()).await?;
     host.ask("a", "set-timer", json!({ "timer": "t", "in_ms": 400 })).await?;
     host.ask("a", "tell-add", json!({ "key": "b", "by": 3 })).await?;
