@@ -52,7 +52,7 @@ async fn round(act: Act, calls: u64, last: LastCall) -> Result<bool> {
     let host = host_over(Arc::clone(&store)).await?;
     host.deploy("probe", &guest("probe")?).await?;
     if act != Act::Deploy {
-        let (tenant, kind) = of("probe");
+        let (tenant, kind) = of("probe")?;
         host.host.add_revision(&tenant, &kind, &noted(guest("probe")?, 1)).await?;
     }
     if act == Act::RollBack {

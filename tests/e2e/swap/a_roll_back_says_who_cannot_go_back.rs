@@ -19,7 +19,7 @@ async fn a_roll_back_says_who_cannot_go_back() -> Result<()> {
     activate(&host, "hostile", 2, Whom::Now).await?;
     all_there(&host, "hostile").await?;
     send(&host, "a", "extra", &[]).await?;
-    let (tenant, kind) = of("hostile");
+    let (tenant, kind) = of("hostile")?;
     let check = host.host.check_roll_back(&tenant, &kind, None).await?;
     assert_eq!((check.to, check.actors, check.stay), (1, 2, 1));
     let staying = check.staying.first().context("nobody is named")?;

@@ -41,32 +41,33 @@ pub(crate) fn operator() -> Operator {
 }
 
 /// Who a kind of the test is of.
-pub(crate) fn of(kind: &str) -> (Tenant, Kind) {
-    (Tenant::default_tenant(), Kind::new(kind).expect("a kind"))
+pub(crate) fn of(kind: &str) -> Result<(Tenant, Kind), AskError> {
+    let kind = Kind::new(kind).map_err(|error| AskError::Request(error.into()))?;
+    Ok((Tenant::default_tenant(), kind))
 }
 
 /// Adds a revision and activates nothing.
 pub(crate) async fn add_revision(host: &TestHost, kind: &str, component: &[u8]) -> Result<u32> {
-    let (tenant, kind) = of(kind);
+    let (tenant, kind) = of(kind)?;
     Ok(host.host.add_revision(&tenant, &kind, component).await?.revision)
 }
 
 /// Activates a revision.
 pub(crate) async fn activate(host: &TestHost, kind: &str, revision: u32, whom: Whom) -> Result<RolloutView, AskError> {
-    let (tenant, kind) = of(kind);
+    let (tenant, kind) = of(kind)?;
     let activation = Activation { revision: Some(revision), whom, ..Activation::now(operator()) };
     host.host.activate(&tenant, &kind, &activation).await
 }
 
 /// Goes back.
 pub(crate) async fn roll_back(host: &TestHost, kind: &str, to: Option<u32>) -> Result<RolloutView, AskError> {
-    let (tenant, kind) = of(kind);
+    let (tenant, kind) = of(kind)?;
     host.host.roll_back(&tenant, &kind, to, &operator()).await
 }
 
 /// How the rollout goes.
 pub(crate) fn rollout(host: &TestHost, kind: &str) -> Result<RolloutView> {
-    let (tenant, kind) = of(kind);
+    let (tenant, kind) = of(kind)?;
     Ok(host.host.rollout(&tenant, &kind)?)
 }
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use greenroom_host::runtime::{Phase, Whom};
 use greenroom_kit::{TestHost, guest};
 
@@ -41,7 +41,7 @@ async fn a_suspended_tenants_rollout_waits() -> Result<()> {
     let host = TestHost::start("hostile", tight()).await?;
     let tenant = greenroom_host::vocab::Tenant::new("acme")?;
     host.host.create_tenant(&tenant, &Default::default()).await?;
-    let kind = of("hostile").1;
+    let kind = of("hostile")?.1;
     host.host.deploy(&tenant, &kind, &guest("hostile")?).await?;
     let actor = host.host.actor(greenroom_host::vocab::Address::new("acme", "hostile", "a")?);
     let add = || actor.ask(greenroom_host::runtime::Command::new("add", 1_u64.to_le_bytes().to_vec()));
@@ -83,7 +83,7 @@ async fn a_shutdown_ends_a_rollout_in_order_and_the_next_start_resumes_it() -> R
     for at in 0..20 {
         assert_eq!(add(&host, &at.to_string(), 1).await?, 2);
         let revision = usize::try_from(runs(&host, &at.to_string()).await?)?;
-        *on.get_mut(revision - 1).expect("1 or 2") += 1;
+        *on.get_mut(revision - 1).context("neither 1 nor 2")? += 1;
     }
     ensure!(on.iter().all(|count| *count > 0), "{on:?}");
     Ok(())
