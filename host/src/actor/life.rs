@@ -176,7 +176,7 @@ impl Actor {
             Err(error) if error.may_be_the_codes() => error,
             Err(error) => return Err(error),
         };
-        for other in self.recovery().others(assigned).await {
+        for other in self.recovery().others(assigned, &error).await {
             match self.come_back_on(other, assigned).await {
                 Ok(live) => {
                     self.stays(other, assigned, Refusal::from(&error), error.will_last());

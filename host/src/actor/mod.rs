@@ -47,7 +47,7 @@ pub(crate) use news::{News, Refusal};
 pub(crate) use progress::Progress;
 pub(crate) use record::{HostRecord, holds};
 pub(crate) use recorder::{Recorded, Recorder};
-pub(crate) use recovery::{Admission, Pacer, Recovery, RecoveryError, Unusable, last_writer};
+pub(crate) use recovery::{Admission, Pacer, Recovery, RecoveryError, Unread, Unusable, last_writer, unread_by};
 pub(crate) use revision::{EventTypeOf, Remap, Revision};
 pub(crate) use stage::{Code, Crew, Policy, ReplayRate, Shortage, Stage};
 pub(crate) use supervision::{DeadLetter, Failure, Fault, Poison, PoisonCommand, Supervisor, in_words};

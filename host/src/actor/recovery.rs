@@ -19,12 +19,14 @@ mod admission;
 mod others;
 mod pacer;
 mod replay;
+mod unread;
 mod unusable;
 
 pub(crate) use admission::Admission;
 pub(crate) use others::last_writer;
 pub(crate) use pacer::Pacer;
 use replay::Replay;
+pub(crate) use unread::{Unread, unread_by};
 pub(crate) use unusable::Unusable;
 
 /// Why an actor could not be brought back.

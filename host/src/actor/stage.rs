@@ -72,6 +72,8 @@ pub(crate) trait Code: Send + Sync + 'static {
     fn stable(&self) -> RevisionId;
     /// Whether the kind has no other revision than this one.
     fn is_only(&self, revision: RevisionId) -> bool;
+    /// Whether a revision knows every event type that some revision of the kind declares.
+    fn knows_every_event_type(&self, revision: RevisionId) -> bool;
     /// A revision of this kind, ready to run; compiles it if need be.
     fn revision(&self, id: RevisionId) -> BoxFuture<'_, Result<Arc<Revision>, RecoveryError>>;
     /// Whether actors are on their way from one revision to another, so that they may have to go back: then nothing is

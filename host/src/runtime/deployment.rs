@@ -254,6 +254,11 @@ impl Code for Deployment {
         revisions.iter().all(|deployed| deployed.record.id() == revision)
     }
 
+    fn knows_every_event_type(&self, revision: RevisionId) -> bool {
+        let Some(known) = self.event_types(revision) else { return false };
+        self.revisions().iter().all(|other| other.event_types.iter().all(|event| known.contains(event)))
+    }
+
     fn revision(&self, id: RevisionId) -> BoxFuture<'_, Result<Arc<Revision>, RecoveryError>> {
         Box::pin(async move {
             let Some(deployed) = self.find(id) else {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Recovered, Recovery, RecoveryError};
-use crate::actor::{Code, Revision, Stage};
+use super::{Recovered, Recovery, RecoveryError, Unread, unread_by};
+use crate::actor::{Revision, Stage};
 use crate::provider::{ReadRange, StoreError};
-use crate::sandbox::{GuestFailure, GuestSnapshot, Instance, Lasting, Moment, ReplayFailure, Started};
+use crate::sandbox::{EventType, GuestFailure, GuestSnapshot, Instance, Lasting, Moment, ReplayFailure, Started};
 use crate::vocab::{Address, RevisionId, Sequence};
 
 impl RecoveryError {
@@ -47,31 +47,17 @@ impl RecoveryError {
 /// # Errors
 /// When the store cannot be read.
 pub(crate) async fn last_writer(stage: &Stage, address: &Address) -> Result<Option<RevisionId>, StoreError> {
-    let id = address.id();
-    let last = stage.provider.head(id).await?.sequence;
+    let last = stage.provider.head(address.id()).await?.sequence;
     if last == Sequence::ZERO {
         return Ok(None);
     }
-    let frames = stage.provider.read(id, ReadRange { from: last, through: last, batch_bytes: 1 }).next().await?;
-    Ok(frames.and_then(|frames| frames.last().map(|frame| frame.header().revision)))
+    writer_of(stage, address, last).await
 }
 
-/// The revisions that may bring an actor back where one did not, the likeliest first: the one that wrote its newest
-/// record, the one that wrote its newest snapshot, the stable one.
-pub(super) async fn others(stage: &Stage, code: &dyn Code, address: &Address, refused: RevisionId) -> Vec<RevisionId> {
-    if code.is_only(refused) {
-        return Vec::new();
-    }
-    let writer = last_writer(stage, address).await.ok().flatten();
-    let snapshots = stage.provider.list_snapshots(address.id()).await.unwrap_or_default();
-    let captured_by = snapshots.first().map(|meta| meta.revision);
-    let mut others = Vec::new();
-    for other in [writer, captured_by, Some(code.stable())].into_iter().flatten() {
-        if other != refused && !others.contains(&other) && code.event_types(other).is_some() {
-            others.push(other);
-        }
-    }
-    others
+async fn writer_of(stage: &Stage, address: &Address, at: Sequence) -> Result<Option<RevisionId>, StoreError> {
+    let range = ReadRange { from: at, through: at, batch_bytes: 1 };
+    let frames = stage.provider.read(address.id(), range).next().await?;
+    Ok(frames.and_then(|frames| frames.last().map(|frame| frame.header().revision)))
 }
 
 impl Recovery<'_> {
@@ -86,7 +72,7 @@ impl Recovery<'_> {
             Err(error) if error.may_be_the_codes() => error,
             result => return result,
         };
-        for other in self.others(assigned).await {
+        for other in self.others(assigned, &error).await {
             let Ok(revision) = self.code.revision(other).await else { continue };
             if let Ok(recovered) = self.run_on(revision).await {
                 return Ok(recovered);
@@ -95,9 +81,29 @@ impl Recovery<'_> {
         Err(error)
     }
 
-    /// The revisions that may be tried in the place of one that failed.
-    pub(crate) async fn others(&self, refused: RevisionId) -> Vec<RevisionId> {
-        others(self.stage, self.code, self.address, refused).await
+    /// The revisions that may be tried in the place of one that failed, the likeliest first: the one that wrote the event
+    /// which it does not know, the one that wrote the newest record, the one that wrote the newest snapshot, the stable one.
+    pub(crate) async fn others(&self, refused: RevisionId, error: &RecoveryError) -> Vec<RevisionId> {
+        let Self { stage, code, address, .. } = *self;
+        if code.is_only(refused) {
+            return Vec::new();
+        }
+        let knows = match error {
+            RecoveryError::UnknownEventType { sequence, .. } => {
+                writer_of(stage, address, *sequence).await.ok().flatten()
+            }
+            _ => None,
+        };
+        let writer = last_writer(stage, address).await.ok().flatten();
+        let snapshots = stage.provider.list_snapshots(address.id()).await.unwrap_or_default();
+        let captured_by = snapshots.first().map(|meta| meta.revision);
+        let mut others = Vec::new();
+        for other in [knows, writer, captured_by, Some(code.stable())].into_iter().flatten() {
+            if other != refused && !others.contains(&other) && code.event_types(other).is_some() {
+                others.push(other);
+            }
+        }
+        others
     }
 
     /// Takes a live actor over at a turn boundary: an instance of another revision that is told `recovered`. It goes on from
@@ -114,7 +120,10 @@ impl Recovery<'_> {
     ) -> Result<Recovered, RecoveryError> {
         let revision = self.code.revision(id).await?;
         let started = match base {
-            Some(base) => self.start_at(&revision, base, at).await?,
+            Some(base) => {
+                self.could_come_back_on(&revision).await?;
+                self.start_at(&revision, base, at).await?
+            }
             None => None,
         };
         let mut recovered = match started {
@@ -127,6 +136,20 @@ impl Recovery<'_> {
         let permit = self.admission.enter(recovered.instance.share()).await;
         recovered.instance.with(Some(permit)).recovered(at).map_err(RecoveryError::Start)?;
         Ok(recovered)
+    }
+
+    /// Whether a revision could bring the actor back from the store as well, as it must after a crash.
+    async fn could_come_back_on(&self, revision: &Revision) -> Result<(), RecoveryError> {
+        let reads = (revision.id, revision.component.manifest().state_version);
+        match unread_by(&self.stage.provider, self.code, self.address.id(), reads).await? {
+            Some(Unread::Event(sequence, EventType { name, version })) => {
+                Err(RecoveryError::UnknownEventType { sequence, name, version, revision: revision.number })
+            }
+            Some(Unread::Snapshots(deleted_through, versions)) => {
+                Err(RecoveryError::NoBase { deleted_through, tried: versions.len() })
+            }
+            None => Ok(()),
+        }
     }
 
     /// An instance with a state that was captured; `None`: the code does not read its version.

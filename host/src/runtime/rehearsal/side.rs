@@ -53,6 +53,10 @@ impl Code for Side {
         false
     }
 
+    fn knows_every_event_type(&self, revision: RevisionId) -> bool {
+        self.of.knows_every_event_type(revision)
+    }
+
     fn revision(&self, _: RevisionId) -> BoxFuture<'_, Result<Arc<Revision>, RecoveryError>> {
         ready(Ok(Arc::clone(&self.revision))).boxed()
     }

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::actor::{AskError, Code as _};
-use crate::provider::{ReadRange, SharedProvider};
+use crate::actor::{AskError, Unread, unread_by};
+use crate::provider::SharedProvider;
 use crate::runtime::Host;
 use crate::runtime::deployment::Deployment;
 use crate::runtime::roll::Roll;
+use crate::sandbox::EventType;
 use crate::vocab::{Address, Kind, RevisionId, Sequence, Tenant};
 
-/// Bytes of a journal that are read at a time.
-const BATCH_BYTES: usize = /* 1 MiB */ 1_024 * 1_024;
 /// Actors that are listed; the others are counted.
 const LISTED_MAX: usize = 100;
 
@@ -84,63 +83,23 @@ async fn look(
     target: RevisionId,
 ) -> Result<Option<CannotGoBack>, AskError> {
     let Some(deployed) = deployment.find(target) else { return Ok(None) };
-    let (id, reads) = (address.id(), deployed.record.state_version);
-    let head = provider.head(id).await?;
+    let (number, reads) = (deployed.record.number, deployed.record.state_version);
+    let unread = unread_by(provider, deployment, address.id(), (target, reads)).await?;
     let cannot = |sequence, why| Some(CannotGoBack { key: address.key.to_string(), sequence, why });
-    let usable = provider.list_snapshots(id).await?;
-    let usable: Vec<_> = usable.iter().filter(|meta| meta.sequence >= head.deleted_through).collect();
-    // The newest that it reads, as far as versions tell: it may read older layouts, never ones that came after it.
-    let base = usable.iter().find(|meta| meta.state_version <= reads);
-    if base.is_none() && head.deleted_through > Sequence::ZERO && !usable.is_empty() {
-        let versions: Vec<String> = usable.iter().map(|meta| meta.state_version.to_string()).collect();
-        let why = format!(
-            "its events through {} are deleted, and its snapshots are of state version {}, which revision {} (state version {reads}) does not read",
-            head.deleted_through,
-            versions.join(", "),
-            deployed.record.number,
-        );
-        return Ok(cannot(None, why));
-    }
-    let from = base.map_or(head.deleted_through, |meta| meta.sequence);
-    let unknown = first_unknown(provider, deployment, address, (from, head.sequence), target).await?;
-    Ok(unknown.and_then(|(sequence, name)| {
-        let why =
-            format!("its event {sequence} is of type {name}, which revision {} does not know", deployed.record.number);
-        cannot(Some(sequence), why)
-    }))
-}
-
-/// The first event behind `from` whose type a revision does not know. Journals that only revisions wrote whose types it
-/// knows all are not read.
-async fn first_unknown(
-    provider: &SharedProvider,
-    deployment: &Deployment,
-    address: &Address,
-    (from, through): (Sequence, Sequence),
-    target: RevisionId,
-) -> Result<Option<(Sequence, String)>, AskError> {
-    let Some(known) = deployment.event_types(target) else { return Ok(None) };
-    let knows_all =
-        deployment.revisions().iter().all(|deployed| deployed.record.event_types().all(|t| known.contains(&t)));
-    if knows_all || from >= through {
-        return Ok(None);
-    }
-    let range = ReadRange { from: from.next(), through, batch_bytes: BATCH_BYTES };
-    let mut reader = provider.read(address.id(), range);
-    while let Some(frames) = reader.next().await? {
-        for frame in frames.iter().filter(|frame| !frame.is_host_event()) {
-            let header = frame.header();
-            for (at, (index, _)) in frame.events().enumerate() {
-                let Some((name, version)) = deployment.named(header.revision, index) else { continue };
-                if !known.iter().any(|known| known.name == name && known.version == version) {
-                    let sequence = header.first.plus(u64::try_from(at).unwrap_or(u64::MAX));
-                    return Ok(Some((sequence, format!("{name} v{version}"))));
-                }
-            }
+    Ok(unread.and_then(|unread| match unread {
+        Unread::Event(sequence, EventType { name, version }) => {
+            let why = format!("its event {sequence} is of type {name} v{version}, which revision {number} does not know");
+            cannot(Some(sequence), why)
         }
-        tokio::task::yield_now().await;
-    }
-    Ok(None)
+        Unread::Snapshots(deleted_through, versions) => {
+            let versions: Vec<String> = versions.iter().map(u32::to_string).collect();
+            let why = format!(
+                "its events through {deleted_through} are deleted, and its snapshots are of state version {}, which revision {number} (state version {reads}) does not read",
+                versions.join(", "),
+            );
+            cannot(None, why)
+        }
+    }))
 }
 
 fn advice(to: u32) -> Vec<String> {
