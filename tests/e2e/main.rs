@@ -2,6 +2,7 @@
 
 mod actor;
 mod deploy;
+mod dev_follows_the_sources_and_keeps_the_state;
 mod rehearsal;
 mod setting;
 mod soak;

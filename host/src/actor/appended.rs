@@ -58,7 +58,6 @@ impl Appended {
         self.types.get(usize::from(index)).is_some_and(|mark| mark.load(Ordering::Acquire) >= look.0)
     }
 
-    #[cfg(test)]
     /// Whether anything was handed to the store since a look began.
     pub(crate) fn anything_since(&self, look: Look) -> bool {
         self.anything.load(Ordering::Acquire) >= look.0

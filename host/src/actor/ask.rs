@@ -243,6 +243,14 @@ pub enum RequestError {
     /// The component was refused.
     #[error(transparent)]
     Deploy(#[from] DeployError),
+    /// The revision is needed.
+    #[error("revision {revision} cannot be removed: {why}")]
+    RevisionInUse {
+        /// Its number.
+        revision: u32,
+        /// Who or what needs it.
+        why: String,
+    },
     /// Too many deploys are under way.
     #[error("{owner} has {limit} deploys under way, and may have no more now (limits.tenant_deploys, limits.deploys)")]
     DeploysFull {
@@ -334,6 +342,7 @@ impl RequestError {
             Self::NoRollout { .. } => Code::NoRollout,
             Self::UnknownRevision { .. } => Code::UnknownRevision,
             Self::InvalidActivation(_) => Code::InvalidRequest,
+            Self::RevisionInUse { .. } => Code::RevisionInUse,
             Self::DeploysFull { .. } => Code::DeploysFull,
             Self::CompileSeconds { .. } => Code::CompileQuota,
         }

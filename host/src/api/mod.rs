@@ -47,6 +47,7 @@ mod ready;
 mod recheck;
 mod refusals;
 mod rehearse;
+mod remove_revision;
 mod revisions;
 mod rollout;
 mod snapshot;

@@ -46,6 +46,8 @@ pub(super) enum Path {
     KindVerb(Tenant, Kind, KindVerb),
     /// `/v1/{tenant}/kinds/{kind}/rollout`
     Rollout(Tenant, Kind),
+    /// `/v1/{tenant}/kinds/{kind}/revisions/{revision}`
+    Revision(Tenant, Kind, u32),
     /// `/v1/{tenant}/actors/{kind}`
     Actors(Tenant, Kind),
     /// `/v1/{tenant}/actors/{kind}/{key}`
@@ -131,6 +133,7 @@ impl Path {
             ["v1", tenant, "kinds"] => Ok(Self::Kinds(tenant_of(tenant)?)),
             ["v1", tenant, "kinds", last] => kind(tenant, last),
             ["v1", tenant, "kinds", kind, "rollout"] => Ok(Self::Rollout(tenant_of(tenant)?, kind_of(kind)?)),
+            ["v1", tenant, "kinds", kind, "revisions", number] => revision(tenant, kind, number),
             ["v1", tenant, "actors", kind] => Ok(Self::Actors(tenant_of(tenant)?, kind_of(kind)?)),
             ["v1", tenant, "actors", kind, last] => actor(tenant, kind, last),
             ["v1", tenant, "actors", kind, key, name] => Ok(Self::Member(address(tenant, kind, key)?, decoded(name)?)),
@@ -173,6 +176,13 @@ fn refusal(digest: &str) -> Result<Path, Problem> {
 
 fn owner_of(raw: &str) -> Result<Owner, Problem> {
     Ok(Owner::new(decoded(raw)?)?)
+}
+
+fn revision(tenant: &str, kind: &str, number: &str) -> Result<Path, Problem> {
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let parsed = number.parse().ok().filter(|_| is_number);
+    let problem = || Problem::new(Code::InvalidRequest, "a revision is a number, as the list of revisions has it");
+    Ok(Path::Revision(tenant_of(tenant)?, kind_of(kind)?, parsed.ok_or_else(problem)?))
 }
 
 fn actor(tenant: &str, kind: &str, last: &str) -> Result<Path, Problem> {

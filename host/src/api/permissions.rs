@@ -64,6 +64,7 @@ const NEEDS: &[(&str, Need)] = &[
     ("deploy", Need::Own(Scope::Deploy)),
     ("checkRevision", Need::Own(Scope::Deploy)),
     ("rehearse", Need::Own(Scope::Deploy)),
+    ("removeRevision", Need::Own(Scope::Admin)),
     ("listRevisions", Need::Own(Scope::Read)),
     ("activateRevision", Need::Own(Scope::Deploy)),
     ("rollBack", Need::Own(Scope::Deploy)),
@@ -206,7 +207,10 @@ impl Scene {
 fn path(route: &Route, of: &str) -> String {
     let path = route.template.replace("{tenant}", of).replace("{owner}", of);
     let path = path.replace("{kind}", "counter").replace("{key}", "c-1").replace("{command}", "get");
-    path.replace("{code}", "GR0007").replace("{id}", "0123456789abcdef").replace("{digest}", &"0f".repeat(32))
+    path.replace("{code}", "GR0007")
+        .replace("{id}", "0123456789abcdef")
+        .replace("{revision}", "3")
+        .replace("{digest}", &"0f".repeat(32))
 }
 
 fn need(route: &Route) -> Need {

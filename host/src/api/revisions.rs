@@ -7,17 +7,24 @@ use serde_json::json;
 use super::access::Access;
 use super::context::Context;
 use super::problem::Problem;
-use super::route::{KIND, READ, Route, Success, Verb};
+use super::query::Query;
+use super::route::{KIND, ParameterType, QueryParameter, READ, Route, Success, Verb};
 use crate::vocab::{Kind, Scope, Tenant};
+
+const USAGE: QueryParameter = QueryParameter {
+    name: "usage",
+    of: ParameterType::Switch,
+    about: "true: ask the journals what is kept of each revision; reads all of them in the worst case.",
+};
 
 pub(super) static ROUTE: Route = Route {
     verb: Verb::Get,
     template: "/v1/{tenant}/kinds/{kind}",
     name: "listRevisions",
-    about: "The revisions of a kind, oldest first.",
+    about: "The revisions of a kind, oldest first, with who runs them.",
     access: Access::Owner(Scope::Read),
     headers: &[],
-    query: &[],
+    query: &[USAGE],
     body: None,
     success: Success {
         content_type: "application/json",
@@ -28,7 +35,12 @@ pub(super) static ROUTE: Route = Route {
     errors: &[KIND, READ],
 };
 
-pub(super) async fn answer(context: &Context, tenant: &Tenant, kind: &Kind) -> Result<Response, Problem> {
-    let revisions = context.host.revisions(tenant, kind).await?;
+pub(super) async fn answer(
+    context: &Context,
+    tenant: &Tenant,
+    kind: &Kind,
+    query: &Query,
+) -> Result<Response, Problem> {
+    let revisions = context.host.revision_usage(tenant, kind, query.switch(USAGE.name)?).await?;
     Ok(Json(json!({ "revisions": revisions })).into_response())
 }

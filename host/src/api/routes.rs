@@ -13,8 +13,8 @@ use super::query::Query;
 use super::route::{Route, Verb};
 use super::{
     access, actors, ask, audit, check, dead_letters, deploy, error_page, events, health, keys, kinds, metrics,
-    metrics_page, openapi, passivate, ready, recheck, refusals, rehearse, revisions, rollout, snapshot, state, status,
-    tenants, trouble, verify,
+    metrics_page, openapi, passivate, ready, recheck, refusals, rehearse, remove_revision, revisions, rollout, snapshot,
+    state, status, tenants, trouble, verify,
 };
 use crate::runtime::{Act, ActResult, Identity, KeyId, Realm};
 use crate::vocab::{Address, Code, Digest, Kind, Owner, Tenant};
@@ -48,6 +48,7 @@ pub(super) const ROUTES: &[&Route] = &[
     &check::ROUTE,
     &rehearse::ROUTE,
     &revisions::ROUTE,
+    &remove_revision::ROUTE,
     &rollout::activate::ROUTE,
     &rollout::roll_back::ROUTE,
     &rollout::show::ROUTE,
@@ -99,6 +100,7 @@ pub(super) enum Call {
     Check(Tenant, Kind),
     Rehearse(Tenant, Kind),
     Revisions(Tenant, Kind),
+    RemoveRevision(Tenant, Kind, u32),
     Activate(Tenant, Kind),
     RollBack(Tenant, Kind),
     Rollout(Tenant, Kind),
@@ -236,6 +238,7 @@ impl Call {
             (Verb::Post, Path::KindVerb(tenant, kind, KindVerb::Activate)) => Self::Activate(tenant, kind),
             (Verb::Post, Path::KindVerb(tenant, kind, KindVerb::RollBack)) => Self::RollBack(tenant, kind),
             (Verb::Get, Path::Rollout(tenant, kind)) => Self::Rollout(tenant, kind),
+            (Verb::Delete, Path::Revision(tenant, kind, number)) => Self::RemoveRevision(tenant, kind, number),
             (Verb::Get, Path::Actors(tenant, kind)) => Self::Actors(tenant, kind),
             (Verb::Get, Path::Actor(address)) => Self::Status(address),
             (Verb::Get, Path::Member(address, name)) if name == "state" => Self::State(address),
@@ -277,6 +280,7 @@ impl Call {
             | Self::Check(tenant, _)
             | Self::Rehearse(tenant, _)
             | Self::Revisions(tenant, _)
+            | Self::RemoveRevision(tenant, ..)
             | Self::Activate(tenant, _)
             | Self::RollBack(tenant, _)
             | Self::Rollout(tenant, _)
@@ -331,6 +335,7 @@ impl Call {
             Self::Check(..) => &check::ROUTE,
             Self::Rehearse(..) => &rehearse::ROUTE,
             Self::Revisions(..) => &revisions::ROUTE,
+            Self::RemoveRevision(..) => &remove_revision::ROUTE,
             Self::Activate(..) => &rollout::activate::ROUTE,
             Self::RollBack(..) => &rollout::roll_back::ROUTE,
             Self::Rollout(..) => &rollout::show::ROUTE,
@@ -386,7 +391,8 @@ async fn run(
         Call::Deploy(tenant, kind) => deploy::answer(context, (tenant, kind), &query, request).await,
         Call::Check(tenant, kind) => check::answer(context, tenant, kind, request).await,
         Call::Rehearse(tenant, kind) => rehearse::answer(context, tenant, kind, &query, request).await,
-        Call::Revisions(tenant, kind) => revisions::answer(context, &tenant, &kind).await,
+        Call::Revisions(tenant, kind) => revisions::answer(context, &tenant, &kind, &query).await,
+        Call::RemoveRevision(tenant, kind, number) => remove_revision::answer(context, &tenant, &kind, number).await,
         Call::Activate(tenant, kind) => rollout::activate::answer(context, caller, (tenant, kind), request).await,
         Call::RollBack(tenant, kind) => rollout::roll_back::answer(context, caller, (tenant, kind), &query).await,
         Call::Rollout(tenant, kind) => rollout::show::answer(context, &tenant, &kind),
@@ -422,6 +428,7 @@ mod tests {
             ("{owner}", "-"),
             ("{id}", "0123456789abcdef"),
             ("{kind}", "counter"),
+            ("{revision}", "3"),
             ("{key}", "a%2Fb"),
             ("{command}", "increment"),
             ("{code}", "GR0007"),

@@ -48,6 +48,7 @@ pub const fn http_status(code: Code) -> StatusCode {
         | Code::RevisionQuota => StatusCode::FORBIDDEN,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Code::IncompatibleRevision
+        | Code::RevisionInUse
         | Code::WriteConflict
         | Code::TenantExists
         | Code::TenantInUse

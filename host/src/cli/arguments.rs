@@ -231,6 +231,8 @@ mod tests {
             "greenroom dead-letters --before 7 --limit 2",
             "greenroom kinds",
             "greenroom kinds counter",
+            "greenroom kinds counter --usage",
+            "greenroom kinds counter --remove 3",
             "greenroom check counter.wasm",
             "greenroom check counter.wasm --config c.toml --json",
             "greenroom check counter.wasm --against counter",

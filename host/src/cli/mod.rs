@@ -102,7 +102,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
         Verb::Activate(arguments) => rollout::activate::run(&arguments, &client()?, output),
         Verb::Rollback(arguments) => rollout::roll_back::run(&arguments, &client()?, output),
         Verb::Rollout(arguments) => rollout::show::run(&arguments, &client()?, output),
-        Verb::Kinds(arguments) => kinds::run(&arguments, &client()?, output),
+        Verb::Kinds(arguments) => kinds::run(&arguments, &global, &client()?, output),
         Verb::Tenant(arguments) => tenant::run(&arguments, &client()?, output),
         Verb::Key(arguments) => key::run(&arguments, &global, client, output),
         Verb::Audit(arguments) => audit::run(&arguments, &global, &client()?, output),

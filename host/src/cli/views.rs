@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::runtime::KeptView;
 use crate::sandbox::RevisionDiff;
 
 #[derive(Debug, Deserialize)]
@@ -26,6 +27,12 @@ pub(super) struct Revision {
     pub(super) deployed_at: u64,
     pub(super) active: bool,
     pub(super) manifest: crate::sandbox::Manifest,
+    #[serde(default)]
+    pub(super) candidate: bool,
+    #[serde(default)]
+    pub(super) live_actors: u64,
+    /// Where the journals were asked.
+    pub(super) kept: Option<KeptView>,
     /// In the answer of a deploy.
     pub(super) diff: Option<Box<RevisionDiff>>,
 }

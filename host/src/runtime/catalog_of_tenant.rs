@@ -98,7 +98,11 @@ impl Deployments {
         let ids: Vec<u32> = {
             let kinds = self.kinds.read().unwrap_or_else(PoisonError::into_inner);
             let of_tenant = kinds.iter().filter(|((of, _), _)| of == tenant);
-            of_tenant.flat_map(|(_, deployment)| deployment.revisions()).map(|deployed| deployed.record.id).collect()
+            let ids = of_tenant.flat_map(|(_, deployment)| {
+                let gone = deployment.gone().map(|gone| gone.id);
+                deployment.revisions().into_iter().map(|deployed| deployed.record.id).chain(gone)
+            });
+            ids.collect()
         };
         self.forget_rollouts(tenant).await?;
         for digest in own.keys().filter(|digest| !self.is_used_by_others(tenant, digest)) {

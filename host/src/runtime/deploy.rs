@@ -9,6 +9,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::deployment::{Deployed, Deployment, RevisionRecord, StoredRevision, component_key};
 use super::gate::Comparison;
 use super::loading::{Loader, Place};
+use super::revisions::{Gone, revision_key};
 use super::rollout::{Activation, Acts, Rollout};
 use super::tenancy::Tenants;
 use super::{AskError, DeployedRevision, HostSettings, Operator, RequestError};
@@ -53,6 +54,7 @@ impl Deployments {
         for key in deployments.provider.record_keys(REVISION_PREFIX).await? {
             deployments.restore(&key).await?;
         }
+        deployments.sweep().await?;
         deployments.open_rollouts().await?;
         Ok(deployments)
     }
@@ -60,12 +62,23 @@ impl Deployments {
     async fn restore(&self, key: &str) -> Result<(), StoreError> {
         let corrupt = |reason: String| StoreError::Corrupt { place: format!("catalog record {key}"), reason };
         let bytes = self.provider.record(key).await?.ok_or_else(|| corrupt("it is missing".to_owned()))?;
-        let StoredRevision::V1(record) = codec::decode(&bytes).map_err(|error| corrupt(error.to_string()))?;
-        let tenant = Tenant::new(record.tenant.clone()).map_err(|error| corrupt(error.to_string()))?;
-        let kind = Kind::new(record.kind.clone()).map_err(|error| corrupt(error.to_string()))?;
+        let stored = codec::decode(&bytes).map_err(|error| corrupt(error.to_string()))?;
+        let (id, of_tenant, of_kind) = match &stored {
+            StoredRevision::V1(record) => (record.id, &record.tenant, &record.kind),
+            StoredRevision::Removed { id, tenant, kind, .. } => (*id, tenant, kind),
+        };
+        let tenant = Tenant::new(of_tenant.clone()).map_err(|error| corrupt(error.to_string()))?;
+        let kind = Kind::new(of_kind.clone()).map_err(|error| corrupt(error.to_string()))?;
         let mut next_id = self.next_id.lock().await;
-        *next_id = (*next_id).max(record.id.saturating_add(1));
-        self.kind_or_new(&tenant, &kind).add(Deployed::new(record, None));
+        *next_id = (*next_id).max(id.saturating_add(1));
+        let deployment = self.kind_or_new(&tenant, &kind);
+        match stored {
+            StoredRevision::V1(record) => deployment.add(Deployed::new(record, None)),
+            // Ids grow with numbers: the last one that is read is the highest.
+            StoredRevision::Removed { number, .. } => {
+                deployment.note_gone(Some(Gone { id, number }));
+            }
+        }
         Ok(())
     }
 
@@ -157,8 +170,7 @@ impl Deployments {
             }
             return Ok((DeployedRevision { diff, ..stored.view(activates) }, activates));
         }
-        let newest = existing.as_ref().and_then(|deployment| deployment.newest());
-        let number = newest.map_or(1, |newest| newest.record.number.saturating_add(1));
+        let number = existing.as_ref().map_or(0, |deployment| deployment.highest_number()).saturating_add(1);
         let record = self.record_of(tenant, kind, (*next_id, number), size, &component);
         self.store(&record, bytes).await?;
         *next_id = next_id.saturating_add(1);
@@ -210,7 +222,7 @@ impl Deployments {
         if self.provider.record_keys(&key).await?.is_empty() {
             self.provider.put_record(&key, component).await?;
         }
-        Ok(self.provider.put_record(&format!("{REVISION_PREFIX}{:010}", record.id), Bytes::from(encoded)).await?)
+        Ok(self.provider.put_record(&revision_key(record.id), Bytes::from(encoded)).await?)
     }
 
     fn record_of(

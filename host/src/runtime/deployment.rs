@@ -8,6 +8,7 @@ use tokio::sync::OnceCell;
 
 use super::DeployedRevision;
 use super::loading::Loader;
+use super::revisions::Gone;
 use super::rollout::Rollout;
 use crate::actor::{Account, Code, KindMetrics, News, Policy, Recorder, RecoveryError, Revision};
 use crate::provider::SharedProvider;
@@ -19,6 +20,8 @@ use crate::vocab::{Address, Digest, Kind, Limits, RevisionId, Tenant, Timestamp}
 pub(super) enum StoredRevision {
     /// The first layout.
     V1(RevisionRecord),
+    /// The revision was removed; none of its kind gets its number again, and none at all its id.
+    Removed { id: u32, tenant: String, kind: String, number: u32 },
 }
 
 /// One revision as it is stored.
@@ -79,9 +82,12 @@ impl RevisionRecord {
     }
 }
 
+/// What the keys of components in the catalog begin with.
+pub(super) const COMPONENT_PREFIX: &str = "component/";
+
 /// Where a component's bytes are in the catalog.
 pub(super) fn component_key(digest: &Digest) -> String {
-    format!("component/{digest}")
+    format!("{COMPONENT_PREFIX}{digest}")
 }
 
 /// A revision and its code, loaded when it is first needed.
@@ -98,6 +104,16 @@ impl Deployed {
         let event_types = record.event_types().collect();
         let loaded = component.map(|component| Arc::new(Revision::new(record.id(), record.number, component)));
         Self { event_types, revision: OnceCell::new_with(loaded), record }
+    }
+
+    /// Its code, if it was loaded since the host began.
+    pub(super) fn loaded(&self) -> Option<&Arc<Revision>> {
+        self.revision.get()
+    }
+
+    /// Whether somebody holds its code, to run it.
+    pub(super) fn is_loaded_elsewhere(&self) -> bool {
+        self.revision.get().is_some_and(|revision| Arc::strong_count(revision) > 1)
     }
 }
 
@@ -116,6 +132,8 @@ pub(crate) struct Deployment {
     recorder: Recorder,
     /// Oldest first.
     revisions: RwLock<Vec<Arc<Deployed>>>,
+    /// The highest revision that was removed, if none is higher.
+    gone: RwLock<Option<Gone>>,
 }
 
 impl Deployment {
@@ -140,6 +158,7 @@ impl Deployment {
             rollout,
             recorder,
             revisions: RwLock::default(),
+            gone: RwLock::default(),
         }
     }
 
@@ -162,6 +181,47 @@ impl Deployment {
     /// The revisions, oldest first.
     pub(super) fn revisions(&self) -> Vec<Arc<Deployed>> {
         self.revisions.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The highest number that a revision of the kind has or had; zero: none was deployed.
+    pub(super) fn highest_number(&self) -> u32 {
+        let gone = self.gone().map_or(0, |gone| gone.number);
+        self.newest().map_or(gone, |newest| newest.record.number.max(gone))
+    }
+
+    /// The highest revision that was removed, where the catalog says so.
+    pub(super) fn gone(&self) -> Option<Gone> {
+        *self.gone.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The catalog says from now on which was the highest that was removed; what it said before.
+    pub(super) fn note_gone(&self, gone: Option<Gone>) -> Option<Gone> {
+        let mut noted = self.gone.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *noted, gone)
+    }
+
+    /// Takes a revision out, if nobody but its caller holds it or its code.
+    ///
+    /// # Errors
+    /// Who does, in words; then it is still there.
+    pub(super) fn take_out(&self, deployed: Arc<Deployed>) -> Result<Arc<Deployed>, String> {
+        let id = deployed.record.id;
+        let mut revisions = self.revisions.write().unwrap_or_else(PoisonError::into_inner);
+        revisions.retain(|it| it.record.id != id);
+        drop(revisions);
+        // Nobody finds it from here on; who found it before still holds it.
+        if Arc::strong_count(&deployed) > 1 || deployed.is_loaded_elsewhere() {
+            self.put_back(deployed);
+            return Err("somebody looks at it or runs it at this moment; try again".to_owned());
+        }
+        Ok(deployed)
+    }
+
+    /// Puts a revision back to its place.
+    pub(super) fn put_back(&self, deployed: Arc<Deployed>) {
+        let mut revisions = self.revisions.write().unwrap_or_else(PoisonError::into_inner);
+        let at = revisions.partition_point(|it| it.record.id < deployed.record.id);
+        revisions.insert(at, deployed);
     }
 
     /// The revision that has these bytes.
@@ -308,6 +368,7 @@ pub(crate) fn fuzz_revision(bytes: &[u8]) {
     let Ok(stored) = codec::decode::<StoredRevision>(bytes) else { return };
     let again = codec::encode(&stored).ok().and_then(|bytes| codec::decode::<StoredRevision>(&bytes).ok());
     assert!(again.is_some_and(|again| again == stored), "a revision is not read as it is written");
-    let StoredRevision::V1(record) = stored;
-    let _looked = (record.view(true), record.component_key());
+    if let StoredRevision::V1(record) = stored {
+        let _looked = (record.view(true), record.component_key());
+    }
 }

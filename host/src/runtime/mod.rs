@@ -12,10 +12,12 @@ mod feed;
 pub(crate) mod fuzz;
 mod gate;
 mod host;
+mod kept;
 mod loading;
 mod look;
 mod recheck;
 mod rehearsal;
+mod revisions;
 mod roll;
 mod rollout;
 mod secret;
@@ -57,7 +59,9 @@ pub use tenancy::{
 pub use trouble::{
     CauseView, DeadLetterView, FailureView, Operator, PoisonCommandView, PoisonEventView, TroubleListing, TroubleView,
 };
-pub use views::{ActorStatus, Checked, DeployedRevision, EventView, GuestCalls, StateView};
+pub use views::{
+    ActorStatus, Checked, DeployedRevision, EventView, GuestCalls, KeptView, KeptWhat, RevisionView, StateView,
+};
 
 /// Gives every metric of the host its help text; call once after the recorder is installed.
 pub fn describe_metrics() {

@@ -1,6 +1,6 @@
 //! What people and programs may see of actors and deployments.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::actor::{Phase, RecoveryProgress};
 use crate::sandbox::{Manifest, RevisionDiff};
@@ -85,6 +85,46 @@ pub struct DeployedRevision {
     /// What it changes, in the answer of the deploy that made it active; `None` elsewhere, and if that changed nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub diff: Option<Box<RevisionDiff>>,
+}
+
+/// A revision of a kind, and who needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RevisionView {
+    /// The revision.
+    #[serde(flatten)]
+    pub revision: DeployedRevision,
+    /// Whether a rollout is trying it.
+    pub candidate: bool,
+    /// Live actors that run it.
+    pub live_actors: u64,
+    /// What is kept of it; `None`: the journals were not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<KeptView>,
+}
+
+/// What is kept of a revision: the first that was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptView {
+    /// What it is.
+    pub what: KeptWhat,
+    /// Whose, by key.
+    pub actor: Option<String>,
+    /// The number of the event, or of the snapshot.
+    pub sequence: Option<Sequence>,
+}
+
+/// What can be kept of a revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeptWhat {
+    /// Nothing: it may be removed, if nobody runs it.
+    Nothing,
+    /// Events or records that it wrote.
+    Frame,
+    /// A snapshot that it took.
+    Snapshot,
+    /// Something may be: a journal cannot be read.
+    Unknown,
 }
 
 /// What a deploy of a component would come to.

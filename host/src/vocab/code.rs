@@ -162,6 +162,7 @@ codes! {
     0131 NoRollout Conflict "the kind has no rollout that this could be done to",
     0132 UnknownRevision NotFound "the kind has no such revision",
     0133 RolloutTakenBack Guest "too many actors failed on a new revision; the host went back to the stable one",
+    0140 RevisionInUse Conflict "the revision is in use and cannot be removed",
     0150 RehearsalUnderWay Overloaded "a rehearsal of this tenant is under way",
     0151 RehearsalsFull Overloaded "as many rehearsals are under way as may be",
     0152 RehearsalOvertaken Conflict "another revision became active during the rehearsal",

@@ -22,6 +22,7 @@ mod a_poison_command_fails_alone;
 mod a_read_behind_a_failed_append_is_not_told_of_lost_state;
 mod a_recovery_has_a_time_limit;
 mod a_rejected_command_leaves_nothing;
+mod a_revision_that_nobody_needs_can_be_removed;
 mod a_shutdown_finishes_what_is_queued_and_refuses_what_is_new;
 mod a_snapshot_is_the_state_at_its_own_number;
 mod a_snapshot_that_the_code_dies_of_is_passed_over;

@@ -90,6 +90,7 @@ fn path_parameters(template: &'static str) -> impl Iterator<Item = Parameter> {
             "tenant" => "Whose; `default` exists from the start.",
             "owner" => "A tenant, or `-`: the host.",
             "id" => "A key's id: 16 hexadecimal digits.",
+            "revision" => "The revision's number within its kind.",
             "kind" => "The deployed actor type: 1 to 64 of a-z, 0-9, '-' and '_'.",
             "key" => "Which actor: any text of 1 to 1024 bytes, percent-encoded.",
             "command" => "The command, as the component's manifest names it.",

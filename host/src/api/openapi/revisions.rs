@@ -3,7 +3,7 @@
 use utoipa::openapi::{RefOr, Schema};
 
 use super::schemas::Presence::{Always, Sometimes};
-use super::schemas::{list, nullable_number, number, object, reference, switch, text};
+use super::schemas::{deployed_members, list, nullable_number, number, object, reference, switch, text};
 use super::trouble::{nullable, nullable_text};
 
 /// Names and shapes.
@@ -15,6 +15,8 @@ pub(super) fn named() -> Vec<(&'static str, Schema)> {
         ("EventType", event_type()),
         ("Manifest", manifest()),
         ("Checked", checked()),
+        ("Revision", revision()),
+        ("Kept", kept()),
     ]
 }
 
@@ -78,6 +80,22 @@ fn manifest_diff() -> Schema {
     ])
 }
 
+fn revision() -> Schema {
+    let mut members = deployed_members();
+    members.push(("candidate", Always, switch(Some("Whether a rollout is trying it.")).into()));
+    members.push(("live_actors", Always, number(Some("Live actors that run it.")).into()));
+    members.push(("kept", Sometimes, reference("Kept")));
+    object(members)
+}
+
+fn kept() -> Schema {
+    object(vec![
+        ("what", Always, text(Some("nothing, frame, snapshot, or unknown: a journal cannot be read.")).into()),
+        ("actor", Always, nullable_text("Whose, by key.")),
+        ("sequence", Always, nullable_number("The number of the event, or of the snapshot.")),
+    ])
+}
+
 fn checked() -> Schema {
     object(vec![
         ("digest", Always, text(Some("BLAKE3 of the component, hexadecimal.")).into()),
@@ -97,11 +115,11 @@ fn change(of: RefOr<Schema>) -> RefOr<Schema> {
 #[cfg(test)]
 mod tests {
     use super::super::schemas::tests::check;
-    use crate::runtime::Checked;
+    use crate::runtime::{Checked, DeployedRevision, KeptView, KeptWhat, RevisionView};
     use crate::sandbox::{
         Change, CommandType, EventType, Manifest, ManifestDiff, Place, Raised, RevisionDiff, UnreadType,
     };
-    use crate::vocab::Sequence;
+    use crate::vocab::{Sequence, Timestamp};
 
     fn diff() -> RevisionDiff {
         let command = || CommandType { name: "get".into(), read_only: true };
@@ -143,5 +161,21 @@ mod tests {
             diff: diff(),
         };
         check("Checked", checked);
+    }
+
+    #[test]
+    fn a_revision_and_what_is_kept_of_it_have_the_members_that_are_documented() {
+        let revision = DeployedRevision {
+            kind: "counter".into(),
+            revision: 1,
+            digest: "00".into(),
+            component_bytes: 1,
+            deployed_at: Timestamp(0),
+            active: true,
+            manifest: Manifest::default(),
+            diff: None,
+        };
+        check("Revision", RevisionView { revision, candidate: false, live_actors: 0, kept: None });
+        check("Kept", KeptView { what: KeptWhat::Frame, actor: None, sequence: None });
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn components() -> Components {
         ("Event", event()),
         ("DeployedRevision", deployed_revision()),
         ("Kinds", object(vec![("kinds", Always, list(reference("DeployedRevision")))])),
-        ("Revisions", object(vec![("revisions", Always, list(reference("DeployedRevision")))])),
+        ("Revisions", object(vec![("revisions", Always, list(reference("Revision")))])),
         ("Actors", actors()),
         ("Tenant", tenant()),
         ("Tenants", object(vec![("tenants", Always, list(reference("Tenant")))])),
@@ -159,7 +159,11 @@ fn event() -> Schema {
 }
 
 fn deployed_revision() -> Schema {
-    object(vec![
+    object(deployed_members())
+}
+
+pub(super) fn deployed_members() -> Vec<Member> {
+    vec![
         ("kind", Always, text(None).into()),
         ("revision", Always, number(Some("1 for the first deploy of the kind.")).into()),
         ("digest", Always, text(Some("BLAKE3 of the component, hexadecimal.")).into()),
@@ -168,7 +172,7 @@ fn deployed_revision() -> Schema {
         ("active", Always, switch(Some("Whether new activations use it.")).into()),
         ("manifest", Always, reference("Manifest")),
         ("diff", Sometimes, reference("RevisionDiff")),
-    ])
+    ]
 }
 
 fn tenant() -> Schema {

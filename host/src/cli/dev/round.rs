@@ -1,4 +1,4 @@
-//! One round: build, compare, rehearse, swap. Each step is a line; what fails ends the round and changes nothing.
+//! One round: build, compare, swap. Each step is a line; what fails ends the round and changes nothing.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -11,8 +11,14 @@ use crate::api::Problem;
 use crate::cli::failure::Failure;
 use crate::cli::files;
 use crate::cli::output::{Output, Tone, size};
-use crate::runtime::{AskError, Host};
-use crate::vocab::{Kind, Tenant};
+use crate::runtime::{AskError, Checked, Host};
+use crate::sandbox::RevisionDiff;
+use crate::vocab::{Code, Kind, Tenant};
+
+/// Live actors that did not change over by then are told of; they do so later.
+const SWAPS_WITHIN: Duration = Duration::from_secs(10);
+/// How often it is looked at whether they have.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// What rounds are made of.
 pub(super) struct Round<'a> {
@@ -36,8 +42,11 @@ impl Round<'_> {
         let (component, bytes) = read(&component)?;
         self.say("built", &[("size", size(bytes).into())], Some(began.elapsed()), Tone::Good)?;
         let began = Instant::now();
-        match self.swap(component).await {
-            Ok(()) => self.say("ready", &[], Some(began.elapsed()), Tone::Good),
+        match self.take_over(component).await? {
+            Ok(Some(revision)) => {
+                self.say("ready", &[("revision", revision.into())], Some(began.elapsed()), Tone::Good)
+            }
+            Ok(None) => Ok(()),
             Err(error) => self.failed("refused", &told(&error), began.elapsed()),
         }
     }
@@ -50,10 +59,65 @@ impl Round<'_> {
         built.unwrap_or(Ok(None))
     }
 
-    async fn swap(&self, component: Bytes) -> Result<(), AskError> {
+    /// Compares, swaps. The revision that runs then; `None`: it is the one that ran before, or the actors would
+    /// not be what they were.
+    async fn take_over(&self, component: Bytes) -> Result<Result<Option<u32>, AskError>, Failure> {
+        let began = Instant::now();
+        let checked = match self.check(component.clone()).await {
+            Ok(checked) => checked,
+            Err(error) => return Ok(Err(error)),
+        };
+        if let Some(refusal) = checked.refusal {
+            self.failed("refused", &format!("[{}] {refusal}", Code::IncompatibleRevision), began.elapsed())?;
+            return Ok(Ok(None));
+        }
+        let RevisionDiff { against, .. } = checked.diff;
+        if against.is_some() && checked.revision == against {
+            self.say("unchanged", &[("revision", against.into())], Some(began.elapsed()), Tone::Good)?;
+            return Ok(Ok(None));
+        }
+        if against.is_some() && !self.output.is_json() && !checked.diff.manifest.is_empty() {
+            self.output.note(&checked.diff.to_text());
+        }
+        let began = Instant::now();
+        let revision = match self.deploy(component).await {
+            Ok(revision) => revision,
+            Err(error) => return Ok(Err(error)),
+        };
+        self.follow_swaps(began).await?;
+        Ok(Ok(Some(revision)))
+    }
+
+    async fn check(&self, component: Bytes) -> Result<Checked, AskError> {
         let place = self.host.begin_deploy(&self.tenant)?;
-        let _deployed = self.host.deploy_in(place, &self.tenant, &self.kind, component).await?;
-        Ok(())
+        self.host.check_in(place, &self.tenant, &self.kind, component).await
+    }
+
+    async fn deploy(&self, component: Bytes) -> Result<u32, AskError> {
+        let place = self.host.begin_deploy(&self.tenant)?;
+        Ok(self.host.deploy_in(place, &self.tenant, &self.kind, component).await?.revision)
+    }
+
+    /// Waits until the live actors run what was deployed, and tells how that went.
+    async fn follow_swaps(&self, began: Instant) -> Result<(), Failure> {
+        loop {
+            // An error means that the host ends: nobody waits for the rest.
+            let Ok(rollout) = self.host.rollout(&self.tenant, &self.kind) else { return Ok(()) };
+            let is_late = began.elapsed() > SWAPS_WITHIN;
+            if rollout.behind > 0 && !is_late {
+                tokio::time::sleep(LOOK_AGAIN).await;
+                continue;
+            }
+            let members = [
+                ("actors", Value::from(rollout.moved)),
+                ("behind", rollout.behind.into()),
+                ("held", rollout.held_actors.into()),
+            ];
+            let tone = if rollout.behind + rollout.held_actors == 0 { Tone::Good } else { Tone::Bad };
+            self.say("swapped", &members, Some(began.elapsed()), tone)?;
+            let held = rollout.held.first().map(|held| format!("{}: [{}] {}", held.key, held.code, held.reason));
+            return held.map_or(Ok(()), |held| self.failed("held", &held, began.elapsed()));
+        }
     }
 
     fn failed(&self, what: &str, why: &str, took: Duration) -> Result<(), Failure> {

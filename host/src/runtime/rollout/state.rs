@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, MutexGuard, Notify};
 
 use super::figures::Figures;
 use super::metric;
@@ -99,6 +99,21 @@ impl Rollout {
     /// Whether actors are on their way from one revision to another.
     pub(in crate::runtime) fn is_rolling(&self) -> bool {
         self.driven.load(Ordering::Acquire) || self.read().record.as_ref().is_some_and(|it| it.candidate.is_some())
+    }
+
+    /// Waits for the act that is under way, and lets none begin: who is assigned what stays as it is.
+    pub(in crate::runtime) async fn still(&self) -> MutexGuard<'_, ()> {
+        self.acts.lock().await
+    }
+
+    /// Whether a revision is being tried.
+    pub(in crate::runtime) fn is_candidate(&self, id: RevisionId) -> bool {
+        self.read().candidate() == Some(id)
+    }
+
+    /// Whether actors are held on a revision.
+    pub(in crate::runtime) fn needs(&self, id: RevisionId) -> bool {
+        self.read().held.values().any(|held| held.on == id)
     }
 
     /// What is durable of it; `None`: nothing, the newest revision is the stable one.
