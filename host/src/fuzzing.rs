@@ -11,6 +11,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("catalog", crate::runtime::fuzz::catalog),
     ("component", crate::sandbox::fuzz::component),
     ("config", crate::cli::fuzz::config),
+    ("export", crate::provider::export::fuzz::export),
     ("frame", crate::frame::fuzz::frame),
     ("http_body", crate::api::fuzz::body),
     ("http_head", crate::api::fuzz::head),

@@ -38,6 +38,7 @@ mod dead_letters;
 mod deploy;
 mod error_page;
 mod events;
+mod export;
 mod health;
 mod keys;
 mod kinds;

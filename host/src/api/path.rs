@@ -89,14 +89,16 @@ pub(super) enum KindVerb {
     RollBack,
     Check,
     Rehearse,
+    Export,
 }
 
 impl KindVerb {
-    const ALL: [(&'static str, Self); 4] = [
+    const ALL: [(&'static str, Self); 5] = [
         (":activate", Self::Activate),
         (":rollback", Self::RollBack),
         (":check", Self::Check),
         (":rehearse", Self::Rehearse),
+        (":export", Self::Export),
     ];
 }
 

@@ -64,6 +64,7 @@ const NEEDS: &[(&str, Need)] = &[
     ("deploy", Need::Own(Scope::Deploy)),
     ("checkRevision", Need::Own(Scope::Deploy)),
     ("rehearse", Need::Own(Scope::Deploy)),
+    ("export", Need::Own(Scope::Admin)),
     ("removeRevision", Need::Own(Scope::Admin)),
     ("listRevisions", Need::Own(Scope::Read)),
     ("activateRevision", Need::Own(Scope::Deploy)),

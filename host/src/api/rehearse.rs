@@ -97,7 +97,7 @@ fn options(query: &Query) -> Result<RehearsalOptions, Problem> {
     })
 }
 
-fn parsed<T: FromStr<Err = String>>(query: &Query, name: &str) -> Result<Option<T>, Problem> {
+pub(super) fn parsed<T: FromStr<Err = String>>(query: &Query, name: &str) -> Result<Option<T>, Problem> {
     let parsed = query.text(name).map(str::parse).transpose();
     parsed.map_err(|reason| Problem::new(Code::InvalidRequest, format!("the query parameter {name}: {reason}")))
 }

@@ -12,7 +12,7 @@ use super::problem::Problem;
 use super::query::Query;
 use super::route::{Route, Verb};
 use super::{
-    access, actors, ask, audit, check, dead_letters, deploy, error_page, events, health, keys, kinds, metrics,
+    access, actors, ask, audit, check, dead_letters, deploy, error_page, events, export, health, keys, kinds, metrics,
     metrics_page, openapi, passivate, ready, recheck, refusals, rehearse, remove_revision, revisions, rollout, snapshot,
     state, status, tenants, trouble, verify,
 };
@@ -47,6 +47,7 @@ pub(super) const ROUTES: &[&Route] = &[
     &deploy::ROUTE,
     &check::ROUTE,
     &rehearse::ROUTE,
+    &export::ROUTE,
     &revisions::ROUTE,
     &remove_revision::ROUTE,
     &rollout::activate::ROUTE,
@@ -99,6 +100,7 @@ pub(super) enum Call {
     Deploy(Tenant, Kind),
     Check(Tenant, Kind),
     Rehearse(Tenant, Kind),
+    Export(Tenant, Kind),
     Revisions(Tenant, Kind),
     RemoveRevision(Tenant, Kind, u32),
     Activate(Tenant, Kind),
@@ -233,6 +235,7 @@ impl Call {
             (Verb::Get, Path::Kinds(tenant)) => Self::Kinds(tenant),
             (Verb::Put, Path::Kind(tenant, kind)) => Self::Deploy(tenant, kind),
             (Verb::Post, Path::KindVerb(tenant, kind, KindVerb::Check)) => Self::Check(tenant, kind),
+            (Verb::Post, Path::KindVerb(tenant, kind, KindVerb::Export)) => Self::Export(tenant, kind),
             (Verb::Post, Path::KindVerb(tenant, kind, KindVerb::Rehearse)) => Self::Rehearse(tenant, kind),
             (Verb::Get, Path::Kind(tenant, kind)) => Self::Revisions(tenant, kind),
             (Verb::Post, Path::KindVerb(tenant, kind, KindVerb::Activate)) => Self::Activate(tenant, kind),
@@ -279,6 +282,7 @@ impl Call {
             | Self::Deploy(tenant, _)
             | Self::Check(tenant, _)
             | Self::Rehearse(tenant, _)
+            | Self::Export(tenant, _)
             | Self::Revisions(tenant, _)
             | Self::RemoveRevision(tenant, ..)
             | Self::Activate(tenant, _)
@@ -334,6 +338,7 @@ impl Call {
             Self::Deploy(..) => &deploy::ROUTE,
             Self::Check(..) => &check::ROUTE,
             Self::Rehearse(..) => &rehearse::ROUTE,
+            Self::Export(..) => &export::ROUTE,
             Self::Revisions(..) => &revisions::ROUTE,
             Self::RemoveRevision(..) => &remove_revision::ROUTE,
             Self::Activate(..) => &rollout::activate::ROUTE,
@@ -390,6 +395,7 @@ async fn run(
         Call::Kinds(tenant) => kinds::answer(context, &tenant).await,
         Call::Deploy(tenant, kind) => deploy::answer(context, (tenant, kind), &query, request).await,
         Call::Check(tenant, kind) => check::answer(context, tenant, kind, request).await,
+        Call::Export(tenant, kind) => export::answer(context, &tenant, &kind, &query),
         Call::Rehearse(tenant, kind) => rehearse::answer(context, tenant, kind, &query, request).await,
         Call::Revisions(tenant, kind) => revisions::answer(context, &tenant, &kind, &query).await,
         Call::RemoveRevision(tenant, kind, number) => remove_revision::answer(context, &tenant, &kind, number).await,

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    actors, audit, call, check, deploy, dev, events, explain, key, kinds, new, passivate, recheck, refusals, rehearse,
-    rollout, serve, snapshot, state, status, tenant, trouble, verify,
+    actors, audit, call, check, deploy, dev, events, explain, export, key, kinds, new, passivate, recheck, refusals,
+    rehearse, rollout, serve, snapshot, state, status, tenant, trouble, verify,
 };
 use crate::vocab::{AddressError, Key, Kind, Tenant};
 
@@ -52,6 +52,8 @@ pub(super) enum Verb {
     Deploy(deploy::Arguments),
     /// Replay real histories into a component, and show what differs from the code that runs
     Rehearse(rehearse::Arguments),
+    /// Write histories of a kind into a directory, to rehearse on them without a server
+    Export(export::Arguments),
     /// Send a command to an actor and print its reply
     Call(call::Arguments),
     /// List the actors of a kind
@@ -198,6 +200,8 @@ mod tests {
             "greenroom rehearse counter counter.wasm",
             "greenroom rehearse counter counter.wasm --actors user-* --from snapshot --commands --junit report.xml --json",
             "greenroom rehearse counter counter.wasm --resume report.json",
+            "greenroom rehearse counter counter.wasm --store histories --config c.toml",
+            "greenroom export counter --to histories --actors all",
             "greenroom call counter/c-1 increment {\"by\":1} --idempotency-key k",
             "greenroom call counter/c-1 get -",
             "greenroom actors counter --after a --limit 5",

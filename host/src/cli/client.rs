@@ -125,6 +125,15 @@ impl Client {
         Ok(BufReader::new(self.checked(sent, Effect::Reads)?.into_body().into_reader()))
     }
 
+    /// Reads the bytes that something below the tenant gives out, which changes nothing.
+    ///
+    /// # Errors
+    /// The server's problem, or that there is no answer.
+    pub(super) fn download(&self, path: &str, query: &[(&str, String)]) -> Result<impl Read + use<>, Failure> {
+        let sent = self.authorized(self.agent.post(&with_query(&self.of(path), query))).send_empty();
+        Ok(self.checked(sent, Effect::Reads)?.into_body().into_reader())
+    }
+
     /// Sends a command.
     ///
     /// # Errors

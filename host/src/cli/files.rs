@@ -1,5 +1,6 @@
 //! Files that a person names on the command line. The store's own files are the provider's.
 
+use std::io::Read;
 use std::path::Path;
 
 use super::failure::Failure;
@@ -32,6 +33,32 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let unwritable =
         |error| Failure::new(Code::FileUnreadable, format!("{} could not be written: {error}", path.display()));
     std::fs::write(path, bytes).map_err(unwritable)
+}
+
+/// Writes all that is read into a file of a directory, which is created; how many bytes that were.
+///
+/// # Errors
+/// That it cannot be read or written.
+#[expect(clippy::disallowed_methods, reason = "an export that a person asked for, not one of the store's files")]
+pub(super) fn write_from(dir: &Path, file: &Path, from: &mut dyn Read) -> Result<u64, Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::new(Code::FileUnreadable, format!("{} could not be written: {error}", file.display()))
+    };
+    std::fs::create_dir_all(dir).map_err(failed)?;
+    let mut into = std::fs::File::create(file).map_err(failed)?;
+    let bytes = std::io::copy(from, &mut into).map_err(failed)?;
+    into.sync_all().map_err(failed)?;
+    Ok(bytes)
+}
+
+/// Gives a file its name.
+///
+/// # Errors
+/// What the system said.
+#[expect(clippy::disallowed_methods, reason = "an export that a person asked for, not one of the store's files")]
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), Failure> {
+    let failed = |error| Failure::new(Code::FileUnreadable, format!("{} could not be written: {error}", to.display()));
+    std::fs::rename(from, to).map_err(failed)
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {

@@ -31,6 +31,7 @@ mod deploy;
 mod dev;
 mod events;
 mod explain;
+mod export;
 mod key;
 mod kinds;
 mod new;
@@ -83,7 +84,8 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
     match verb {
         Verb::Serve(arguments) => serve::run(&arguments, output),
         Verb::Deploy(arguments) => deploy::run(&arguments, &client()?, output),
-        Verb::Rehearse(arguments) => rehearse::run(&arguments, client, output),
+        Verb::Rehearse(arguments) => rehearse::run(&arguments, &global.tenant, client, output),
+        Verb::Export(arguments) => export::run(&arguments, &client()?, output),
         Verb::Call(arguments) => call::run(arguments, &client()?, output),
         Verb::Actors(arguments) => actors::run(&arguments, &client()?, output),
         Verb::Status(arguments) => status::run(&arguments, &client()?, output),

@@ -11,6 +11,7 @@ mod directory;
 mod durability;
 mod error;
 mod events;
+pub mod export;
 pub mod log;
 pub mod memory;
 mod snapshots;

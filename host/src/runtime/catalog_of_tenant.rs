@@ -6,7 +6,8 @@ use std::sync::PoisonError;
 use bytes::Bytes;
 
 use super::RequestError;
-use super::deploy::{Deployments, REVISION_PREFIX};
+use super::deploy::Deployments;
+use super::revisions::revision_key;
 use super::deployment::component_key;
 use crate::provider::StoreError;
 use crate::vocab::{Digest, Kind, Quota, Tenant};
@@ -110,7 +111,7 @@ impl Deployments {
             self.loader.note_gone(*digest);
         }
         for id in ids {
-            self.provider.delete_record(&format!("{REVISION_PREFIX}{id:010}")).await?;
+            self.provider.delete_record(&revision_key(id)).await?;
         }
         self.kinds.write().unwrap_or_else(PoisonError::into_inner).retain(|(of, _), _| of != tenant);
         self.loader.forget(tenant).await?;

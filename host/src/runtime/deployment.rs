@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 
 use super::DeployedRevision;
 use super::loading::Loader;
-use super::revisions::Gone;
+use super::revisions::{Gone, revision_key};
 use super::rollout::Rollout;
 use crate::actor::{Account, Code, KindMetrics, News, Policy, Recorder, RecoveryError, Revision};
 use crate::provider::SharedProvider;
@@ -265,6 +265,14 @@ impl Deployment {
         let named =
             |record: &RevisionRecord| record.commands.iter().any(|(name, read_only)| *read_only && name == command);
         self.find(self.active_id()).is_some_and(|deployed| named(&deployed.record))
+    }
+
+    /// Where the catalog keeps what a replay of this kind needs: every revision's record, and the active one's component.
+    pub(super) fn catalog_keys(&self) -> Vec<String> {
+        let revisions = self.revisions();
+        let records = revisions.iter().map(|deployed| revision_key(deployed.record.id));
+        let component = self.active().map(|record| record.component_key());
+        component.into_iter().chain(records).collect()
     }
 
     /// The id of the active revision: what actors run unless a rollout chose them for another one.

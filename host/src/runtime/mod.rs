@@ -38,7 +38,7 @@ pub use host::{DeployPlace, Host};
 pub use loading::RefusalView;
 pub use recheck::{Drift, Recheck};
 pub use rehearsal::{
-    ChosenActors, Rehearsal, RehearsalCounts, RehearsalFailure, RehearsalFinding, RehearsalLine, RehearsalNote,
+    ChosenActors, Export, Rehearsal, RehearsalCounts, RehearsalFailure, RehearsalFinding, RehearsalLine, RehearsalNote,
     RehearsalNoteKind, RehearsalOptions, RehearsalPlace, RehearsalProgress, RehearsalSettings, RehearsalStart,
     RehearsalSummary, RehearsalVerdict, RehearsedCommand, ReplayFrom,
 };

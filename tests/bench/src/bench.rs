@@ -48,6 +48,8 @@ pub(crate) struct Pace {
     pub(crate) live_actors: u32,
     /// Live actors that change over to another revision.
     pub(crate) swapped: usize,
+    /// Actors whose histories are rehearsed.
+    pub(crate) rehearsed_actors: usize,
     /// Bytes of the files that raw references write into.
     pub(crate) raw_file_bytes: u64,
     /// Actors of the large store, with ten frames each.
@@ -66,6 +68,7 @@ impl Pace {
         activations: 500,
         live_actors: 5_000,
         swapped: 10_000,
+        rehearsed_actors: 100_000,
         raw_file_bytes: /* 64 MiB */ 64 * 1_024 * 1_024,
         stored_actors: 1_000_000,
         stored_tail: 250_000,
@@ -79,6 +82,7 @@ impl Pace {
         activations: 10,
         live_actors: 50,
         swapped: 40,
+        rehearsed_actors: 50,
         raw_file_bytes: /* 4 MiB */ 4 * 1_024 * 1_024,
         stored_actors: 100,
         stored_tail: 50,

@@ -1,6 +1,7 @@
 //! `greenroom rehearse KIND FILE`: replays real histories into a component, and shows what differs from the code that runs.
 
 mod junit;
+mod offline;
 mod report;
 mod text;
 
@@ -17,7 +18,7 @@ use super::failure::Failure;
 use super::files;
 use super::output::Output;
 use crate::runtime::{ChosenActors, RehearsalLine, RehearsalOptions, ReplayFrom};
-use crate::vocab::{Code, Digest, Kind};
+use crate::vocab::{Code, Digest, Kind, Tenant};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 every actor came out the same; 1 some did not; 2 it could not be rehearsed.")]
@@ -39,6 +40,12 @@ pub(super) struct Arguments {
     /// Go on where the rehearsal of this report (of --json) broke off
     #[arg(long, value_name = "REPORT", conflicts_with_all = ["actors", "from", "commands"])]
     resume: Option<PathBuf>,
+    /// Rehearse without a server: on an export, or on a copy of a data directory
+    #[arg(long, value_name = "DIR", conflicts_with = "commands")]
+    store: Option<PathBuf>,
+    /// A server's configuration file: its limits instead of the defaults
+    #[arg(long, value_name = "FILE", requires = "store")]
+    config: Option<PathBuf>,
     /// Write a report for build servers
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
@@ -47,10 +54,11 @@ pub(super) struct Arguments {
 /// Tells what is found as it is found. With `--json`, every line is one object whose `type` says what it is.
 pub(super) fn run(
     arguments: &Arguments,
+    tenant: &Tenant,
     client: impl FnOnce() -> Result<Client, Failure>,
     output: &Output,
 ) -> Result<(), Failure> {
-    rehearse(arguments, client, output).map_err(|failure| match failure {
+    rehearse(arguments, tenant, client, output).map_err(|failure| match failure {
         Failure::Told(_) => failure.not_looked(),
         other => other,
     })
@@ -58,6 +66,7 @@ pub(super) fn run(
 
 fn rehearse(
     arguments: &Arguments,
+    tenant: &Tenant,
     client: impl FnOnce() -> Result<Client, Failure>,
     output: &Output,
 ) -> Result<(), Failure> {
@@ -76,7 +85,10 @@ fn rehearse(
         report.earlier_lines().iter().try_for_each(|line| output.json(line))?;
     }
     let mut listener = Listener { bar: bar(output), output, report };
-    let heard = ask(&client()?, arguments, &component, &options, &mut listener);
+    let heard = match &arguments.store {
+        Some(dir) => offline::rehearse(dir, arguments, tenant, &component, options.clone(), &mut listener),
+        None => client().and_then(|client| ask(&client, arguments, &component, &options, &mut listener)),
+    };
     listener.bar.finish_and_clear();
     let report = listener.report;
     // What was found before it broke off is worth a report, too.

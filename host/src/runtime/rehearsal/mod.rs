@@ -4,11 +4,12 @@
 //! - `options`: what is asked for; `report`: what is told; `choose`: which actors are looked at.
 //! - `side`: one of the two revisions; `replay`: an actor's state on it; `compare`: both, and what that means; `commands`: the same for
 //!   commands that were handled lately.
-//! - `run`: the walk over the actors; `places`: how many there may be at a time; `face`: the library's verbs.
+//! - `run`: the walk over the actors; `places`: how many there may be at a time; `export`: histories for a rehearsal elsewhere; `face`: the library's verbs.
 
 mod choose;
 mod commands;
 mod compare;
+mod export;
 mod face;
 mod metric;
 mod options;
@@ -18,6 +19,7 @@ mod report;
 mod run;
 mod side;
 
+pub use export::Export;
 pub use face::{Rehearsal, RehearsalPlace};
 pub(super) use metric::describe as describe_metrics;
 pub use options::{ChosenActors, RehearsalOptions, RehearsalSettings, ReplayFrom};

@@ -98,6 +98,11 @@ impl State {
 }
 
 impl Tenants {
+    /// Where the catalog keeps a tenant's record.
+    pub(crate) fn place(tenant: &Tenant) -> String {
+        format!("{PREFIX}{tenant}")
+    }
+
     /// Reads who there is; `default` is there without a record of its own.
     ///
     /// # Errors

@@ -29,3 +29,4 @@ pub use views::{CauseView, FailureView, PoisonCommandView, PoisonEventView, Trou
 pub(super) use metric::describe as describe_metrics;
 pub(super) use registry::Troubles;
 pub(super) use resume::resume;
+pub(super) use skips::place as skips_place;

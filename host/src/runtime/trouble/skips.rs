@@ -94,7 +94,8 @@ impl Skips {
     }
 }
 
-fn place(tenant: &Tenant, id: ActorId) -> String {
+/// Where the catalog keeps which events of an actor are left out.
+pub(in crate::runtime) fn place(tenant: &Tenant, id: ActorId) -> String {
     format!("{PREFIX}{tenant}/{id}")
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod open;
 mod raw_disk;
 mod raw_log;
 mod read;
+mod rehearsal;
 mod replay;
 pub(crate) mod resident;
 mod swap;
@@ -97,6 +98,7 @@ fn all() -> Vec<Row> {
         row("memory-mass-recovery", "/s", "passive actors with 20 events each, all called at once, memory provider; beside it a `get` of a live one", |b| mass::run(b, Store::Memory)),
         row("log-mass-recovery", "/s", "the same, log, page cache warm", |b| mass::run(b, Store::Log)),
         row("swap-10000", "/s", "10,000 live counters change over to another revision, log, synced, 16 in flight to them, 4 to another kind", |b| swap::run(b, b.pace.swapped)),
+        row("rehearsal-100000", "/s", "100,000 actors with 10 events each rehearsed with the same code, actors per second at a quarter of a core, log, beside `increment` of 64 live ones, 4 in flight", rehearsal::run),
         row("neighbour-spins", "/s", "ask `increment`, log, synced, 64 actors, 8 in flight, beside another tenant of the same weight of which every actor computes without end", |b| neighbour::run(b, Neighbour::Spins, Demand::BelowItsShare)),
         row("neighbour-floods", "/s", "the same beside one that floods 1,000 actors with `increment`, 1,024 in flight", |b| neighbour::run(b, Neighbour::Floods, Demand::BelowItsShare)),
         row("neighbour-deploys", "/s", "the same beside one that deploys one component after the other, compiled in a process of its own", |b| neighbour::run(b, Neighbour::Deploys, Demand::BelowItsShare)),

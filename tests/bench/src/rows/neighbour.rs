@@ -228,7 +228,7 @@ async fn deploys(host: Host, component: Vec<u8>, end: Arc<AtomicBool>, did: Arc<
 }
 
 /// The component with one more custom section that no other has: the same code under another digest.
-fn distinct(component: &[u8]) -> Vec<u8> {
+pub(super) fn distinct(component: &[u8]) -> Vec<u8> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed).to_le_bytes();
     let mut bytes = component.to_vec();
