@@ -13,8 +13,8 @@ use super::query::Query;
 use super::route::{Route, Verb};
 use super::{
     access, actors, ask, audit, check, dead_letters, deploy, error_page, events, export, health, keys, kinds, metrics,
-    metrics_page, openapi, passivate, ready, recheck, refusals, rehearse, remove_revision, revisions, rollout, snapshot,
-    state, status, tenants, trouble, verify,
+    metrics_page, openapi, passivate, ready, recheck, refusals, rehearse, remove_revision, revisions, rollout,
+    snapshot, state, status, tenants, trouble, verify,
 };
 use crate::runtime::{Act, ActResult, Identity, KeyId, Realm};
 use crate::vocab::{Address, Code, Digest, Kind, Owner, Tenant};

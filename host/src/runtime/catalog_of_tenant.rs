@@ -7,8 +7,8 @@ use bytes::Bytes;
 
 use super::RequestError;
 use super::deploy::Deployments;
-use super::revisions::revision_key;
 use super::deployment::component_key;
+use super::revisions::revision_key;
 use crate::provider::StoreError;
 use crate::vocab::{Digest, Kind, Quota, Tenant};
 

@@ -267,12 +267,14 @@ impl Deployment {
         self.find(self.active_id()).is_some_and(|deployed| named(&deployed.record))
     }
 
-    /// Where the catalog keeps what a replay of this kind needs: every revision's record, and the active one's component.
+    /// Where the catalog keeps what a replay of this kind needs: every revision's record, which of them is active, and its
+    /// component.
     pub(super) fn catalog_keys(&self) -> Vec<String> {
         let revisions = self.revisions();
         let records = revisions.iter().map(|deployed| revision_key(deployed.record.id));
         let component = self.active().map(|record| record.component_key());
-        component.into_iter().chain(records).collect()
+        let rollout = self.rollout.record().map(|record| record.place());
+        component.into_iter().chain(records).chain(rollout).collect()
     }
 
     /// The id of the active revision: what actors run unless a rollout chose them for another one.

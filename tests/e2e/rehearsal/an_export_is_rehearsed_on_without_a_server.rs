@@ -40,7 +40,7 @@ fn summary(output: &Output) -> Result<Value> {
 
 #[test]
 fn an_export_gives_the_same_answers_without_its_server() -> Result<()> {
-    let stage = stage()?;
+    let mut stage = stage()?;
     let histories = stage.path("histories");
     let mut export = Command::new(server_binary());
     export.args(["export", "rehearsed", "--actors", "all", "--to", &text(&histories), "--url", stage.server.url()]);
@@ -52,7 +52,7 @@ fn an_export_gives_the_same_answers_without_its_server() -> Result<()> {
     write_bytes(&same, &version("honest-too")?)?;
     write_bytes(&doubles, &version("doubles")?)?;
     let store = text(&histories);
-    drop(stage.server.ask_to_stop());
+    stage.server.ask_to_stop()?;
 
     let told = greenroom(&["rehearse", "rehearsed", &text(&same), "--store", &store, "--actors", "all", "--json"])?;
     ensure!(told.status.code() == Some(0), "{told:?}");

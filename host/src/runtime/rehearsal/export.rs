@@ -165,8 +165,10 @@ impl Exporting {
                     if page.is_empty() {
                         break;
                     }
-                    for listing in page.iter().filter(|listing| is_chosen(&listing.address.key, &self.options)) {
-                        self.give_actor(&listing.address).await?;
+                    for listing in page {
+                        if is_chosen(&listing.address.key, &self.options) {
+                            self.give_actor(&listing.address).await?;
+                        }
                     }
                 }
             }

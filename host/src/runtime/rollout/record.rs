@@ -139,7 +139,7 @@ impl RolloutRecord {
     }
 
     /// Where the record is in the catalog.
-    pub(super) fn place(&self) -> String {
+    pub(in crate::runtime) fn place(&self) -> String {
         format!("{PREFIX}{}/{}", self.tenant, self.kind)
     }
 
