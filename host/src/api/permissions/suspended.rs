@@ -4,7 +4,7 @@ use super::*;
 
 /// What makes a tenant's code run or adds to it, whatever it names; the rest of its routes only look, are about its keys,
 /// or need an actor (`a_suspended_tenants_actors_leave_and_its_timers_wait` has those).
-const RUNS: &[&str] = &["deploy", "checkRevision", "rehearse", "ask"];
+const RUNS: &[&str] = &["deploy", "checkRevision", "rehearse", "activateRevision", "rollBack", "ask"];
 
 #[tokio::test]
 async fn a_suspended_tenant_can_look_and_nothing_of_it_runs() {
