@@ -54,7 +54,7 @@ impl Dev {
             let step = self.steps.recv_timeout(left).with_context(|| format!("waited in vain for {name}"))?;
             match step.get("step").and_then(Value::as_str) {
                 Some(found) if found == name => return Ok(step),
-                Some("build failed" | "refused" | "differs") => bail!("instead of {name}: {step}"),
+                Some("build failed" | "refused") => bail!("instead of {name}: {step}"),
                 _ => {}
             }
         }
@@ -69,7 +69,7 @@ impl Drop for Dev {
 }
 
 /// A generated project under `greenroom dev`: a change of its source is live with the state kept; one that does not
-/// compile, and one that cannot read the journal, leave the old code running; and so does the end of `dev` itself.
+/// compile, one that cannot read the journal, and one that fails at it, leave the old code running; and so does the end of `dev` itself.
 #[test]
 #[expect(clippy::print_stdout, reason = "a figure, shown by the runner on request")]
 fn dev_follows_the_sources_and_keeps_the_state() -> Result<()> {
@@ -97,6 +97,8 @@ fn dev_follows_the_sources_and_keeps_the_state() -> Result<()> {
     write(&source, &second)?;
     dev.step("changed")?;
     dev.step("built")?;
+    let rehearsed = dev.step("rehearsed")?;
+    ensure!(rehearsed.get("actors") == Some(&1.into()) && rehearsed.get("differ") == Some(&0.into()), "{rehearsed}");
     let ready = dev.step("ready")?;
     let after = list()?;
     assert!(after.contains("WRITE"), "the new code with the old state: {after}");
@@ -114,6 +116,13 @@ fn dev_follows_the_sources_and_keeps_the_state() -> Result<()> {
     write(&source, &changed(&second, "pub enum Fact {\n    Added", renamed)?)?;
     let refused = dev.step("refused")?;
     assert!(refused.to_string().contains("GR0025"), "{refused}");
+    assert_eq!(list()?, after);
+
+    // What cannot bring an actor back is refused before any actor runs it.
+    let (insert, strict) = ("self.open.insert(task.clone());", "assert!(task.len() > 100);");
+    write(&source, &changed(&second, insert, strict)?)?;
+    let refused = dev.step("refused")?;
+    assert!(refused.to_string().contains("cannot replay: mine"), "{refused}");
     assert_eq!(list()?, after);
 
     write(&source, &second)?;

@@ -266,7 +266,7 @@ fn code_bytes(compiled: &wasmtime::component::Component) -> u64 {
     u64::try_from(range.end.addr().saturating_sub(range.start.addr())).unwrap_or(u64::MAX)
 }
 
-/// How many instances there is room for beyond live actors.
+/// How many instances there is room for beyond live actors and those that change over.
 #[must_use]
 pub fn spare_instances(limits: &Limits) -> u32 {
     limits.live_actors.checked_div(SPARE_PART).unwrap_or(0).clamp(*SPARE.start(), *SPARE.end())

@@ -1,6 +1,7 @@
 //! `greenroom dev [DIR]`: a server that follows the sources of one actor. What fails leaves the old code running.
 
 mod project;
+mod rehearsed;
 mod round;
 mod sources;
 
@@ -64,7 +65,9 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure>
     let data = arguments.data.clone().unwrap_or_else(|| project.target.join(DATA_DIR));
     arguments.log.start(output.has_colours())?;
     memory::give_back();
-    let settings = ServeSettings { listen: arguments.listen, data: Some(data.clone()), ..ServeSettings::default() };
+    let mut settings = ServeSettings { listen: arguments.listen, data: Some(data.clone()), ..ServeSettings::default() };
+    // Whoever waits for a rehearsal is the one whom it could disturb.
+    settings.host.rehearsal.cpu_share = 1.0;
     threads()?.block_on(follow(settings, &data, &project, kind, output))
 }
 

@@ -1,4 +1,4 @@
-//! One round: build, compare, swap. Each step is a line; what fails ends the round and changes nothing.
+//! One round: build, compare, rehearse, swap. Each step is a line; what fails ends the round and changes nothing.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -59,7 +59,7 @@ impl Round<'_> {
         built.unwrap_or(Ok(None))
     }
 
-    /// Compares, swaps. The revision that runs then; `None`: it is the one that ran before, or the actors would
+    /// Compares, rehearses, swaps. The revision that runs then; `None`: it is the one that ran before, or the actors would
     /// not be what they were.
     async fn take_over(&self, component: Bytes) -> Result<Result<Option<u32>, AskError>, Failure> {
         let began = Instant::now();
@@ -78,6 +78,13 @@ impl Round<'_> {
         }
         if against.is_some() && !self.output.is_json() && !checked.diff.manifest.is_empty() {
             self.output.note(&checked.diff.to_text());
+        }
+        if against.is_some() {
+            match self.rehearse(component.clone()).await? {
+                Ok(true) => {}
+                Ok(false) => return Ok(Ok(None)),
+                Err(error) => return Ok(Err(error)),
+            }
         }
         let began = Instant::now();
         let revision = match self.deploy(component).await {
@@ -120,7 +127,7 @@ impl Round<'_> {
         }
     }
 
-    fn failed(&self, what: &str, why: &str, took: Duration) -> Result<(), Failure> {
+    pub(super) fn failed(&self, what: &str, why: &str, took: Duration) -> Result<(), Failure> {
         self.say(what, &[("why", why.into())], Some(took), Tone::Bad)
     }
 

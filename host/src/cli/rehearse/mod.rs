@@ -3,7 +3,7 @@
 mod junit;
 mod offline;
 mod report;
-mod text;
+pub(super) mod text;
 
 use std::io::BufRead;
 use std::path::PathBuf;

@@ -30,7 +30,7 @@ pub(super) fn line(line: &RehearsalLine, output: &Output) -> Option<String> {
 }
 
 /// A finding without its verdict: who, where, and below it what.
-pub(super) fn finding(found: &RehearsalFinding) -> String {
+pub(in crate::cli) fn finding(found: &RehearsalFinding) -> String {
     let way = match (found.from, found.snapshot) {
         (ReplayFrom::First, _) => "from the first event".to_owned(),
         (_, Some(snapshot)) => format!("from the snapshot at {snapshot}"),
