@@ -71,7 +71,6 @@ impl Drop for Dev {
 /// A generated project under `greenroom dev`: a change of its source is live with the state kept; one that does not
 /// compile, one that cannot read the journal, and one that fails at it, leave the old code running; and so does the end of `dev` itself.
 #[test]
-#[expect(clippy::print_stdout, reason = "a figure, shown by the runner on request")]
 fn dev_follows_the_sources_and_keeps_the_state() -> Result<()> {
     let folder = guests_dir().parent().context("no target directory")?.join("dev-project");
     let project = folder.join("to-do");

@@ -28,7 +28,7 @@ fn stage() -> Result<Stage> {
     }
     stage.wait_for("a deleted beginning", || {
         let status = stage.client.get("/v1/default/actors/rehearsed/b")?.ok()?.json()?;
-        Ok(status["deleted_through"].as_u64() > Some(0))
+        Ok(status.get("deleted_through").and_then(Value::as_u64) > Some(0))
     })?;
     Ok(stage)
 }
@@ -57,10 +57,10 @@ fn an_export_gives_the_same_answers_without_its_server() -> Result<()> {
     let told = greenroom(&["rehearse", "rehearsed", &text(&same), "--store", &store, "--actors", "all", "--json"])?;
     ensure!(told.status.code() == Some(0), "{told:?}");
     let found = summary(&told)?;
-    ensure!((&found["actors"], &found["same"]) == (&2.into(), &2.into()), "{found}");
+    ensure!((found.get("actors"), found.get("same")) == (Some(&2.into()), Some(&2.into())), "{found}");
     let told = greenroom(&["rehearse", "rehearsed", &text(&doubles), "--store", &store, "--json"])?;
     ensure!(told.status.code() == Some(1), "{told:?}");
-    ensure!(summary(&told)?["differs"].as_u64() >= Some(1), "{told:?}");
+    ensure!(summary(&told)?.get("differs").and_then(Value::as_u64) >= Some(1), "{told:?}");
     ensure!(read(&file)? == before, "it is only read");
 
     let mut damaged = before.clone();
@@ -89,7 +89,7 @@ fn a_copy_of_a_data_directory_works_and_one_that_is_in_use_is_refused() -> Resul
     ensure!(stage.server.wait()?.success());
     let told = greenroom(&["rehearse", "rehearsed", &text(&same), "--store", &data, "--actors", "all", "--json"])?;
     ensure!(told.status.code() == Some(0), "{told:?}");
-    ensure!(summary(&told)?["same"] == 2, "{told:?}");
+    ensure!(summary(&told)?.get("same") == Some(&2.into()), "{told:?}");
     let empty = stage.path("empty");
     let told = greenroom(&["rehearse", "rehearsed", &text(&same), "--store", &text(&empty)])?;
     ensure!(String::from_utf8_lossy(&told.stderr).contains("GR0085"), "{told:?}");
