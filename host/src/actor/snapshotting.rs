@@ -16,7 +16,7 @@ use super::live::Live;
 use super::{Code, Stage, Unusable};
 use crate::decide::{SinceSnapshot, SnapshotReason, going_back_needs, plan_retention, snapshot_due};
 use crate::provider::{DeleteGuard, ReadRange, Snapshot, SnapshotMeta, StoreError};
-use crate::sandbox::{GuestFailure, Moment, quota_hit};
+use crate::sandbox::{GuestFailure, GuestSnapshot, Moment, quota_hit};
 use crate::vocab::{ActorId, Address, Limit, Sequence, Timestamp};
 
 /// After a capture that killed the instance, policies ask for no other one for this long: what is replayed again after
@@ -192,19 +192,13 @@ impl Live {
         let captured = self.instance.with(Some(permit)).capture(moment);
         match captured {
             Ok(captured) => {
-                let ledger = match self.ledger.encode() {
-                    Ok(ledger) => Bytes::from(ledger),
+                let snapshot = match self.snapshot_of(captured, now) {
+                    Ok(snapshot) => snapshot,
                     Err(error) => {
-                        self.snapshot_failed(self.head, reason, AskError::Snapshot(error.to_string()));
+                        self.snapshot_failed(self.head, reason, error);
                         return Ok(());
                     }
                 };
-                let state_bytes = u64::try_from(captured.state.len()).unwrap_or(u64::MAX);
-                let (sequence, revision) = (self.head, self.revision.id);
-                let state_version = captured.state_version;
-                let meta = SnapshotMeta { sequence, time: now, revision, state_version, state_bytes };
-                let state = Bytes::from(captured.state);
-                let snapshot = Snapshot { address: Arc::clone(&self.address), meta, state, ledger };
                 self.revision.appended.mark(&[]);
                 self.snapshots.captured = Some(Captured { snapshot, reason, place });
                 self.save_when_durable();
@@ -220,6 +214,45 @@ impl Live {
                 Err(failure)
             }
         }
+    }
+
+    /// Saves a state that the code which runs captured at this turn boundary, and waits until it is durable.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub(super) async fn keep_base(&mut self, base: &GuestSnapshot) -> Result<(), AskError> {
+        self.save_when_durable();
+        while let Some(saved) = self.snapshots.saved().await {
+            self.note_saved(saved);
+        }
+        if self.snapshots.newest == Some(self.head) || self.head == Sequence::ZERO {
+            return Ok(());
+        }
+        let over = |OverQuota { quota, limit }| {
+            quota_hit(&self.address.tenant, quota);
+            RequestError::OverQuota { tenant: self.address.tenant.to_string(), quota, limit }
+        };
+        let place = SnapshotPlace::take(self.code.account(), self.snapshots.newest.is_some()).map_err(over)?;
+        let snapshot = self.snapshot_of(base.clone(), self.stage.clock.now())?;
+        let captured = Captured { snapshot, reason: SnapshotReason::Swap, place };
+        let (stage, code) = (Arc::clone(&self.stage), Arc::clone(&self.code));
+        let saved = save(stage, code, captured, Arc::clone(&self.snapshots.unusable)).await;
+        let result = saved.result.clone();
+        if result.is_ok() {
+            self.since = SinceSnapshot::default();
+        }
+        self.note_saved(saved);
+        result
+    }
+
+    /// A captured state, with what the host keeps beside it.
+    fn snapshot_of(&self, captured: GuestSnapshot, now: Timestamp) -> Result<Snapshot, AskError> {
+        let ledger = self.ledger.encode().map_err(|error| AskError::Snapshot(error.to_string()))?;
+        let state_bytes = u64::try_from(captured.state.len()).unwrap_or(u64::MAX);
+        let (sequence, revision, state_version) = (self.head, self.revision.id, captured.state_version);
+        let meta = SnapshotMeta { sequence, time: now, revision, state_version, state_bytes };
+        let state = Bytes::from(captured.state);
+        Ok(Snapshot { address: Arc::clone(&self.address), meta, state, ledger: Bytes::from(ledger) })
     }
 
     /// Starts to save what was captured, once every event in it is durable.

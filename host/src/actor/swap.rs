@@ -65,6 +65,8 @@ impl Actor {
         }
         let began = Instant::now();
         (live.permit, live.admission) = (None, None);
+        // By the code that runs: what the new code's first turn does to the ledger is undone if that fails.
+        live.store_changes(backlog);
         if let Err(lost) = live.drain().await {
             return Step::Lost(lost);
         }
@@ -76,7 +78,17 @@ impl Actor {
             Captured::Dead => return Step::Recover,
         };
         let former = match self.take_over(assigned, base.as_ref(), live.head).await {
-            Ok(taken) => live.replace(taken),
+            Ok(taken) => {
+                // The instance goes on from exactly this, so a recovery can, too, whatever it makes of older events.
+                if let Some(base) = base.as_ref().filter(|_| live.knows_less_than(assigned))
+                    && let Err(error) = live.keep_base(base).await
+                {
+                    let why = Refusal { code: error.code(), reason: error.to_string() };
+                    self.stays(live.revision.id, assigned, why, false);
+                    return Step::Go;
+                }
+                live.replace(taken)
+            }
             Err(error) => {
                 self.stays(live.revision.id, assigned, Refusal::from(&error), error.will_last());
                 return Step::Go;
@@ -90,6 +102,8 @@ impl Actor {
                 self.progress.runs(live.revision.number);
                 tracing::debug!(actor = %self.address, revision = live.revision.number, "changed over");
                 if self.grant(wishes, live, alarm).await.is_err() {
+                    // Another revision may bring it back, and know their commands.
+                    backlog.dead_timers.clear();
                     return Step::Recover;
                 }
                 self.bury_dead_timers(live, backlog).await;
@@ -178,6 +192,13 @@ impl Live {
             self.note_settled(settled)?;
         }
         Ok(())
+    }
+
+    /// Whether another revision may append event types that the code which runs does not know: then it could not bring
+    /// the actor back from a journal that the other one wrote.
+    fn knows_less_than(&self, other: RevisionId) -> bool {
+        let known = self.code.event_types(self.revision.id).unwrap_or_default();
+        self.code.event_types(other).is_none_or(|types| types.iter().any(|event| !known.contains(event)))
     }
 
     /// The state, from the running code.

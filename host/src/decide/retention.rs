@@ -54,7 +54,8 @@ impl RetentionPlan {
 }
 
 /// What must stay while actors are on their way from one revision to another: the newest snapshot that another revision
-/// than the running one wrote, and the events behind it; `Sequence::ZERO`: all events; `None`: nothing in particular.
+/// than the running one wrote, the newest that the stable one wrote, and the events behind them; `Sequence::ZERO`: all
+/// events; `None`: nothing in particular.
 ///
 /// `snapshots` are given with their writers, the highest number first.
 #[must_use]
@@ -63,9 +64,17 @@ pub fn going_back_needs(
     stable: RevisionId,
     snapshots: impl IntoIterator<Item = (Sequence, RevisionId)>,
 ) -> Option<Sequence> {
-    let of_others = snapshots.into_iter().find(|(_, writer)| *writer != running).map(|(at, _)| at);
-    // Without one, whoever goes back replays from the first event; the stable code has its own to go on from.
-    of_others.or_else(|| (running != stable).then_some(Sequence::ZERO))
+    let (mut of_others, mut of_stable) = (None, None);
+    for (at, writer) in snapshots {
+        of_others = of_others.or_else(|| (writer != running).then_some(at));
+        of_stable = of_stable.or_else(|| (writer == stable).then_some(at));
+    }
+    if running == stable {
+        return of_others;
+    }
+    // Without one of the stable code, whoever goes back to it replays from the first event.
+    let of_stable = of_stable.unwrap_or(Sequence::ZERO);
+    Some(of_others.map_or(of_stable, |at: Sequence| at.min(of_stable)))
 }
 
 #[cfg(test)]

@@ -86,6 +86,8 @@ pub enum SnapshotReason {
     Operator,
     /// The recovery had to pass over a newer one that is unusable.
     PassedOver,
+    /// The actor is about to change over to code whose events the code that runs does not know.
+    Swap,
 }
 
 impl SnapshotReason {
@@ -102,6 +104,7 @@ impl SnapshotReason {
             Self::Passivation => "passivation",
             Self::Operator => "operator",
             Self::PassedOver => "passed-over",
+            Self::Swap => "swap",
         }
     }
 }

@@ -49,10 +49,10 @@ impl Deployments {
         kinds.keys().filter(|(of, _)| of == tenant).map(|(_, kind)| kind.clone()).collect()
     }
 
-    /// Whether a deploy of these bytes makes a revision: those of the active one change nothing.
+    /// Whether a deploy of these bytes makes a revision: those of a stored one are that one again.
     fn is_new_revision(&self, tenant: &Tenant, kind: &Kind, component: &Bytes) -> bool {
-        let active = self.find(tenant, kind).ok().and_then(|deployment| deployment.active());
-        active.is_none_or(|active| active.digest != Digest::of(component).0)
+        let deployment = self.find(tenant, kind).ok();
+        deployment.is_none_or(|deployment| deployment.with_digest(Digest::of(component)).is_none())
     }
 
     fn revisions_of(&self, tenant: &Tenant) -> u64 {

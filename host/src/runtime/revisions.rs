@@ -55,7 +55,10 @@ impl Host {
     /// When there is no such revision, it is needed, or the store refuses.
     pub async fn remove_revision(&self, tenant: &Tenant, kind: &Kind, number: u32) -> Result<(), AskError> {
         self.refuse_if_closing()?;
-        self.inner().deployments.remove(tenant, kind, number).await
+        let (host, tenant, kind) = (self.clone(), tenant.clone(), kind.clone());
+        // In a task of its own: whoever leaves does not leave half a removal.
+        let removing = tokio::spawn(async move { host.inner().deployments.remove(&tenant, &kind, number).await });
+        removing.await.unwrap_or(Err(AskError::Lost))
     }
 }
 
@@ -88,10 +91,8 @@ impl Deployments {
             return Err(in_use(number, "it ran while its journals were looked through; try again".to_owned()).into());
         }
         let deployed = deployment.take_out(deployed).map_err(|why| in_use(number, why))?;
-        if let Err(error) = self.forget_revision(&deployment, &deployed).await {
-            deployment.put_back(deployed);
-            return Err(error.into());
-        }
+        // From here on it may be gone on the disk, whatever the store says of it: nobody is to run it again in this process.
+        self.forget_revision(&deployment, &deployed).await?;
         self.forget_component(Digest(deployed.record.digest)).await;
         self.note_usage(tenant);
         Ok(())
@@ -109,13 +110,16 @@ impl Deployments {
         let gone = StoredRevision::Removed { id: record.id, tenant, kind, number: record.number };
         let place = format!("catalog record {key}");
         let bytes = codec::encode(&gone).map_err(|error| StoreError::Corrupt { place, reason: error.to_string() })?;
-        self.provider.put_record(&key, Bytes::from(bytes)).await?;
+        // Its number is not given again, even if nobody knows whether the record was written.
         let before = deployment.note_gone(Some(Gone { id: record.id, number: record.number }));
-        match before {
-            // What was the highest before says nothing any longer. A crash leaves it, until the next start.
-            Some(before) => self.provider.delete_record(&revision_key(before.id)).await,
-            None => Ok(()),
+        self.provider.put_record(&key, Bytes::from(bytes)).await?;
+        if let Some(before) = before
+            && let Err(error) = self.provider.delete_record(&revision_key(before.id)).await
+        {
+            // What was the highest before says nothing any longer: it is harmless, and goes at the next start.
+            tracing::warn!(id = before.id, %error, "a word on a removed revision is kept until the next start");
         }
+        Ok(())
     }
 
     /// Deletes a component if no revision of anybody has it. What fails is left until the next start.
@@ -126,6 +130,7 @@ impl Deployments {
         if let Err(error) = self.provider.delete_record(&component_key(&digest)).await {
             tracing::warn!(%digest, %error, "a component that nobody needs is kept until the next start");
         }
+        self.loader.note_gone(digest);
     }
 
     fn is_used(&self, digest: &Digest) -> bool {

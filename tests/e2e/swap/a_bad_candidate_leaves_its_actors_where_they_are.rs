@@ -188,3 +188,23 @@ async fn a_held_actor_is_tried_again_when_somebody_activates_anew() -> Result<()
     assert_eq!((after.held_actors, runs(&host, "a").await?, add(&host, "a", 1).await?), (0, 3, 2));
     Ok(())
 }
+
+/// A candidate with events of its own that cannot replay older ones: what it took over is stored before it appends anything,
+/// so that a crash does not leave a journal that no revision reads.
+#[tokio::test]
+async fn one_that_cannot_replay_what_it_took_over_comes_back_from_that() -> Result<()> {
+    let host = host().await?;
+    add(&host, "a", 1).await?;
+    add(&host, "a", 1).await?;
+    add_revision(&host, "hostile", &bad("forgetful")?).await?;
+    activate(&host, "hostile", 2, Whom::Now).await?;
+    all_there(&host, "hostile").await?;
+    assert_eq!(runs(&host, "a").await?, 2, "it reads the state, and changed over");
+    let snapshots = host.store.inner().list_snapshots(host.id("a")?).await?;
+    assert_eq!(snapshots.first().map(|meta| meta.sequence.0), Some(2), "of the old code, behind the last event");
+    send(&host, "a", "extra", &[]).await?;
+    let host = host.crash().await?;
+    assert_eq!(host.state("a").await?.get("total"), Some(&serde_json::json!(2)));
+    assert_eq!(runs(&host, "a").await?, 2);
+    Ok(())
+}

@@ -4,7 +4,8 @@ use greenroom_kit::{TestHost, guest, settings};
 use serde_json::json;
 
 use super::scene::{
-    activate, add, add_revision, all_there, bad, noted, of, passivate, roll_back, rollout, runs, send, tight,
+    activate, add, add_revision, all_there, bad, eventually, noted, of, passivate, roll_back, rollout, runs, send,
+    tight,
 };
 
 /// Everybody goes back but the one that holds an event which the older code does not know: that one is named before, stays
@@ -71,4 +72,37 @@ async fn what_a_roll_back_needs_is_kept_while_a_rollout_is_under_way() -> Result
     assert_eq!(kept, [5, 1], "the newest, and the newest of the code to which it may go back");
     assert_eq!(host.store.inner().head(id).await?.deleted_through.0, 1, "and the events behind it");
     Ok(())
+}
+
+/// A roll-back that is asked for again, while it is under way or afterwards, does not lead forward to what it left.
+#[tokio::test]
+async fn a_roll_back_that_is_asked_for_again_changes_nothing() -> Result<()> {
+    let mut settings = settings();
+    settings.rollout.watch_ms = 1;
+    let host = TestHost::start("probe", settings).await?;
+    host.ask("a", "add", json!({ "by": 1 })).await?;
+    add_revision(&host, "probe", &noted(guest("probe")?, 1)).await?;
+    activate(&host, "probe", 2, Whom::Now).await?;
+    let stable = async |number: u32| {
+        eventually("a stable revision", async || {
+            let view = rollout(&host, "probe")?;
+            Ok(view.candidate.is_none() && view.stable == number && view.behind == 0)
+        })
+        .await
+    };
+    stable(2).await?;
+    roll_back(&host, "probe", None).await?;
+    let again = roll_back(&host, "probe", None).await;
+    ensure!(
+        again
+            .as_ref()
+            .map_or(true, |view| view.stable == 1 || view.candidate.as_ref().is_some_and(|it| it.revision == 1)),
+        "{again:?}"
+    );
+    stable(1).await?;
+    let Err(refused) = roll_back(&host, "probe", None).await else { anyhow::bail!("it went further back, or forward") };
+    ensure!(refused.to_string().contains("gone back already"), "{refused}");
+    assert_eq!(runs(&host, "a").await?, 1);
+    roll_back(&host, "probe", Some(2)).await?;
+    stable(2).await
 }

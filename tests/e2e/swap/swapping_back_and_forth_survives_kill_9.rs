@@ -11,10 +11,17 @@ use serde_json::Value;
 use super::scene::noted;
 use crate::setting::{Stage, guest, value};
 
-/// How often the server is killed.
+/// The server is killed until so many swaps were begun, and this often at least.
+const SWAPS_IN_ALL: u64 = 100;
 const ROUNDS: u64 = 10;
 /// Swaps that are begun in each round, unless the kill comes first.
-const SWAPS: u64 = 10;
+const SWAPS: u64 = 12;
+/// The kill comes at a moment before that, another one in each round.
+const KILLED_WITHIN_MS: u64 = 400;
+/// A round without any swap is possible, a hundred are not.
+const ROUNDS_MAX: u64 = 100;
+/// Chooses the moments.
+const SEED: u64 = 0x9E37_79B9_7F4A_7C15;
 const ACTORS: usize = 16;
 const SETTINGS: &str = "rollout.watch_ms = 1\nsnapshots.every_events = 7\nretention.delete_events = true\n";
 
@@ -27,7 +34,7 @@ fn key(at: usize) -> String {
     format!("k-{at}")
 }
 
-/// A hundred swaps back and forth, with the server killed at ten moments: nobody is bricked, everybody runs what the record
+/// A hundred swaps back and forth, with the server killed at random moments: nobody is bricked, everybody runs what the record
 /// says, every state is what its events give, nothing that was acknowledged is lost or counted twice.
 #[test]
 fn swapping_back_and_forth_survives_kill_9() -> Result<()> {
@@ -36,13 +43,15 @@ fn swapping_back_and_forth_survives_kill_9() -> Result<()> {
     stage.client.send("PUT", "/v1/default/kinds/counter?activate=false", &component)?.ok()?;
     let new = || (0..ACTORS).map(|_| AtomicU64::new(0)).collect();
     let counts = Counts { sent: new(), acknowledged: new() };
-    let mut swaps = 0;
-    for round in 0..ROUNDS {
-        // A different moment in each round, spread over what ten swaps take.
-        swaps += swap_until_killed(&mut stage, &counts, Duration::from_millis(20 + 37 * round))?;
-        check(&stage.client, &counts, round)?;
+    let (mut swaps, mut round, mut random) = (0, 0, SEED);
+    while swaps < SWAPS_IN_ALL || round < ROUNDS {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let moment = Duration::from_millis((random >> 33) % KILLED_WITHIN_MS);
+        swaps += swap_until_killed(&mut stage, &counts, moment)?;
+        check(&stage.client, &counts, round).with_context(|| format!("killed after {moment:?}"))?;
+        round += 1;
+        ensure!(round < ROUNDS_MAX, "only {swaps} swaps were begun");
     }
-    ensure!(swaps >= ROUNDS, "only {swaps} swaps were begun");
     Ok(())
 }
 

@@ -13,7 +13,7 @@ impl RecoveryError {
     pub(crate) const fn may_be_the_codes(&self) -> bool {
         match self {
             Self::Start(failure) | Self::Replay(ReplayFailure::Guest { failure, .. }) => {
-                !matches!(failure, GuestFailure::NoRoom | GuestFailure::Quota { .. })
+                !matches!(failure, GuestFailure::NoRoom | GuestFailure::Quota { .. } | GuestFailure::HostMemory { .. })
             }
             Self::Code(_)
             | Self::Loading(_)

@@ -147,7 +147,6 @@ impl Exporting {
 
     async fn run(&mut self) -> Result<(), End> {
         self.out.give(&EXPORT_HEADER).await?;
-        self.give_catalog().await?;
         let walk = Walk::new(&self.stage.provider, &self.tenant, &self.kind, None);
         let Choice { sample, .. } = choose(walk, &self.options, &self.pacer).await?;
         match sample {
@@ -173,6 +172,8 @@ impl Exporting {
                 }
             }
         }
+        // Last, so that it has every revision that wrote what was given.
+        self.give_catalog().await?;
         let (actors, frames, snapshots) = self.counts;
         self.give(&ExportRecord::End { actors, frames, snapshots }).await?;
         self.out.flush().await

@@ -85,9 +85,22 @@ impl Acts<'_> {
     /// # Errors
     /// When the store refuses: then everything stays as it is.
     pub(super) async fn keep(&self, record: RolloutRecord, tried_again: Option<RevisionId>) -> Result<(), AskError> {
+        if self.rollout().is_over() {
+            let (tenant, kind) = (self.tenant.to_string(), self.kind.to_string());
+            return Err(RequestError::UnknownKind { tenant, kind }.into());
+        }
         self.provider.put_record(&record.place(), record.encode()?).await?;
         self.rollout().hold_to(record, tried_again);
         Ok(())
+    }
+
+    /// The same, but a record that holds already is not written again; who is held on another revision is tried again.
+    async fn keep_if_new(&self, record: RolloutRecord, tried_again: RevisionId) -> Result<(), AskError> {
+        if self.rollout().record().as_ref() == Some(&record) {
+            self.rollout().hold_to(record, Some(tried_again));
+            return Ok(());
+        }
+        self.keep(record, Some(tried_again)).await
     }
 
     /// Before a revision is added: what is stable now is written down, so that the new one is not taken for it. A rollout
@@ -147,12 +160,13 @@ impl Acts<'_> {
         // Code that cannot be loaded is nobody's candidate.
         self.deployment.revision(target).await?;
         let _one = self.rollout().acts.lock().await;
+        self.still_there(target)?;
         let mut record = self.record();
         if record.candidate() != Some(target) {
             self.complete_or_refuse(&mut record)?;
         }
         if record.candidate.is_none() && record.stable() == target {
-            return Ok(());
+            return self.keep_if_new(record, target).await;
         }
         let now = self.rollout().now();
         let whom = whom_record(&activation.whom, now.0)?;
@@ -186,9 +200,9 @@ impl Acts<'_> {
             return Ok(());
         }
         candidate.is_paused = pauses;
-        if let (false, WhomRecord::Share { since, .. }) = (pauses, &mut candidate.whom) {
+        if !pauses {
             // The pause of the stage begins anew: nobody watched it meanwhile.
-            *since = now.0;
+            candidate.watch_from(now);
         }
         let revision = candidate.revision;
         let what = if pauses { WhatRecord::Paused } else { WhatRecord::Resumed };
@@ -204,12 +218,17 @@ impl Acts<'_> {
         let target = self.target_of_roll_back(to)?;
         self.deployment.revision(target).await?;
         let _one = self.rollout().acts.lock().await;
+        self.still_there(target)?;
         let mut record = self.record();
         let now = self.rollout().now();
+        if record.went_back() && record.candidate() == Some(target) {
+            // It was asked for before, and is under way.
+            return self.keep_if_new(record, target).await;
+        }
         if record.candidate.take().is_some() {
             metric::ended(self.tenant, self.kind, "rolled-back");
         } else if record.stable() == target {
-            return Ok(());
+            return self.keep_if_new(record, target).await;
         }
         if record.stable() != target {
             let everybody =
@@ -237,8 +256,12 @@ impl Acts<'_> {
             return self.revision(to);
         }
         let record = self.record();
-        if record.candidate.is_some() {
-            return Ok(record.stable());
+        if let Some(candidate) = record.candidate() {
+            // A roll-back that is under way is not undone by one that is asked for again.
+            return Ok(if record.went_back() { candidate } else { record.stable() });
+        }
+        if record.went_back() {
+            return Err(self.nothing_to("go back from: it has gone back already; name the revision to go further"));
         }
         let before = record.before.map(RevisionId).filter(|before| self.deployment.find(*before).is_some());
         let stable = self.deployment.number_of(record.stable()).unwrap_or_default();
@@ -254,6 +277,12 @@ impl Acts<'_> {
         RequestError::NoRollout { kind: self.kind.to_string(), what: what.to_owned() }
     }
 
+    /// Whether a revision was not removed since it was looked up.
+    fn still_there(&self, id: RevisionId) -> Result<(), RequestError> {
+        let unknown = || RequestError::UnknownRevision { kind: self.kind.to_string(), revision: 0 };
+        self.deployment.find(id).map(|_| ()).ok_or_else(unknown)
+    }
+
     /// A revision by its number; `None`: the newest.
     fn revision(&self, number: Option<u32>) -> Result<RevisionId, RequestError> {
         let found = match number {
@@ -265,21 +294,21 @@ impl Acts<'_> {
         Ok(found.ok_or_else(unknown)?.record.id())
     }
 
-    /// The ramp goes on to its next stage.
+    /// The ramp goes on to its next stage, if the candidate is as it was `seen` when that was decided.
     ///
     /// # Errors
     /// When the store refuses.
-    pub(super) async fn reach(&self, of: RevisionId, stage: usize) -> Result<(), AskError> {
+    pub(super) async fn reach(&self, seen: &CandidateRecord, stage: usize) -> Result<(), AskError> {
         let _one = self.rollout().acts.lock().await;
         let mut record = self.record();
         let now = self.rollout().now();
-        let Some(candidate) = record.candidate.as_mut().filter(|it| it.revision == of.0 && !it.is_paused) else {
+        let Some(candidate) = record.candidate.as_mut().filter(|it| *it == seen && !it.is_paused) else {
             return Ok(());
         };
         let WhomRecord::Share { stages, reached, since, .. } = &mut candidate.whom else { return Ok(()) };
         let Some(hundredths) = stages.get(stage).copied() else { return Ok(()) };
         (*reached, *since) = (u32::try_from(stage).unwrap_or(u32::MAX), now.0);
-        record.note(now, WhatRecord::Reached(hundredths), of.0, "", "");
+        record.note(now, WhatRecord::Reached(hundredths), seen.revision, "", "");
         self.keep(record, None).await
     }
 
@@ -287,15 +316,15 @@ impl Acts<'_> {
     ///
     /// # Errors
     /// When the store refuses.
-    pub(super) async fn complete(&self, of: RevisionId) -> Result<(), AskError> {
+    pub(super) async fn complete(&self, seen: &CandidateRecord) -> Result<(), AskError> {
         let _one = self.rollout().acts.lock().await;
         let mut record = self.record();
-        let is_due = |it: &CandidateRecord| it.revision == of.0 && !it.is_paused && it.is_for_all();
+        let is_due = |it: &CandidateRecord| it == seen && !it.is_paused && it.is_for_all();
         if !record.candidate.as_ref().is_some_and(is_due) {
             return Ok(());
         }
         record.complete();
-        record.note(self.rollout().now(), WhatRecord::Completed, of.0, "", "");
+        record.note(self.rollout().now(), WhatRecord::Completed, seen.revision, "", "");
         self.keep(record, None).await?;
         metric::ended(self.tenant, self.kind, "completed");
         Ok(())
@@ -305,10 +334,10 @@ impl Acts<'_> {
     ///
     /// # Errors
     /// When the store refuses.
-    pub(super) async fn take_back(&self, of: RevisionId, why: &str) -> Result<bool, AskError> {
+    pub(super) async fn take_back(&self, seen: &CandidateRecord, why: &str) -> Result<bool, AskError> {
         let _one = self.rollout().acts.lock().await;
         let mut record = self.record();
-        if record.candidate() != Some(of) {
+        if record.candidate.as_ref() != Some(seen) {
             return Ok(false);
         }
         record.candidate = None;

@@ -9,6 +9,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 
 use super::act::Acts;
+use super::record::CandidateRecord;
 use crate::actor::{AskError, Code as _, Order, Ticket};
 use crate::decide::{RampStep, ramp_step};
 use crate::runtime::Host;
@@ -91,6 +92,7 @@ impl Driver<'_> {
 
     async fn step(&self) -> Next {
         if self.host.inner().tenants.active(self.tenant).is_err() {
+            self.deployment.rollout.watch_anew();
             // Nothing of it runs. Its actors come back on what they are assigned when it is active again.
             return Next::After(LOOK_AGAIN);
         }
@@ -106,7 +108,7 @@ impl Driver<'_> {
     async fn go_on(&self) -> Result<Next, AskError> {
         let record = self.acts().record();
         let candidate = record.candidate();
-        if let Some(candidate) = candidate
+        if let Some(candidate) = &record.candidate
             && self.deployment.rollout.is_failing()
         {
             self.take_back(candidate).await?;
@@ -125,24 +127,21 @@ impl Driver<'_> {
             // Who could not change over now is not asked again and again.
             return Ok(if left < count { Next::Again } else { Next::After(LOOK_AGAIN) });
         }
-        let Some(of) = candidate else { return Ok(Next::Done) };
-        let step = record
-            .candidate
-            .as_ref()
-            .and_then(|candidate| candidate.with_ramp(|ramp| ramp_step(ramp, self.deployment.rollout.now())));
-        match step {
+        let Some(seen) = &record.candidate else { return Ok(Next::Done) };
+        let of = RevisionId(seen.revision);
+        match seen.with_ramp(|ramp| ramp_step(ramp, self.deployment.rollout.now())) {
             Some(RampStep::GoTo(stage)) => {
-                self.acts().reach(of, stage).await?;
+                self.acts().reach(seen, stage).await?;
                 tracing::info!(tenant = %self.tenant, kind = %self.kind, revision = ?self.deployment.number_of(of), stage, "a ramp goes on");
                 Ok(Next::Again)
             }
             Some(RampStep::Complete) if self.deployment.rollout.is_hopeless() => {
                 // Too few for the thresholds, but nobody could run it: it is not made the code that new actors begin with.
-                self.take_back(of).await?;
+                self.take_back(seen).await?;
                 Ok(Next::Again)
             }
             Some(RampStep::Complete) => {
-                self.acts().complete(of).await?;
+                self.acts().complete(seen).await?;
                 tracing::info!(tenant = %self.tenant, kind = %self.kind, revision = ?self.deployment.number_of(of), "a rollout is complete");
                 Ok(Next::Again)
             }
@@ -196,8 +195,8 @@ impl Driver<'_> {
     }
 
     /// Writes down that the candidate failed, and says so where operators look.
-    async fn take_back(&self, of: RevisionId) -> Result<(), AskError> {
-        let number = self.deployment.number_of(of).unwrap_or_default();
+    async fn take_back(&self, seen: &CandidateRecord) -> Result<(), AskError> {
+        let number = self.deployment.number_of(RevisionId(seen.revision)).unwrap_or_default();
         let (failed, tried) =
             self.deployment.rollout.look(0, |figures, _, _| (figures.failed_count(), figures.tried_count()));
         let why = format!("{failed} of {tried} actors failed on revision {number}");
@@ -208,7 +207,7 @@ impl Driver<'_> {
         };
         let audit = &self.host.inner().audit;
         let begun = audit.begin(&Owner::Tenant(self.tenant.clone()), Realm::Actors, act).await?;
-        let taken_back = self.acts().take_back(of, &why).await;
+        let taken_back = self.acts().take_back(seen, &why).await;
         let result = match &taken_back {
             Ok(_) => ActResult::Done,
             Err(error) => ActResult::Failed(error.code().to_string()),

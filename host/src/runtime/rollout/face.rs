@@ -2,16 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use super::Activation;
 use super::act::Acts;
 use super::check::{RollbackCheck, check};
 use super::views::{CandidateView, HeldView, LiveView, RolloutEntry, RolloutView};
+use super::{Activation, Whom};
 use crate::actor::{AskError, Code as _};
 use crate::runtime::{Host, Operator};
 use crate::vocab::{Kind, Tenant};
 
 /// Held actors that are shown.
 const HELD_SHOWN_MAX: usize = 100;
+
+/// What somebody wants done.
+enum Wish {
+    Activate(Activation),
+    RollBack(Option<u32>, Operator),
+}
 
 impl Host {
     /// Has actors of a kind run another revision: everybody, a share, a share that grows, or some by name. Durable when
@@ -27,12 +33,7 @@ impl Host {
         kind: &Kind,
         activation: &Activation,
     ) -> Result<RolloutView, AskError> {
-        self.refuse_if_closing()?;
-        let deployment = self.inner().deployments.find_active(tenant, kind)?;
-        let provider = &self.inner().stage.provider;
-        Acts { provider, tenant, kind, deployment: &deployment }.activate(activation).await?;
-        self.drive(tenant, kind, &deployment);
-        self.rollout(tenant, kind)
+        self.act(tenant, kind, Wish::Activate(activation.clone())).await
     }
 
     /// Goes back: from a candidate to the stable revision, else from the stable revision to the one before it, or to any.
@@ -47,12 +48,34 @@ impl Host {
         to: Option<u32>,
         by: &Operator,
     ) -> Result<RolloutView, AskError> {
+        self.act(tenant, kind, Wish::RollBack(to, by.clone())).await
+    }
+
+    /// In a task of its own: whoever leaves does not leave an act that is durable and does not hold.
+    async fn act(&self, tenant: &Tenant, kind: &Kind, wish: Wish) -> Result<RolloutView, AskError> {
         self.refuse_if_closing()?;
         let deployment = self.inner().deployments.find_active(tenant, kind)?;
-        let provider = &self.inner().stage.provider;
-        Acts { provider, tenant, kind, deployment: &deployment }.roll_back(to, by).await?;
-        self.drive(tenant, kind, &deployment);
-        self.rollout(tenant, kind)
+        let (host, tenant, kind) = (self.clone(), tenant.clone(), kind.clone());
+        let acting = tokio::spawn(async move {
+            let provider = &host.inner().stage.provider;
+            let acts = Acts { provider, tenant: &tenant, kind: &kind, deployment: &deployment };
+            let is_for_all = match &wish {
+                Wish::Activate(activation) => {
+                    acts.activate(activation).await?;
+                    activation.whom == Whom::Now
+                }
+                Wish::RollBack(to, by) => {
+                    acts.roll_back(*to, by).await?;
+                    true
+                }
+            };
+            host.drive(&tenant, &kind, &deployment);
+            if is_for_all {
+                host.retry_after_deploy(&tenant, &kind, deployment.policy().supervision.after_deploy);
+            }
+            host.rollout(&tenant, &kind)
+        });
+        acting.await.unwrap_or(Err(AskError::Lost))
     }
 
     /// Who could not go back, and why; changes nothing. Reads the journals of the kind's actors as far as it must.

@@ -52,10 +52,11 @@ impl Figures {
 
     /// An actor failed on the candidate.
     pub(super) fn failed(&mut self, actor: ActorId, now: Timestamp, actors_max: usize) {
-        if self.failed.contains_key(&actor) || self.failed.len() < actors_max {
+        self.tried(actor, actors_max);
+        // Beyond the bound, the share among those that are counted is what counts.
+        if self.tried.contains(&actor) {
             self.failed.insert(actor, now);
         }
-        self.tried(actor, actors_max);
     }
 
     /// It was not the candidate's fault.

@@ -129,13 +129,23 @@ impl RolloutRecord {
         self.history.drain(..over);
     }
 
-    /// The candidate becomes the stable revision.
+    /// The candidate becomes the stable revision. What a roll-back leaves is nowhere to go back to.
     pub(super) fn complete(&mut self) {
+        let went_back = self.went_back();
         if let Some(candidate) = self.candidate.take()
             && candidate.revision != self.stable
         {
-            self.before = Some(std::mem::replace(&mut self.stable, candidate.revision));
+            let left = std::mem::replace(&mut self.stable, candidate.revision);
+            self.before = (!went_back).then_some(left);
         }
+    }
+
+    /// Whether the last that was decided is a roll-back, by an operator or by the host: who asks for one again has it.
+    pub(super) fn went_back(&self) -> bool {
+        let decides =
+            |what: WhatRecord| matches!(what, WhatRecord::Activated | WhatRecord::RolledBack | WhatRecord::TakenBack);
+        let last = self.history.iter().rev().find(|entry| decides(entry.what));
+        last.is_some_and(|entry| entry.what != WhatRecord::Activated)
     }
 
     /// Where the record is in the catalog.
@@ -173,6 +183,13 @@ pub(super) fn prefix(tenant: &Tenant) -> String {
 }
 
 impl CandidateRecord {
+    /// The stage that it is at, or its watch, begins now.
+    pub(super) fn watch_from(&mut self, now: Timestamp) {
+        if let WhomRecord::Share { since, .. } = &mut self.whom {
+            *since = now.0;
+        }
+    }
+
     pub(super) const fn thresholds(&self) -> Thresholds {
         let (actors, percent, window_ms) = self.thresholds;
         Thresholds { actors, percent, window_ms }

@@ -4,10 +4,12 @@ use super::record::{PREFIX, RolloutRecord, prefix};
 use crate::provider::StoreError;
 use crate::runtime::Host;
 use crate::runtime::deploy::Deployments;
-use crate::vocab::Tenant;
+use crate::vocab::{Code, Tenant};
 
 impl Deployments {
-    /// Reads what actors are assigned. To be called once the revisions are known.
+    /// Reads what actors are assigned. To be called once the revisions are known. A candidate, or a share of it, is watched
+    /// from now on: nobody ran it while the host was down. A record that names a revision which is not stored is that kind's
+    /// trouble, and told of: its newest revision is then the one that actors run, and each is held on what it can run.
     ///
     /// # Errors
     /// When the store cannot be read, or a record in it is not one.
@@ -19,14 +21,14 @@ impl Deployments {
                 // Of a tenant whose deletion was cut off; it goes on.
                 continue;
             };
-            for id in [Some(record.stable()), record.candidate()].into_iter().flatten() {
-                let missing = || StoreError::Corrupt {
-                    place: format!("catalog record {place}"),
-                    reason: format!("it names a revision that is not stored (id {id})"),
-                };
-                deployment.find(id).ok_or_else(missing)?;
+            let named = [Some(record.stable()), record.candidate()];
+            if let Some(id) = named.into_iter().flatten().find(|id| deployment.find(*id).is_none()) {
+                let code = Code::StoreCorrupt;
+                tracing::error!(%tenant, %kind, %code, %id, "catalog record {place} names a revision that is not stored; the kind's newest one is taken, activate another to change that");
+                continue;
             }
             deployment.rollout.hold_to(record, None);
+            deployment.rollout.watch_anew();
         }
         Ok(())
     }
@@ -36,6 +38,11 @@ impl Deployments {
     /// # Errors
     /// When the store refuses.
     pub(in crate::runtime) async fn forget_rollouts(&self, tenant: &Tenant) -> Result<(), StoreError> {
+        for kind in self.kinds_of(tenant) {
+            if let Some(deployment) = self.deployment(tenant, &kind) {
+                deployment.rollout.end().await;
+            }
+        }
         for place in self.provider.record_keys(&prefix(tenant)).await? {
             self.provider.delete_record(&place).await?;
         }

@@ -29,6 +29,8 @@ pub(in crate::runtime) struct Rollout {
     pub(super) changed: Notify,
     /// Somebody drives it.
     driven: AtomicBool,
+    /// Its tenant is deleted: nothing is written of it any more.
+    over: AtomicBool,
 }
 
 #[derive(Default)]
@@ -64,6 +66,7 @@ impl Rollout {
             acts: Mutex::default(),
             changed: Notify::new(),
             driven: AtomicBool::new(false),
+            over: AtomicBool::new(false),
         }
     }
 
@@ -137,6 +140,24 @@ impl Rollout {
         state.record = Some(record);
         drop(state);
         self.changed.notify_one();
+    }
+
+    /// Nobody ran or watched the candidate until now: its time begins anew. Not written down: the next start begins anew as well.
+    pub(super) fn watch_anew(&self) {
+        let now = self.clock.now();
+        if let Some(candidate) = self.write().record.as_mut().and_then(|record| record.candidate.as_mut()) {
+            candidate.watch_from(now);
+        }
+    }
+
+    /// Ends it: whatever is decided from here on is not kept.
+    pub(super) async fn end(&self) {
+        let _one = self.acts.lock().await;
+        self.over.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
     }
 
     /// Takes note of what became of an actor.

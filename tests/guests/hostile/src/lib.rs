@@ -85,7 +85,7 @@ impl behavior::Guest for Hostile {
         let mode = String::from_utf8_lossy(black_box(DESCRIBE)).into_owned();
         let mut manifest = honest_manifest();
         match mode.trim_start_matches("describe-mode:").trim_end() {
-            "honest" if revision_is("more-events") => {
+            "honest" if revision_is("more-events") || revision_is("forgetful") => {
                 manifest.commands.push(command("extra".to_owned()));
                 manifest.events.push(EventType { name: "extra".to_owned(), version: 1 });
             }
@@ -161,6 +161,7 @@ impl behavior::Guest for Hostile {
             start = *end as usize;
             assert!(payload != b"poison" || is_cured(), "this event is poison");
             if *event == 0 {
+                assert!(!revision_is("forgetful"), "it does not know any more what that meant");
                 let by = payload.try_into().map_or(0, u64::from_le_bytes);
                 with_state(|state| state.total = state.total.wrapping_add(by));
             }
