@@ -10,6 +10,7 @@ use futures_util::stream::FuturesUnordered;
 
 use super::act::Acts;
 use super::record::CandidateRecord;
+use super::state::Looked;
 use crate::actor::{AskError, Code as _, Order, Ticket};
 use crate::decide::{RampStep, ramp_step};
 use crate::runtime::Host;
@@ -197,8 +198,7 @@ impl Driver<'_> {
     /// Writes down that the candidate failed, and says so where operators look.
     async fn take_back(&self, seen: &CandidateRecord) -> Result<(), AskError> {
         let number = self.deployment.number_of(RevisionId(seen.revision)).unwrap_or_default();
-        let (failed, tried) =
-            self.deployment.rollout.look(0, |figures, _, _| (figures.failed_count(), figures.tried_count()));
+        let Looked { failed, tried, .. } = self.deployment.rollout.look(0);
         let why = format!("{failed} of {tried} actors failed on revision {number}");
         let act = Act {
             who: "host".to_owned(),

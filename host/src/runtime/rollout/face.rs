@@ -112,19 +112,20 @@ impl Host {
         let record = deployment.rollout.record();
         let candidate = record.as_ref().and_then(|record| record.candidate.as_ref());
         let history = record.iter().flat_map(|record| &record.history);
-        Ok(deployment.rollout.look(HELD_SHOWN_MAX, |figures, held, held_actors| RolloutView {
+        let looked = deployment.rollout.look(HELD_SHOWN_MAX);
+        Ok(RolloutView {
             kind: kind.to_string(),
             stable: deployment.number_of(deployment.stable()).unwrap_or_default(),
             candidate: candidate.map(|candidate| CandidateView::of(candidate, &deployment)),
             live: live.into_iter().map(|(revision, actors)| LiveView { revision, actors }).collect(),
             behind,
-            moved: figures.moved_count(),
-            tried: figures.tried_count(),
-            failed: figures.failed_count(),
-            pause: figures.pauses(),
-            held_actors: u64::try_from(held_actors).unwrap_or(u64::MAX),
-            held: held.iter().map(|held| HeldView::of(held, &deployment)).collect(),
+            moved: looked.moved,
+            tried: looked.tried,
+            failed: looked.failed,
+            pause: looked.pause,
+            held_actors: u64::try_from(looked.held_count).unwrap_or(u64::MAX),
+            held: looked.held.iter().map(|held| HeldView::of(held, &deployment)).collect(),
             history: history.map(|entry| RolloutEntry::of(entry, &deployment)).collect(),
-        }))
+        })
     }
 }

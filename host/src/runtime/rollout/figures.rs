@@ -87,14 +87,21 @@ impl Figures {
         !self.failed.is_empty() && self.failed.len() >= self.tried.len()
     }
 
-    pub(super) fn pauses(&self) -> Option<PauseView> {
-        let mut sorted = self.pauses.clone();
-        sorted.sort_unstable();
+    /// Microseconds, in no order.
+    pub(super) fn pauses_kept(&self) -> Vec<u32> {
+        self.pauses.clone()
+    }
+}
+
+impl PauseView {
+    /// `None`: nobody paused.
+    pub(super) fn of(mut micros: Vec<u32>) -> Option<Self> {
+        micros.sort_unstable();
         let at = |percent: usize| {
-            let rank = sorted.len().saturating_mul(percent).div_ceil(100).saturating_sub(1);
-            sorted.get(rank).map(|micros| f64::from(*micros) / 1_000.0)
+            let rank = micros.len().saturating_mul(percent).div_ceil(100).saturating_sub(1);
+            micros.get(rank).map(|micros| f64::from(*micros) / 1_000.0)
         };
-        Some(PauseView { p50_ms: at(50)?, p99_ms: at(99)?, max_ms: at(100)? })
+        Some(Self { p50_ms: at(50)?, p99_ms: at(99)?, max_ms: at(100)? })
     }
 }
 
@@ -155,15 +162,15 @@ mod tests {
     #[test]
     fn pauses_are_told_as_they_were_and_bounded() {
         let mut figures = Figures::default();
-        assert_eq!(figures.pauses(), None);
+        assert_eq!(PauseView::of(figures.pauses_kept()), None);
         for ms in 1..=100 {
             figures.moved(Duration::from_millis(ms));
         }
-        assert_eq!(figures.pauses(), Some(PauseView { p50_ms: 50.0, p99_ms: 99.0, max_ms: 100.0 }));
+        assert_eq!(PauseView::of(figures.pauses_kept()), Some(PauseView { p50_ms: 50.0, p99_ms: 99.0, max_ms: 100.0 }));
         for _ in 0..PAUSES_KEPT {
             figures.moved(Duration::from_millis(7));
         }
-        assert_eq!(figures.pauses(), Some(PauseView { p50_ms: 7.0, p99_ms: 7.0, max_ms: 7.0 }));
+        assert_eq!(PauseView::of(figures.pauses_kept()), Some(PauseView { p50_ms: 7.0, p99_ms: 7.0, max_ms: 7.0 }));
         assert_eq!((figures.pauses.len(), figures.moved_count()), (PAUSES_KEPT, 100 + PAUSES_KEPT as u64));
     }
 }

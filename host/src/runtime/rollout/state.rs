@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::{Mutex, MutexGuard, Notify};
 
-use super::figures::Figures;
+use super::figures::{Figures, PauseView};
 use super::metric;
 use super::record::{RolloutRecord, cut};
 use crate::actor::{News, Refusal};
@@ -51,6 +51,18 @@ pub(super) struct Held {
     pub(super) since: Timestamp,
     pub(super) code: Code,
     pub(super) reason: String,
+}
+
+/// What a look at a rollout found.
+pub(super) struct Looked {
+    pub(super) moved: u64,
+    pub(super) tried: u64,
+    pub(super) failed: u64,
+    pub(super) pause: Option<PauseView>,
+    /// The first of those that are held.
+    pub(super) held: Vec<Held>,
+    /// How many are.
+    pub(super) held_count: usize,
 }
 
 impl Rollout {
@@ -243,14 +255,19 @@ impl Rollout {
         self.read().figures.is_hopeless()
     }
 
-    /// Looks at the figures, and at the first so many of those that are held, by key.
-    pub(super) fn look<T>(&self, held_max: usize, look: impl FnOnce(&Figures, &[Held], usize) -> T) -> T {
+    /// The figures, and the first so many of those that are held, by key. Copied: who asks this rollout something else while
+    /// the lock is held would wait for a writer that waits for it.
+    pub(super) fn look(&self, held_max: usize) -> Looked {
         let state = self.read();
-        let mut held: Vec<Held> = state.held.values().cloned().collect();
+        let mut held: Vec<Held> = if held_max > 0 { state.held.values().cloned().collect() } else { Vec::new() };
+        let held_count = state.held.len();
+        let figures = &state.figures;
+        let (moved, tried, failed) = (figures.moved_count(), figures.tried_count(), figures.failed_count());
+        let pauses = if held_max > 0 { figures.pauses_kept() } else { Vec::new() };
+        drop(state);
         held.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        let count = held.len();
         held.truncate(held_max);
-        look(&state.figures, &held, count)
+        Looked { moved, tried, failed, pause: PauseView::of(pauses), held, held_count }
     }
 
     /// Whoever gets true drives the rollout until it says that it does not any more.
@@ -349,7 +366,8 @@ mod tests {
         let mut record = rollout.record().unwrap();
         record.candidate = None;
         rollout.hold_to(record, None);
-        assert_eq!(rollout.look(10, |_, held, count| (held.len(), count)), (0, 0));
+        let looked = rollout.look(10);
+        assert_eq!((looked.held.len(), looked.held_count), (0, 0));
     }
 
     #[test]
@@ -371,7 +389,8 @@ mod tests {
         for n in 1..=5 {
             rollout.note(&actor(n), held());
         }
-        assert_eq!(rollout.look(1, |figures, held, count| (figures.failed_count(), held.len(), count)), (3, 1, 2));
+        let looked = rollout.look(1);
+        assert_eq!((looked.failed, looked.held.len(), looked.held_count), (3, 1, 2));
         assert_eq!(rollout.assigned(&actor(1), STABLE), STABLE);
         assert_eq!(rollout.assigned(&actor(5), STABLE), CANDIDATE, "it is tried again by each activation");
     }
