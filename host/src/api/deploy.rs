@@ -106,8 +106,7 @@ pub(super) async fn upload<P>(
         Ok(place) => place,
         Err(refusal) => {
             // Its sender reads the refusal instead of a broken pipe.
-            body::leave(request).await;
-            return Err(refusal.into());
+            return Err(body::leave(request, refusal.into()).await);
         }
     };
     let limit = BodyLimit {
