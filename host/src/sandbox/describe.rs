@@ -10,11 +10,7 @@ use crate::vocab::{Address, Owner};
 
 /// The manifest, checked; also the first time that this component's code runs, on its owner's account.
 pub(super) fn describe(shared: &Shared, owner: &Owner, linked: &Linked) -> Result<Manifest, DeployError> {
-    let share = match owner {
-        Owner::Host => shared.cpu.host_share(),
-        Owner::Tenant(tenant) => shared.cpu.share(tenant),
-    };
-    let mut store = store::open(shared, nobody(owner)?, share);
+    let mut store = store::open(shared, nobody(owner)?, shared.share_of(owner));
     let instance = store::instantiate(&mut store, linked).map_err(DeployError::Describe)?;
     let actor = linked.exports.load(&mut store, &instance).map_err(|error| wrong_export(&error))?;
     deadline::arm(&mut store, shared.limits.guest_call_ms);

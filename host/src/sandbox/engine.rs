@@ -11,6 +11,7 @@ use super::cache::Cache;
 use super::check::{Checked, Inspection, check_bytes, inspect};
 use super::compile::{CompileCost, Compiler, CompilerProgram};
 use super::config::CODE_VERSION;
+use super::cpu::{Errand, Stranded};
 use super::remembered::Remembered;
 use super::shared::Shared;
 use super::state::State;
@@ -136,7 +137,7 @@ impl Engine {
     /// # Errors
     /// Why it may not be deployed.
     pub fn load(self: &Arc<Self>, bytes: &[u8]) -> Result<Component, DeployError> {
-        match self.look(&Owner::Host, bytes)? {
+        match self.look(&Owner::Host, bytes, |_| Ok(())).1? {
             Looked::Loaded(component) => Ok(component),
             Looked::Compile(uncompiled) => {
                 let component = self.compile(&Owner::Host, &uncompiled, bytes).0?;
@@ -146,19 +147,37 @@ impl Engine {
         }
     }
 
-    /// Everything but compiling: whether the component is known, its bytes may be compiled, its code is in the cache. When
-    /// its code is asked what it is, that is a guest call of its owner's.
+    /// Everything but compiling: whether the component is known, its bytes may be compiled, its code is in the cache. The first
+    /// value names its bytes. `refuse` is asked about that name before the bytes are looked at. All of it takes CPU time of its
+    /// owner's, under its permits; when the code is asked what it is, that is a guest call.
     ///
-    /// Takes milliseconds: call it on a blocking thread.
+    /// Takes milliseconds, and waits while others are to run: call it on a blocking thread.
     ///
     /// # Errors
     /// Why it may not be deployed.
-    pub fn look(self: &Arc<Self>, owner: &Owner, bytes: &[u8]) -> Result<Looked, DeployError> {
+    pub fn look(
+        self: &Arc<Self>,
+        owner: &Owner,
+        bytes: &[u8],
+        refuse: impl FnOnce(Digest) -> Result<(), DeployError>,
+    ) -> (Digest, Result<Looked, DeployError>) {
+        let mut errand = Errand::begin(&self.shared.share_of(owner));
         let digest = Digest::of(bytes);
-        if let Some(known) = self.known(digest) {
-            return known.map(Looked::Loaded);
+        if let Some(refused) = refuse(digest).err() {
+            return (digest, Err(refused));
         }
-        let checked = check_bytes(bytes, &self.shared.limits).inspect_err(|refusal| self.remember(digest, refusal))?;
+        if let Some(known) = self.known(digest) {
+            return (digest, known.map(Looked::Loaded));
+        }
+        let mut between = || errand.step().map_err(|Stranded| stranded());
+        let checked = between().and_then(|()| check_bytes(bytes, &self.shared.limits, &mut between));
+        // What follows may call the guest, under a permit of its own.
+        drop(errand);
+        let checked = checked.inspect_err(|refusal| self.remember(digest, refusal));
+        (digest, checked.and_then(|checked| self.look_in_cache(owner, digest, checked)))
+    }
+
+    fn look_in_cache(&self, owner: &Owner, digest: Digest, checked: Checked) -> Result<Looked, DeployError> {
         match self.compiler.cached(&self.shared.engine, digest) {
             Some(compiled) => Ok(Looked::Loaded(self.finish(owner, digest, &checked, &compiled)?)),
             None => Ok(Looked::Compile(Uncompiled { digest, checked })),
@@ -185,7 +204,9 @@ impl Engine {
         bytes: &[u8],
     ) -> (Result<Component, DeployError>, CompileCost) {
         // The digest that names the code is of the bytes that are compiled, whatever the caller mixed up.
+        let errand = Errand::begin(&self.shared.share_of(owner));
         let digest = Digest::of(bytes);
+        drop(errand);
         if digest != uncompiled.digest {
             let reason = "other bytes were checked than are to be compiled".to_owned();
             return (Err(DeployError::CompilerUnavailable { reason }), CompileCost::default());
@@ -258,6 +279,11 @@ impl Engine {
             self.refusals.put(digest, refusal.clone(), 0);
         }
     }
+}
+
+/// The checks of a component's bytes were stopped for others, and for too long.
+fn stranded() -> DeployError {
+    DeployError::CompilerUnavailable { reason: "the machine was too busy to look at the component".to_owned() }
 }
 
 /// What a component's code takes in memory.

@@ -9,7 +9,7 @@ use crate::vocab::Limits;
 /// Any bytes are checked or refused, in bounded memory, without a panic.
 pub(crate) fn component(bytes: &[u8]) {
     let limits = Limits { component_bytes: 65_536, ..Limits::default() };
-    let checked = check_bytes(bytes, &limits);
+    let checked = check_bytes(bytes, &limits, &mut || Ok(()));
     compile::fuzz_checkpoints(bytes);
     assert!(checked.is_err() || bytes.starts_with(b"\0asm"), "what is no component passed");
 }

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use super::cpu::Cpu;
+use super::cpu::{Cpu, Share};
 use super::{HostMemory, MemoryAccount, machine};
-use crate::vocab::Limits;
+use crate::vocab::{Limits, Owner};
 
 /// Lives as long as any of them.
 pub(super) struct Shared {
@@ -28,6 +28,14 @@ impl Shared {
         let memory = Arc::new(HostMemory::new(machine::guests_memory_bytes(&limits)));
         let memory_of_nobody = Arc::new(MemoryAccount::within(&memory));
         Self { engine, cpu, memory, memory_of_nobody, limits: Arc::new(limits), secret: OnceLock::new() }
+    }
+
+    /// Whose CPU time something takes that is done for `owner`.
+    pub(super) fn share_of(&self, owner: &Owner) -> Share {
+        match owner {
+            Owner::Host => self.cpu.host_share(),
+            Owner::Tenant(tenant) => self.cpu.share(tenant),
+        }
     }
 
     pub(super) fn secret(&self) -> [u8; 32] {

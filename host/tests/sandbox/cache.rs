@@ -90,7 +90,7 @@ fn only_the_owner_may_read_the_key_and_the_code() {
 fn compiled(engine: &Arc<Engine>, number: u32) -> Component {
     let handle = format!("(drop (i32.const {number})) (i32.const 256)");
     let bytes = Bare { handle: &handle, ..Bare::default() }.bytes();
-    match engine.look(&Owner::Host, &bytes).unwrap() {
+    match engine.look(&Owner::Host, &bytes, |_| Ok(())).1.unwrap() {
         Looked::Compile(uncompiled) => engine.compile(&Owner::Host, &uncompiled, &bytes).0.unwrap(),
         Looked::Loaded(component) => component,
     }
@@ -108,7 +108,7 @@ fn code_is_kept_when_its_component_is_accepted_and_not_before() {
     assert_eq!(std::fs::metadata(code_file(directory.path())).unwrap().modified().unwrap(), written);
     // The next host finds it.
     let bytes = Bare { handle: "(drop (i32.const 1)) (i32.const 256)", ..Bare::default() }.bytes();
-    assert!(matches!(engine_in(directory.path()).look(&Owner::Host, &bytes), Ok(Looked::Loaded(_))));
+    assert!(matches!(engine_in(directory.path()).look(&Owner::Host, &bytes, |_| Ok(())).1, Ok(Looked::Loaded(_))));
 }
 
 #[test]

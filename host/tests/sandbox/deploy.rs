@@ -150,7 +150,9 @@ fn describing_itself_costs_the_tenant_whose_component_it_is() {
     let tenant = Tenant::new("owner").unwrap();
     let owner = Owner::Tenant(tenant.clone());
     let bytes = describing("loop");
-    let Looked::Compile(uncompiled) = engine.look(&owner, &bytes).unwrap() else { panic!("it was never compiled") };
+    let Looked::Compile(uncompiled) = engine.look(&owner, &bytes, |_| Ok(())).1.unwrap() else {
+        panic!("it was never compiled")
+    };
     // Its share is the same for all who ask while somebody holds it.
     let share = engine.cpu().share(&tenant);
     let (refused, _) = engine.compile(&owner, &uncompiled, &bytes);

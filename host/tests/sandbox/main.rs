@@ -33,4 +33,6 @@ mod snapshots;
 #[cfg(test)]
 mod table;
 #[cfg(test)]
+mod uploads;
+#[cfg(test)]
 mod wasi_abuse;

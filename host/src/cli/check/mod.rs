@@ -43,7 +43,7 @@ pub(super) fn run(
     let settings = SandboxSettings { limits: limits.clone(), cache_dir: None, compiler: CompilerProgram::ThisProgram };
     let engine = Engine::new(settings).map_err(|reason| Failure::new(Code::MachineLimit, reason))?;
     let inspection = engine.inspect(&bytes);
-    let compiled = match engine.look(&Owner::Host, &bytes) {
+    let compiled = match engine.look(&Owner::Host, &bytes, |_| Ok(())).1 {
         Ok(Looked::Compile(uncompiled)) => Some(engine.compile(&Owner::Host, &uncompiled, &bytes)),
         Ok(Looked::Loaded(component)) => Some((Ok(component), CompileCost::default())),
         Err(_) => None,

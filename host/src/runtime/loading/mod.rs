@@ -134,8 +134,7 @@ impl Loader {
     async fn load(self: &Arc<Self>, owner: &Owner, bytes: Bytes, urgency: Urgency) -> Result<Component, RequestError> {
         let (loader, payer, looked_at) = (Arc::clone(self), owner.clone(), bytes.clone());
         let looked = tokio::task::spawn_blocking(move || {
-            let digest = Digest::of(&looked_at);
-            (digest, loader.look(&payer, digest, &looked_at))
+            loader.engine.look(&payer, &looked_at, |digest| loader.refuse_known(digest))
         });
         let (digest, looked) = looked.await.map_err(|error| lost(&error))?;
         let uncompiled = match looked {
@@ -176,11 +175,6 @@ impl Loader {
         if let Err(error) = self.refusals.remember(owner, digest, refusal).await {
             tracing::warn!(%digest, %error, "a component's failure is not remembered beyond this run");
         }
-    }
-
-    fn look(&self, owner: &Owner, digest: Digest, bytes: &Bytes) -> Result<Looked, DeployError> {
-        self.refuse_known(digest)?;
-        self.engine.look(owner, bytes)
     }
 
     fn refuse_known(&self, digest: Digest) -> Result<(), DeployError> {

@@ -56,10 +56,13 @@ pub struct Inspection {
     pub imports: Vec<String>,
 }
 
+/// What is done between two parts of a component: others may be let run, or the whole thing be given up.
+pub(super) type Between<'a> = &'a mut dyn FnMut() -> Result<(), DeployError>;
+
 /// Everything that can be asked of the bytes alone, the cheapest first.
-pub(super) fn check_bytes(bytes: &[u8], limits: &Limits) -> Result<Checked, DeployError> {
+pub(super) fn check_bytes(bytes: &[u8], limits: &Limits, between: Between<'_>) -> Result<Checked, DeployError> {
     let mut structure = Structure::default();
-    look(bytes, limits, &mut structure).map_err(|(_, refusal)| refusal)?;
+    look(bytes, limits, &mut structure, between).map_err(|(_, refusal)| refusal)?;
     let reads_clocks = structure.imports.iter().any(|import| import.starts_with("wasi:clocks/"));
     Ok(Checked { reads_clocks, instance_bytes: structure.instance.bytes() })
 }
@@ -67,17 +70,22 @@ pub(super) fn check_bytes(bytes: &[u8], limits: &Limits) -> Result<Checked, Depl
 /// The same, with everything that was found on the way.
 pub(super) fn inspect(bytes: &[u8], limits: &Limits) -> Inspection {
     let mut structure = Structure::default();
-    let refused = look(bytes, limits, &mut structure).err();
+    let refused = look(bytes, limits, &mut structure, &mut || Ok(())).err();
     let is_component = !matches!(refused, Some((ByteCheck::Format, _)));
     let figures = if is_component { structure.tally.figures(limits) } else { Vec::new() };
     Inspection { refused, figures, imports: structure.imports }
 }
 
-fn look(bytes: &[u8], limits: &Limits, structure: &mut Structure) -> Result<(), (ByteCheck, DeployError)> {
+fn look(
+    bytes: &[u8],
+    limits: &Limits,
+    structure: &mut Structure,
+    between: Between<'_>,
+) -> Result<(), (ByteCheck, DeployError)> {
     let at = |check: ByteCheck| move |refusal: DeployError| (check, refusal);
     structure.tally.most(Cap::Bytes, count(bytes.len()), limits).map_err(at(ByteCheck::Size))?;
     format::check_format(bytes).map_err(at(ByteCheck::Format))?;
-    structure::walk(bytes, limits, structure).map_err(|refusal| match refusal {
+    structure::walk(bytes, limits, structure, between).map_err(|refusal| match refusal {
         DeployError::NotAComponent { .. } => (ByteCheck::Format, refusal),
         DeployError::ForbiddenImport { .. } => (ByteCheck::Imports, refusal),
         other => (ByteCheck::Structure, other),

@@ -7,9 +7,9 @@ use wasmparser::{
     TableSectionReader,
 };
 
-use super::contract;
 use super::instance_size::InstanceSize;
 use super::tally::{Cap, Tally};
+use super::{Between, contract};
 use crate::sandbox::DeployError;
 use crate::vocab::Limits;
 
@@ -31,7 +31,12 @@ pub(super) struct Structure {
 }
 
 /// Reads every section once, without validating code. What was counted before is in `structure` also after a refusal.
-pub(super) fn walk(bytes: &[u8], limits: &Limits, structure: &mut Structure) -> Result<(), DeployError> {
+pub(super) fn walk(
+    bytes: &[u8],
+    limits: &Limits,
+    structure: &mut Structure,
+    between: Between<'_>,
+) -> Result<(), DeployError> {
     let mut ended = false;
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(|error| damaged(&error))?;
@@ -39,6 +44,7 @@ pub(super) fn walk(bytes: &[u8], limits: &Limits, structure: &mut Structure) -> 
         let depth = structure.depth;
         structure.instance.take(&payload, depth).map_err(|error| damaged(&error))?;
         structure.take(payload, limits)?;
+        between()?;
     }
     if ended { Ok(()) } else { Err(DeployError::NotAComponent { reason: "it ends too early".to_owned() }) }
 }

@@ -2,6 +2,7 @@
 //! weights (`decide::fair_share`).
 //!
 //! - `share`: one tenant, as callers hold it. `permit`: the right to run guest code, until it is dropped.
+//! - `errand`: what the host itself does for a tenant, under its permits.
 //! - `paced`: a task that runs under its tenant's permits, whatever it does.
 //! - `slots`: the permits themselves. While nobody waits, taking one is a compare-and-swap on a slot that no other thread uses.
 //! - `core`: who waits, behind a lock that is taken only when somebody does.
@@ -13,6 +14,7 @@
 //! Who waits is counted before it looks for a free slot, and who frees a slot looks at the count afterwards.
 
 mod core;
+mod errand;
 mod metric;
 mod paced;
 mod permit;
@@ -27,6 +29,7 @@ use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use self::core::Core;
+pub(super) use errand::{Errand, Stranded};
 pub(super) use metric::describe as describe_metrics;
 pub use paced::Paced;
 pub use permit::Permit;

@@ -90,6 +90,11 @@ impl Permit {
         self.account.cpu().slots.started(self.slot, now);
     }
 
+    /// What was used since it was charged last, nanoseconds.
+    pub(super) fn uncharged_ns(&self) -> u64 {
+        self.account.cpu().now_ns().saturating_sub(self.charged_ns)
+    }
+
     /// Charges what was used; returns the CPU time under this permit so far, nanoseconds.
     pub(in crate::sandbox) fn checkpoint(&mut self) -> u64 {
         let now = self.account.cpu().now_ns();

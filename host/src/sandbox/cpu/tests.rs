@@ -106,6 +106,21 @@ fn a_call_under_way_gives_way_to_another_tenant_and_goes_on_afterwards() {
 }
 
 #[test]
+fn what_the_host_does_for_a_tenant_is_charged_to_it_and_gives_way_too() {
+    let cpu = cpu(1);
+    let (a, b) = (share(&cpu, "a"), share(&cpu, "b"));
+    let mut errand = Errand::begin(&a);
+    let victim = thread(move || drop(b.enter_blocking()));
+    until("the other waits", || cpu.load() == (1, 1));
+    spin(Duration::from_millis(1));
+    assert_eq!(errand.step(), Ok(()));
+    until("the other ran", || victim.is_finished());
+    assert!(a.used_ns() >= 1_000_000 && cpu.load() == (1, 0));
+    drop(errand);
+    assert_eq!(cpu.load(), (0, 0));
+}
+
+#[test]
 fn who_arrives_has_the_slices_of_others_ended_at_once() {
     let ends = Arc::new(AtomicUsize::new(0));
     let counts = Arc::clone(&ends);
