@@ -12,6 +12,9 @@ use crate::setting::guest;
 /// Actors that all clients of a tenant share, so that failures meet commands that wait behind them.
 const SHARED_ACTORS: u64 = 16;
 
+/// Ways in which an actor can be treated that fails outside of `handle`.
+const WAYS: usize = 5;
+
 /// xorshift64*.
 struct Dice(u64);
 
@@ -52,6 +55,37 @@ pub(super) fn call(client: &Client, number: u64, left: &AtomicU64, tally: &Tally
     Ok(())
 }
 
+/// Everything that there is, once: each command to a shared actor and to one of its own, each key in every way, each
+/// request, each file. Several clients take turns.
+pub(super) fn everything(client: &Client, part: (usize, usize), round: u64, tally: &Tally) -> Result<()> {
+    let (own, clients) = part;
+    let mine = |index: &usize| index % clients == own;
+    for index in (0..COMMANDS.len()).filter(mine) {
+        let command = COMMANDS.get(index).context("no command")?;
+        for actor in [format!("shared-{}", index % 4), format!("own-{round}-{index}")] {
+            let answer = client.call("hostile", &actor, command.name, command.payload)?;
+            check(command.name, &answer, command.codes)?;
+            tally.hostile.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    for index in (0..KEYS.len() * WAYS).filter(mine) {
+        let key = KEYS.get(index / WAYS).context("no key")?;
+        treat(client, key, index % WAYS)?;
+        tally.hostile.fetch_add(1, Ordering::SeqCst);
+    }
+    for index in (0..REQUESTS.len()).filter(mine) {
+        let (method, path, body, codes) = REQUESTS.get(index).context("no request")?;
+        let path = path.replace("{own}", client.tenant_name());
+        check(&path, &client.send(method, &path, body)?, codes)?;
+        tally.hostile.fetch_add(1, Ordering::SeqCst);
+    }
+    for (_, (name, bytes, codes)) in uploads()?.iter().enumerate().filter(|(index, _)| mine(index)) {
+        check(name, &client.deploy("upload", bytes)?, codes)?;
+        tally.hostile.fetch_add(1, Ordering::SeqCst);
+    }
+    Ok(())
+}
+
 /// A command that fails in `handle`.
 fn misbehave(client: &Client, dice: &mut Dice, number: u64, tally: &Tally) -> Result<()> {
     let command = draw(dice)?;
@@ -78,11 +112,17 @@ fn draw(dice: &mut Dice) -> Result<&'static Command> {
 /// Something to do with an actor that fails outside of `handle`.
 fn misbehave_elsewhere(client: &Client, dice: &mut Dice) -> Result<()> {
     let key = *dice.one_of(KEYS)?;
-    let answer = match dice.below(6) {
-        0 | 1 => client.call("hostile", key, "add", "")?,
-        2 => client.call("hostile", key, "get", "")?,
-        3 => client.operate("hostile", key, "passivate")?,
-        4 => client.operate("hostile", key, "snapshot")?,
+    // Twice as often as anything else: it is sent something that it appends.
+    treat(client, key, dice.below(WAYS + 1) % WAYS)
+}
+
+/// One of the ways in which an actor can be treated that fails outside of `handle`.
+fn treat(client: &Client, key: &str, way: usize) -> Result<()> {
+    let answer = match way {
+        0 => client.call("hostile", key, "add", "")?,
+        1 => client.call("hostile", key, "get", "")?,
+        2 => client.operate("hostile", key, "passivate")?,
+        3 => client.operate("hostile", key, "snapshot")?,
         _ => client.state("hostile", key, None)?,
     };
     if (200..300).contains(&answer.status) { Ok(()) } else { check(key, &answer, FAILURES) }

@@ -70,17 +70,19 @@ impl Memory {
         Ok(least)
     }
 
-    /// Waits until resident memory is at most so much, or falls no further; what it is then, KiB.
-    pub(super) fn falls_to(&self, bound: u64) -> Result<u64> {
+    /// Resident memory as soon as all actors have left, KiB.
+    pub(super) fn once_empty(&self) -> Result<u64> {
         self.until_empty()?;
-        let (mut least, mut since) = (self.now()?, Instant::now());
-        while since.elapsed() < CALM && least > bound {
+        self.now()
+    }
+
+    /// Waits, but not for ever, until no actor is live and resident memory is at most so much; what it is then, KiB.
+    pub(super) fn falls_to(&self, bound: u64, patience: Duration) -> Result<u64> {
+        self.until_empty()?;
+        let until = Instant::now() + patience;
+        while self.now()? > bound && Instant::now() < until {
             sleep(PAUSE);
-            let now = self.now()?;
-            if now < least {
-                (least, since) = (now, Instant::now());
-            }
         }
-        Ok(least)
+        self.now()
     }
 }
