@@ -37,7 +37,7 @@ pub use progress::{Phase, RecoveryProgress};
 pub use supervision::DeadReason;
 
 pub(crate) use account::{Account, OverQuota};
-pub(crate) use appended::Look;
+pub(crate) use appended::{Appended, Look};
 pub(crate) use ledger::{Change, KeyRecord, Tell, TellId, describe_changes};
 pub(crate) use life::Actor;
 pub(crate) use load::{Load, Loads, Meter, Taken};

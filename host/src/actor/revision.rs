@@ -18,7 +18,7 @@ pub(crate) struct Revision {
     /// Its compiled code.
     pub(crate) component: Component,
     /// What it appends, for those who look through the journals meanwhile.
-    pub(crate) appended: Appended,
+    pub(crate) appended: Arc<Appended>,
     commands: HashMap<String, u16>,
     events: HashMap<EventType, u16>,
 }
@@ -58,12 +58,18 @@ impl Remap {
 }
 
 impl Revision {
-    pub(crate) fn new(id: RevisionId, number: u32, component: Component) -> Self {
+    /// Code that is loaded again appends to what it appended before.
+    pub(crate) fn new(id: RevisionId, number: u32, component: Component, appended: Arc<Appended>) -> Self {
         let manifest = component.manifest();
         let commands = indexed(manifest.commands.iter().map(|command| command.name.clone()));
         let events = indexed(manifest.events.iter().cloned());
-        let appended = Appended::new(manifest.events.len());
         Self { id, number, appended, commands, events, component }
+    }
+
+    /// Code of which nobody compares what it appends.
+    pub(crate) fn alone(id: RevisionId, number: u32, component: Component) -> Self {
+        let appended = Arc::new(Appended::new(component.manifest().events.len()));
+        Self::new(id, number, component, appended)
     }
 
     /// The index of a command, by name.

@@ -38,6 +38,8 @@ const LOOKS_MAX: u32 = 8;
 const SPARE_PLACES_PART: u32 = 2;
 /// How often the times at which keys were used are stored.
 const STORE_USES_EVERY: Duration = Duration::from_secs(60);
+/// How often it is looked which code no actor is to run any more.
+const LET_GO_EVERY: Duration = Duration::from_secs(5);
 
 /// Builds a [`Host`]: settings are data, the provider and the clock are injected.
 #[derive(Default)]
@@ -138,6 +140,7 @@ impl HostBuilder {
         inner.spawn(waker.run(Arc::downgrade(&inner.directory), clock));
         inner.spawn(store_uses(Arc::downgrade(&inner.keys)));
         inner.spawn(keep_books(Arc::downgrade(&inner.books)));
+        inner.spawn(let_go_of_code(Arc::downgrade(&inner.deployments)));
         let host = Host::new(inner);
         trouble::resume(&host).await;
         rollout::resume(&host);
@@ -170,6 +173,15 @@ impl Tenancy {
         let census = Arc::new(Census::new(Arc::clone(&tenants), Arc::clone(provider)));
         let books = Books::new(Arc::clone(provider), Arc::clone(&tenants));
         Ok(Self { tenants, keys, audit, census, books })
+    }
+}
+
+/// Lets code go that no actor is to run, for as long as the host lives.
+async fn let_go_of_code(deployments: Weak<Deployments>) {
+    loop {
+        tokio::time::sleep(LET_GO_EVERY).await;
+        let Some(deployments) = deployments.upgrade() else { return };
+        deployments.let_go_of_code();
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use bytes::Bytes;
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::deployment::{Deployed, Deployment, RevisionRecord, StoredRevision, component_key};
+use super::deployed::Deployed;
+use super::deployment::{Deployment, RevisionRecord, StoredRevision, component_key};
 use super::gate::Comparison;
 use super::loading::{Loader, Place};
 use super::revisions::{Gone, revision_key};

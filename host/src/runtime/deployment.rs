@@ -4,9 +4,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use tokio::sync::OnceCell;
 
 use super::DeployedRevision;
+use super::deployed::Deployed;
 use super::loading::Loader;
 use super::revisions::{Gone, revision_key};
 use super::rollout::Rollout;
@@ -88,33 +88,6 @@ pub(super) const COMPONENT_PREFIX: &str = "component/";
 /// Where a component's bytes are in the catalog.
 pub(super) fn component_key(digest: &Digest) -> String {
     format!("{COMPONENT_PREFIX}{digest}")
-}
-
-/// A revision and its code, loaded when it is first needed.
-#[derive(Debug)]
-pub(super) struct Deployed {
-    pub(super) record: RevisionRecord,
-    event_types: Arc<[EventType]>,
-    revision: OnceCell<Arc<Revision>>,
-}
-
-impl Deployed {
-    /// `component` is the code, if it is at hand.
-    pub(super) fn new(record: RevisionRecord, component: Option<Component>) -> Self {
-        let event_types = record.event_types().collect();
-        let loaded = component.map(|component| Arc::new(Revision::new(record.id(), record.number, component)));
-        Self { event_types, revision: OnceCell::new_with(loaded), record }
-    }
-
-    /// Its code, if it was loaded since the host began.
-    pub(super) fn loaded(&self) -> Option<&Arc<Revision>> {
-        self.revision.get()
-    }
-
-    /// Whether somebody holds its code, to run it.
-    pub(super) fn is_loaded_elsewhere(&self) -> bool {
-        self.revision.get().is_some_and(|revision| Arc::strong_count(revision) > 1)
-    }
 }
 
 /// One deployed kind of a tenant.
@@ -210,7 +183,7 @@ impl Deployment {
         revisions.retain(|it| it.record.id != id);
         drop(revisions);
         // Nobody finds it from here on; who found it before still holds it.
-        if Arc::strong_count(&deployed) > 1 || deployed.is_loaded_elsewhere() {
+        if Arc::strong_count(&deployed) > 1 || deployed.is_running() {
             self.put_back(deployed);
             return Err("somebody looks at it or runs it at this moment; try again".to_owned());
         }
@@ -230,10 +203,18 @@ impl Deployment {
         revisions.iter().map(|deployed| &deployed.record).find(|record| record.digest == digest.0).cloned()
     }
 
-    /// The code of those revisions that was loaded since the host began: others have not run.
-    pub(super) fn loaded(&self) -> Vec<Arc<Revision>> {
+    /// Lets the code of revisions go that no actor is to run; whoever runs it still has it.
+    pub(super) fn let_go_of_code(&self) {
+        let needed = [self.active_id(), self.stable()];
+        let is_idle = |deployed: &&Arc<Deployed>| {
+            let id = deployed.record.id();
+            !needed.contains(&id) && !self.rollout.is_candidate(id) && !self.rollout.needs(id)
+        };
         let revisions = self.revisions.read().unwrap_or_else(PoisonError::into_inner);
-        revisions.iter().filter_map(|deployed| deployed.revision.get().cloned()).collect()
+        let let_go: Vec<_> = revisions.iter().filter(is_idle).filter_map(|deployed| deployed.let_go()).collect();
+        // What it frees is large: not under a lock.
+        drop(revisions);
+        drop(let_go);
     }
 
     pub(super) fn newest(&self) -> Option<Arc<Deployed>> {
@@ -298,15 +279,13 @@ impl Deployment {
         self.find(id).map(|deployed| deployed.record.number)
     }
 
-    async fn load(&self, deployed: &Deployed) -> Result<Arc<Revision>, RecoveryError> {
-        let record = &deployed.record;
+    async fn load(&self, record: &RevisionRecord) -> Result<Component, RecoveryError> {
         let bytes = self.provider.record(&record.component_key()).await?;
         let Some(bytes) = bytes else {
             let reason = format!("the component of revision {} is missing from the store", record.number);
             return Err(RecoveryError::Loading(reason));
         };
-        let component = self.loader.load_again(&self.tenant, bytes).await?;
-        Ok(Arc::new(Revision::new(record.id(), record.number, component)))
+        Ok(self.loader.load_again(&self.tenant, bytes).await?)
     }
 }
 
@@ -334,7 +313,7 @@ impl Code for Deployment {
             let Some(deployed) = self.find(id) else {
                 return Err(RecoveryError::Loading(format!("its kind has no revision of the id {id}")));
             };
-            deployed.revision.get_or_try_init(|| self.load(&deployed)).await.cloned()
+            deployed.code(self.load(&deployed.record)).await
         })
     }
 

@@ -5,6 +5,7 @@ mod builder;
 mod catalog_of_tenant;
 mod courier;
 mod deploy;
+mod deployed;
 mod deployment;
 mod directory;
 mod feed;

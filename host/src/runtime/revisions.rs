@@ -5,7 +5,8 @@ use std::sync::{Arc, PoisonError};
 use bytes::Bytes;
 
 use super::deploy::{Deployments, REVISION_PREFIX};
-use super::deployment::{COMPONENT_PREFIX, Deployed, Deployment, StoredRevision, component_key};
+use super::deployed::Deployed;
+use super::deployment::{COMPONENT_PREFIX, Deployment, StoredRevision, component_key};
 use super::{AskError, Host, RequestError, RevisionView};
 use crate::actor::Code as _;
 use crate::frame::codec;
@@ -69,7 +70,7 @@ impl Deployments {
         let deployed = deployment.numbered(number).ok_or_else(unknown)?;
         let id = deployed.record.id();
         deployment.refuse_in_use(&deployed)?;
-        let look = deployed.loaded().map(|revision| revision.appended.look());
+        let look = deployed.appended().map(|appended| appended.look());
         let kept = self.kept(tenant, kind, &[id]).await?;
         if let Some(why) = kept.of(id).why() {
             return Err(in_use(number, why).into());
@@ -81,8 +82,8 @@ impl Deployments {
             return Err(unknown().into());
         }
         deployment.refuse_in_use(&deployed)?;
-        let has_run = match (look, deployed.loaded()) {
-            (Some(look), Some(revision)) => revision.appended.anything_since(look),
+        let has_run = match (look, deployed.appended()) {
+            (Some(look), Some(appended)) => appended.anything_since(look),
             // It was loaded during the look, by somebody who may have run it.
             (None, Some(_)) => true,
             (_, None) => false,
@@ -181,7 +182,7 @@ impl Deployment {
             "it is the candidate of a rollout; end that first"
         } else if self.rollout.needs(id) {
             "actors are held on it, which another revision did not bear"
-        } else if deployed.is_loaded_elsewhere() {
+        } else if deployed.is_running() {
             "live actors run it"
         } else {
             return Ok(());

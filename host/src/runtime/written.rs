@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::AskError;
 use super::deploy::Deployments;
+use super::deployed::Deployed;
 use super::deployment::Deployment;
 use crate::actor::Look;
 use crate::frame::Frame;
@@ -72,8 +73,9 @@ impl Held {
         let mut types: Vec<UnreadType> = types.iter().map(unread).collect();
         types.sort_by(|a, b| (&a.name, a.version).cmp(&(&b.name, b.version)));
         types.dedup();
-        let loaded = deployment.loaded();
-        let looks = loaded.iter().map(|revision| (revision.id, revision.appended.look())).collect();
+        let revisions = deployment.revisions();
+        let begin = |it: &Arc<Deployed>| Some((it.record.id(), it.appended()?.look()));
+        let looks = revisions.iter().filter_map(begin).collect();
         Self { types, actors: 0, unreadable: 0, looks }
     }
 
@@ -93,12 +95,13 @@ impl Held {
 
     /// Adds what this process has appended since the look began.
     pub(super) fn look_again(&mut self, deployment: &Deployment) {
-        for revision in deployment.loaded() {
-            let look = self.looks.get(&revision.id).copied().unwrap_or(Look::FIRST);
-            for (index, event) in (0..).zip(&revision.component.manifest().events) {
+        for revision in deployment.revisions() {
+            let Some(appended) = revision.appended() else { continue };
+            let look = self.looks.get(&revision.record.id()).copied().unwrap_or(Look::FIRST);
+            for (index, event) in (0..).zip(revision.event_types.iter()) {
                 let asked = self.types.iter_mut().find(|a| a.name == event.name && a.version == event.version);
                 if let Some(asked) = asked.filter(|asked| asked.held.is_none())
-                    && revision.appended.since(look, index)
+                    && appended.since(look, index)
                 {
                     asked.held = Some(Place { actor: None, sequence: None });
                 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::code_bytes::CodeBytes;
 use super::link::Linked;
 use super::shared::Shared;
 use super::{GuestFailure, Instance, InstanceOptions, Manifest, Permit, Share};
@@ -20,6 +21,7 @@ pub(super) struct Inner {
     pub(super) reads_clocks: bool,
     pub(super) linked: Linked,
     pub(super) shared: Arc<Shared>,
+    pub(super) code_bytes: CodeBytes,
 }
 
 impl Component {
@@ -35,6 +37,11 @@ impl Component {
 
     pub(super) fn code(&self) -> &wasmtime::component::Component {
         self.inner.linked.instance.component()
+    }
+
+    /// What its code takes in memory.
+    pub(super) fn code_bytes(&self) -> u64 {
+        self.inner.code_bytes.get()
     }
 
     /// What it says of itself.

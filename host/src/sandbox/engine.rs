@@ -9,6 +9,7 @@ use wasmtime::component::Linker;
 
 use super::cache::Cache;
 use super::check::{Checked, Inspection, check_bytes, inspect};
+use super::code_bytes::CodeBytes;
 use super::compile::{CompileCost, Compiler, CompilerProgram};
 use super::config::CODE_VERSION;
 use super::cpu::{Errand, Stranded};
@@ -18,9 +19,6 @@ use super::state::State;
 use super::{Component, Cpu, DeployError, HostMemory, Lasting, component, config, describe, link, machine, ticker};
 use crate::vocab::{Digest, Limits, Owner};
 
-/// Compiled components kept in memory, and the bytes of their code; one that actors still run stays in any case.
-const COMPONENTS_MAX: usize = 256;
-const COMPONENTS_BYTES_MAX: u64 = /* 256 MiB */ 256 * 1_024 * 1_024;
 /// Refused components remembered, so that a client that sends one again and again costs nothing.
 const REFUSALS_MAX: usize = 1_024;
 /// Instances beyond `live_actors`, as a part of it: state readers, snapshots being tried, replaced instances.
@@ -94,12 +92,13 @@ impl Engine {
             }
         });
         ticker::start(&engine, &cpu)?;
+        let recent_code_bytes = limits.recent_code_bytes;
         let compiler = Compiler::new(cache, compiler, config::reservation_bytes(&limits, instances));
         Ok(Arc::new(Self {
             shared: Arc::new(Shared::new(engine, cpu, limits)),
             linker,
             compiler,
-            components: Remembered::new(COMPONENTS_MAX, COMPONENTS_BYTES_MAX),
+            components: Remembered::new(usize::MAX, recent_code_bytes),
             refusals: Remembered::new(REFUSALS_MAX, u64::MAX),
         }))
     }
@@ -264,10 +263,11 @@ impl Engine {
         let finished = link::link(&self.linker, compiled, checked.instance_bytes).and_then(|linked| {
             let manifest = describe::describe(&self.shared, owner, &linked)?;
             let (reads_clocks, shared) = (checked.reads_clocks, Arc::clone(&self.shared));
-            Ok(Component::new(component::Inner { digest, manifest, reads_clocks, linked, shared }))
+            let code_bytes = CodeBytes::of(compiled);
+            Ok(Component::new(component::Inner { digest, manifest, reads_clocks, linked, shared, code_bytes }))
         });
         match &finished {
-            Ok(component) => self.components.put(digest, component.clone(), code_bytes(compiled)),
+            Ok(component) => self.components.put(digest, component.clone(), component.code_bytes()),
             Err(refusal) => self.remember(digest, refusal),
         }
         finished
@@ -284,12 +284,6 @@ impl Engine {
 /// The checks of a component's bytes were stopped for others, and for too long.
 fn stranded() -> DeployError {
     DeployError::CompilerUnavailable { reason: "the machine was too busy to look at the component".to_owned() }
-}
-
-/// What a component's code takes in memory.
-fn code_bytes(compiled: &wasmtime::component::Component) -> u64 {
-    let range = compiled.image_range();
-    u64::try_from(range.end.addr().saturating_sub(range.start.addr())).unwrap_or(u64::MAX)
 }
 
 /// How many instances there is room for beyond live actors and those that change over.

@@ -7,6 +7,7 @@ mod artifact;
 mod cache;
 mod calls;
 mod check;
+mod code_bytes;
 mod compile;
 mod component;
 mod config;
@@ -62,5 +63,6 @@ pub(crate) use metric::{describe_limit_hits, limit_hit, quota_hit};
 /// Says what the metrics of the sandbox mean.
 pub fn describe_metrics() {
     cpu::describe_metrics();
+    code_bytes::describe_metrics();
     compile::describe_metrics();
 }

@@ -1,4 +1,4 @@
-//! A small map that forgets its oldest entries.
+//! A small map that forgets the entries that nobody asked for the longest.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
@@ -22,11 +22,11 @@ struct Entries<T> {
 }
 
 impl<T> Entries<T> {
-    fn remove(&mut self, digest: Digest) {
-        if let Some((_, bytes)) = self.map.remove(&digest) {
-            self.bytes = self.bytes.saturating_sub(bytes);
-            self.order.retain(|kept| *kept != digest);
-        }
+    fn remove(&mut self, digest: Digest) -> Option<T> {
+        let (value, bytes) = self.map.remove(&digest)?;
+        self.bytes = self.bytes.saturating_sub(bytes);
+        self.order.retain(|kept| *kept != digest);
+        Some(value)
     }
 }
 
@@ -38,24 +38,33 @@ impl<T: Clone> Remembered<T> {
     }
 
     pub(super) fn get(&self, digest: Digest) -> Option<T> {
-        self.lock().map.get(&digest).map(|(value, _)| value.clone())
+        let mut entries = self.lock();
+        let value = entries.map.get(&digest).map(|(value, _)| value.clone())?;
+        entries.order.retain(|kept| *kept != digest);
+        entries.order.push_back(digest);
+        Some(value)
     }
 
     pub(super) fn put(&self, digest: Digest, value: T, bytes: u64) {
+        // Dropped behind the lock: what is forgotten may be large.
+        let mut forgotten = Vec::new();
         let mut entries = self.lock();
-        entries.remove(digest);
+        forgotten.extend(entries.remove(digest));
         entries.map.insert(digest, (value, bytes));
         entries.order.push_back(digest);
         entries.bytes = entries.bytes.saturating_add(bytes);
         while (entries.order.len() > self.bound || entries.bytes > self.bytes_max)
             && let Some(oldest) = entries.order.front().copied().filter(|oldest| *oldest != digest)
         {
-            entries.remove(oldest);
+            forgotten.extend(entries.remove(oldest));
         }
+        drop(entries);
+        drop(forgotten);
     }
 
     pub(super) fn remove(&self, digest: Digest) {
-        self.lock().remove(digest);
+        let forgotten = self.lock().remove(digest);
+        drop(forgotten);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Entries<T>> {
@@ -75,6 +84,17 @@ mod tests {
             remembered.put(digest, n, 1);
         }
         assert_eq!(digests.map(|digest| remembered.get(digest)), [None, Some(1), Some(2)]);
+    }
+
+    #[test]
+    fn who_is_asked_for_stays() {
+        let remembered = Remembered::new(2, 100);
+        let [a, b, c] = [b"a", b"b", b"c"].map(|bytes| Digest::of(bytes));
+        remembered.put(a, 1, 1);
+        remembered.put(b, 2, 1);
+        assert_eq!(remembered.get(a), Some(1));
+        remembered.put(c, 3, 1);
+        assert_eq!([a, b, c].map(|digest| remembered.get(digest)), [Some(1), None, Some(3)]);
     }
 
     #[test]

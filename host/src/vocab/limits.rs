@@ -195,6 +195,8 @@ limits! {
     CompiledBytes compiled_bytes: u32 = /* 256 MiB */ 256 * 1_024 * 1_024, "bytes" Host Hard [ComponentTooLarge];
     /// Bytes of compiled code kept on disk: what is not deployed goes first, then the oldest, and is compiled again when it is needed.
     CompileCacheBytes compile_cache_bytes: u64 = /* 4 GiB */ 4 * 1_024 * 1_024 * 1_024, "bytes" Host Soft [];
+    /// Bytes of compiled code in memory for whoever asks next, of what was used lately; beside it stays what actors run, or are to run. The code of revisions that nobody runs.
+    RecentCodeBytes recent_code_bytes: u64 = /* 256 MiB */ 256 * 1_024 * 1_024, "bytes" Host Soft [];
     /// Deploys of one tenant that are under way or wait for the compiler; the host holds their bytes.
     TenantDeploys tenant_deploys: u32 = 4, "deploys" Host Hard [DeploysFull];
     /// Deploys of all tenants that are under way or wait; past it a tenant may have one.

@@ -135,7 +135,7 @@ fn exactly_so_many_bytes_of_code_are_kept_and_what_is_not_deployed_goes_first() 
         let other = engine_in(directory.path());
         let handle = format!("(drop (i32.const {number})) (i32.const 256)");
         let bytes = Bare { handle: &handle, ..Bare::default() }.bytes();
-        matches!(other.look(&Owner::Host, &bytes), Ok(Looked::Loaded(_)))
+        matches!(other.look(&Owner::Host, &bytes, |_| Ok(())).1, Ok(Looked::Loaded(_)))
     };
     // The second is not deployed any more: it goes, although the first is older.
     keep(&bounded, &components[2], &[digests[0], digests[2]]);

@@ -5,6 +5,7 @@ mod a_live_swap_keeps_everything_that_is_the_hosts;
 mod a_ramp_goes_on_by_itself_and_moves_nobody_back;
 mod a_roll_back_says_who_cannot_go_back;
 mod a_swap_under_load_loses_nothing;
+mod code_that_nobody_runs_leaves_memory_and_comes_back;
 mod scene;
 mod swapping_back_and_forth_survives_kill_9;
 mod swaps_are_bounded;

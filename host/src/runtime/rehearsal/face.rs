@@ -89,7 +89,7 @@ impl Host {
         let component = self.load_candidate(deploy, tenant, component).await?;
         let active = deployment.revision(deployment.active_id()).await?;
         let number = active.number.saturating_add(1);
-        let candidate = Arc::new(Revision::new(CANDIDATE, number, component));
+        let candidate = Arc::new(Revision::alone(CANDIDATE, number, component));
         let of = (tenant, kind);
         let (active, candidate) =
             (Side::new(active, Arc::clone(&deployment), of), Side::new(candidate, Arc::clone(&deployment), of));
