@@ -4,14 +4,12 @@ use bytes::Bytes;
 
 use super::deploy::Deployments;
 use super::deployment::{Deployment, RevisionRecord};
+use super::roll::Roll;
 use super::written::Held;
 use super::{AskError, Checked, DeployPlace, Host, RequestError};
 use crate::provider::StoreError;
 use crate::sandbox::{CONTRACT, Change, Component, EventType, Manifest, ManifestDiff, RevisionDiff};
 use crate::vocab::{Kind, Owner, Tenant};
-
-/// Actors that are listed at a time.
-const PAGE_ACTORS: usize = 256;
 
 /// A candidate beside the revisions of its kind, as the journals were when it was looked at.
 pub(super) struct Comparison {
@@ -69,11 +67,9 @@ impl Deployments {
         kind: &Kind,
         version: u32,
     ) -> Result<Option<String>, StoreError> {
-        let mut after: Option<String> = None;
-        loop {
-            let page = self.provider.actors(tenant, kind, after.as_deref(), PAGE_ACTORS).await?;
-            let Some(last) = page.last() else { return Ok(None) };
-            after = Some(last.address.key.as_str().to_owned());
+        let kinds = [kind.clone()];
+        let mut roll = Roll::of(&self.provider, tenant, &kinds);
+        while let Some(page) = roll.next().await? {
             for listing in page {
                 let snapshots = self.provider.list_snapshots(listing.address.id()).await?;
                 if snapshots.iter().any(|meta| meta.state_version != version) {
@@ -82,6 +78,7 @@ impl Deployments {
             }
             tokio::task::yield_now().await;
         }
+        Ok(None)
     }
 }
 

@@ -2,19 +2,15 @@
 //! which it alone may be able to read.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use super::AskError;
 use super::deploy::Deployments;
+use super::journal::look_through;
+use super::roll::Roll;
 use super::views::{KeptView, KeptWhat};
-use crate::provider::{ReadRange, StoreError};
+use crate::provider::StoreError;
 use crate::vocab::{Address, Kind, RevisionId, Sequence, Tenant};
-
-/// Actors that are listed at a time.
-const PAGE_ACTORS: usize = 256;
-/// Bytes of frames that are read at a time.
-const BATCH_BYTES: usize = /* 256 KiB */ 256 * 1_024;
-/// How often a journal is read again from where it begins now, when a deletion overtook the reader.
-const OVERTAKEN_MAX: u32 = 3;
 
 /// What of some revisions is kept.
 pub(super) struct Kept {
@@ -32,11 +28,11 @@ impl Deployments {
     /// When the store fails; a journal that cannot be read for its own sake may hold anything.
     pub(super) async fn kept(&self, tenant: &Tenant, kind: &Kind, ids: &[RevisionId]) -> Result<Kept, AskError> {
         let mut kept = Kept { of: ids.iter().map(|id| (*id, None)).collect(), unreadable: None };
-        let mut after: Option<String> = None;
-        while !kept.is_complete() {
-            let page = self.provider.actors(tenant, kind, after.as_deref(), PAGE_ACTORS).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.address.key.as_str().to_owned());
+        let kinds = [kind.clone()];
+        let mut roll = Roll::of(&self.provider, tenant, &kinds);
+        while !kept.is_complete()
+            && let Some(page) = roll.next().await?
+        {
             for listing in page {
                 if kept.is_complete() {
                     break;
@@ -49,35 +45,19 @@ impl Deployments {
     }
 
     async fn look_at(&self, kept: &mut Kept, address: &Address) -> Result<(), StoreError> {
-        let key = address.key.as_str();
-        for meta in self.provider.list_snapshots(address.id()).await? {
+        let (id, key) = (address.id(), address.key.as_str());
+        for meta in self.provider.list_snapshots(id).await? {
             kept.note(meta.revision, key, meta.sequence, KeptWhat::Snapshot);
         }
-        for _ in 0..OVERTAKEN_MAX {
-            match self.read(kept, address, key).await {
-                Err(StoreError::Gap { .. }) => {}
-                Err(StoreError::Corrupt { .. }) => break,
-                other => return other,
-            }
-        }
-        kept.unreadable.get_or_insert_with(|| key.to_owned());
-        Ok(())
-    }
-
-    async fn read(&self, kept: &mut Kept, address: &Address, key: &str) -> Result<(), StoreError> {
-        let actor = address.id();
-        let from = self.provider.head(actor).await?.deleted_through.next();
-        let range = ReadRange { from, through: Sequence::MAX, batch_bytes: BATCH_BYTES };
-        let mut reader = self.provider.read(actor, range);
-        while let Some(frames) = reader.next().await? {
-            for frame in &frames {
+        let is_readable = look_through(&self.provider, id, |frames, from| {
+            for frame in frames {
                 let header = frame.header();
                 kept.note(header.revision, key, header.first.max(from), KeptWhat::Frame);
             }
-            if kept.is_complete() {
-                return Ok(());
-            }
-            tokio::task::yield_now().await;
+            if kept.is_complete() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        if !is_readable.await? {
+            kept.unreadable.get_or_insert_with(|| key.to_owned());
         }
         Ok(())
     }

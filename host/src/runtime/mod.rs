@@ -13,6 +13,7 @@ mod feed;
 pub(crate) mod fuzz;
 mod gate;
 mod host;
+mod journal;
 mod kept;
 mod loading;
 mod look;

@@ -1,24 +1,20 @@
 //! What the journals of a kind really hold: asked of the store, not of manifests, which say what could be in them.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::AskError;
 use super::deploy::Deployments;
 use super::deployed::Deployed;
 use super::deployment::Deployment;
+use super::journal::look_through;
+use super::roll::Roll;
 use crate::actor::Look;
 use crate::frame::Frame;
-use crate::provider::{ActorListing, ReadRange, SharedProvider, StoreError};
+use crate::provider::{ActorListing, SharedProvider, StoreError};
 use crate::sandbox::{EventType, Place, UnreadType};
-use crate::vocab::{ActorId, Kind, RevisionId, Sequence, Tenant};
-
-/// Actors that are listed at a time.
-const PAGE_ACTORS: usize = 256;
-/// Bytes of frames that are read at a time.
-const BATCH_BYTES: usize = /* 256 KiB */ 256 * 1_024;
-/// How often a journal is read again from where it begins now, when a deletion overtook the reader.
-const OVERTAKEN_MAX: u32 = 3;
+use crate::vocab::{Kind, RevisionId, Sequence, Tenant};
 
 /// Which of some event types the journals of a kind hold.
 ///
@@ -49,11 +45,11 @@ impl Deployments {
     pub(super) async fn held_types(&self, tenant: &Tenant, kind: &Kind, types: &[EventType]) -> Result<Held, AskError> {
         let deployment = self.find(tenant, kind)?;
         let mut held = Held::begin(&deployment, types);
-        let mut after: Option<String> = None;
-        while !held.is_complete() {
-            let page = self.provider.actors(tenant, kind, after.as_deref(), PAGE_ACTORS).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.address.key.as_str().to_owned());
+        let kinds = [kind.clone()];
+        let mut roll = Roll::of(&self.provider, tenant, &kinds);
+        while !held.is_complete()
+            && let Some(page) = roll.next().await?
+        {
             for listing in page {
                 if held.is_complete() {
                     break;
@@ -116,38 +112,16 @@ impl Held {
         listing: &ActorListing,
     ) -> Result<(), StoreError> {
         self.actors = self.actors.saturating_add(1);
-        let key = listing.address.key.as_str();
-        for _ in 0..OVERTAKEN_MAX {
-            match self.read(provider, deployment, listing.address.id(), key).await {
-                Err(StoreError::Gap { .. }) => {}
-                Err(StoreError::Corrupt { .. }) => break,
-                other => return other,
-            }
-        }
-        self.unreadable = self.unreadable.saturating_add(1);
-        Ok(())
-    }
-
-    async fn read(
-        &mut self,
-        provider: &SharedProvider,
-        deployment: &Deployment,
-        actor: ActorId,
-        key: &str,
-    ) -> Result<(), StoreError> {
-        // Waits for what was handed to the store before the look began.
-        let kept = provider.head(actor).await?.deleted_through.next();
-        let range = ReadRange { from: kept, through: Sequence::MAX, batch_bytes: BATCH_BYTES };
-        let mut reader = provider.read(actor, range);
+        let (id, key) = (listing.address.id(), listing.address.key.as_str());
         let mut indices = Indices::new();
-        while let Some(frames) = reader.next().await? {
-            for frame in &frames {
+        let is_readable = look_through(provider, id, |frames, kept| {
+            for frame in frames {
                 self.take(deployment, &mut indices, frame, kept, key);
             }
-            if self.is_complete() {
-                return Ok(());
-            }
-            tokio::task::yield_now().await;
+            if self.is_complete() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        if !is_readable.await? {
+            self.unreadable = self.unreadable.saturating_add(1);
         }
         Ok(())
     }
