@@ -6,7 +6,7 @@ use super::{ChosenActors, RehearsalOptions};
 use crate::actor::Pacer;
 use crate::decide::Spread;
 use crate::provider::{ActorListing, SharedProvider, StoreError};
-use crate::vocab::{Key, Kind, Tenant};
+use crate::vocab::{Address, Key, Kind, Tenant};
 
 /// Actors that are listed at a time: bounds what the walk holds.
 const PAGE_ACTORS: usize = 500;
@@ -20,16 +20,15 @@ pub(super) struct Walk {
 }
 
 impl Walk {
-    pub(super) fn new(provider: &SharedProvider, tenant: &Tenant, kind: &Kind, after: Option<&Key>) -> Self {
-        let after = after.map(|key| key.as_str().to_owned());
-        Self { provider: Arc::clone(provider), tenant: tenant.clone(), kind: kind.clone(), after }
+    pub(super) fn new(provider: &SharedProvider, tenant: &Tenant, kind: &Kind) -> Self {
+        Self { provider: Arc::clone(provider), tenant: tenant.clone(), kind: kind.clone(), after: None }
     }
 
     /// The next page, by key; empty at the end.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub(super) async fn next(&mut self) -> Result<Vec<ActorListing>, StoreError> {
+    async fn next(&mut self) -> Result<Vec<ActorListing>, StoreError> {
         let page = self.provider.actors(&self.tenant, &self.kind, self.after.as_deref(), PAGE_ACTORS).await?;
         if let Some(last) = page.last() {
             self.after = Some(last.address.key.as_str().to_owned());
@@ -39,14 +38,43 @@ impl Walk {
 }
 
 /// Who is looked at, and how many they are.
-#[derive(Debug)]
 pub(super) struct Choice {
     /// Actors of the kind.
     pub(super) of_kind: u64,
     /// Those that are looked at.
     pub(super) total: u64,
-    /// Their keys, for a sample; `None`: they are found by walking again.
-    pub(super) sample: Option<Vec<Key>>,
+    /// Who they are.
+    pub(super) chosen: Chosen,
+}
+
+/// Those who are looked at, page by page.
+pub(super) struct Chosen {
+    /// Their keys, for a sample; they are one page.
+    sample: Option<Vec<Key>>,
+    /// Where others are found by walking again.
+    walk: Walk,
+    options: RehearsalOptions,
+}
+
+impl Chosen {
+    /// The next page, by key; `None` at the end.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<Arc<Address>>>, StoreError> {
+        if let Some(keys) = &mut self.sample {
+            let keys = std::mem::take(keys);
+            let (tenant, kind) = (&self.walk.tenant, &self.walk.kind);
+            let address = |key| Arc::new(Address { tenant: tenant.clone(), kind: kind.clone(), key });
+            return Ok((!keys.is_empty()).then(|| keys.into_iter().map(address).collect()));
+        }
+        let page = self.walk.next().await?;
+        if page.is_empty() {
+            return Ok(None);
+        }
+        let addresses = page.into_iter().map(|listing| listing.address);
+        Ok(Some(addresses.filter(|address| is_chosen(&address.key, &self.options)).collect()))
+    }
 }
 
 /// Walks once over all keys, and chooses.
@@ -82,11 +110,12 @@ pub(super) async fn choose(mut walk: Walk, options: &RehearsalOptions, pacer: &P
     if let Some(sample) = &sample {
         total = u64::try_from(sample.len()).unwrap_or(u64::MAX);
     }
-    Ok(Choice { of_kind, total, sample })
+    walk.after = options.after.as_ref().map(|key| key.as_str().to_owned());
+    Ok(Choice { of_kind, total, chosen: Chosen { sample, walk, options: options.clone() } })
 }
 
 /// Whether an actor that is no part of a sample is looked at.
-pub(super) fn is_chosen(key: &Key, options: &RehearsalOptions) -> bool {
+fn is_chosen(key: &Key, options: &RehearsalOptions) -> bool {
     is_meant(key, options) && options.after.as_ref().is_none_or(|after| key > after)
 }
 

@@ -2,17 +2,15 @@
 //! with them, the event types of all revisions, and of each actor everything that is kept.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::{mpsc, watch};
-use tokio::time::timeout;
 
 use super::RehearsalOptions;
-use super::choose::{Choice, Walk, choose, is_chosen};
-use super::metric::UnderWay;
+use super::choose::{Choice, Walk, choose};
+use super::heard::{End, Out, give, work_while_heard};
 use super::places::Place;
-use crate::actor::{AskError, Pacer, RequestError, Stage};
+use crate::actor::{AskError, Pacer, Stage};
 use crate::provider::export::{EXPORT_HEADER, ExportRecord, ExportedHead};
 use crate::provider::{ReadRange, StoreError};
 use crate::runtime::Host;
@@ -26,8 +24,6 @@ const CHUNKS_MAX: usize = 2;
 const CHUNK_BYTES: usize = /* 64 KiB */ 64 * 1_024;
 /// Bytes of frames that are read at a time.
 const READ_BYTES: usize = /* 256 KiB */ 256 * 1_024;
-/// A reader that takes nothing for so long has left, though nobody noticed.
-const READER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// An export under way: its bytes. Dropping it ends the export.
 #[derive(Debug)]
@@ -67,11 +63,10 @@ impl Host {
             kind: kind.clone(),
             options,
             pacer: Pacer::new(inner.rehearsals.cpu_share),
-            place,
-            out: Out { chunks: out, waiting: BytesMut::new() },
+            out: Chunks { chunks: out, waiting: BytesMut::new() },
             counts: (0, 0, 0),
         };
-        inner.spawn(exporting.start(inner.closing.subscribe()));
+        inner.spawn(exporting.start(place, inner.closing.subscribe()));
         Ok(Export { chunks })
     }
 }
@@ -84,37 +79,18 @@ struct Exporting {
     kind: Kind,
     options: RehearsalOptions,
     pacer: Pacer,
-    place: Place,
-    out: Out,
+    out: Chunks,
     /// Actors, frames, snapshots.
     counts: (u64, u64, u64),
 }
 
 /// Where the bytes go.
-struct Out {
-    chunks: mpsc::Sender<Result<Bytes, AskError>>,
+struct Chunks {
+    chunks: Out<Bytes>,
     waiting: BytesMut,
 }
 
-/// Why an export ends before its end.
-enum End {
-    Unheard,
-    Failed(AskError),
-}
-
-impl From<StoreError> for End {
-    fn from(error: StoreError) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
-impl From<RequestError> for End {
-    fn from(error: RequestError) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
-impl Out {
+impl Chunks {
     async fn give(&mut self, bytes: &[u8]) -> Result<(), End> {
         self.waiting.extend_from_slice(bytes);
         if self.waiting.len() >= CHUNK_BYTES { self.flush().await } else { Ok(()) }
@@ -122,54 +98,23 @@ impl Out {
 
     async fn flush(&mut self) -> Result<(), End> {
         let chunk = self.waiting.split().freeze();
-        match timeout(READER_TIMEOUT, self.chunks.send(Ok(chunk))).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(End::Unheard),
-        }
+        give(&self.chunks, chunk).await
     }
 }
 
 impl Exporting {
-    async fn start(mut self, mut closing: watch::Receiver<bool>) {
-        let _under_way = UnderWay::begins(&self.tenant);
-        let out = self.out.chunks.clone();
-        let end = tokio::select! {
-            biased;
-            () = out.closed() => return,
-            _ = closing.wait_for(|closing| *closing) => Err(End::Failed(AskError::ShuttingDown)),
-            end = self.run() => end,
-        };
-        drop(self.place);
-        if let Err(End::Failed(error)) = end {
-            let _left = timeout(READER_TIMEOUT, out.send(Err(error))).await;
-        }
+    async fn start(mut self, place: Place, closing: watch::Receiver<bool>) {
+        let (tenant, out) = (self.tenant.clone(), self.out.chunks.clone());
+        work_while_heard((&tenant, place), out, closing, self.run()).await;
     }
 
     async fn run(&mut self) -> Result<(), End> {
         self.out.give(&EXPORT_HEADER).await?;
-        let walk = Walk::new(&self.stage.provider, &self.tenant, &self.kind, None);
-        let Choice { sample, .. } = choose(walk, &self.options, &self.pacer).await?;
-        match sample {
-            Some(keys) => {
-                for key in keys {
-                    let address = Address { tenant: self.tenant.clone(), kind: self.kind.clone(), key };
-                    self.give_actor(&address).await?;
-                }
-            }
-            None => {
-                let after = self.options.after.as_ref();
-                let mut walk = Walk::new(&self.stage.provider, &self.tenant, &self.kind, after);
-                loop {
-                    let page = walk.next().await?;
-                    if page.is_empty() {
-                        break;
-                    }
-                    for listing in page {
-                        if is_chosen(&listing.address.key, &self.options) {
-                            self.give_actor(&listing.address).await?;
-                        }
-                    }
-                }
+        let walk = Walk::new(&self.stage.provider, &self.tenant, &self.kind);
+        let Choice { mut chosen, .. } = choose(walk, &self.options, &self.pacer).await?;
+        while let Some(page) = chosen.next().await? {
+            for address in &page {
+                self.give_actor(address).await?;
             }
         }
         // Last, so that it has every revision that wrote what was given.

@@ -98,8 +98,8 @@ impl Host {
         let stage = Arc::clone(&inner.stage);
         let pair = Pair { stage, deployment, active, candidate, pacer, from: options.from };
         let (tenants, tenant, kind) = (Arc::clone(&inner.tenants), tenant.clone(), kind.clone());
-        let run = Run { tenants, tenant, kind, pair, options, place, out };
-        inner.spawn(run.start(inner.closing.subscribe()));
+        let run = Run { tenants, tenant, kind, pair, options, out };
+        inner.spawn(run.start(place, inner.closing.subscribe()));
         Ok(Rehearsal { lines })
     }
 }

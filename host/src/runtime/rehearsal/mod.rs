@@ -4,13 +4,14 @@
 //! - `options`: what is asked for; `report`: what is told; `choose`: which actors are looked at.
 //! - `side`: one of the two revisions; `replay`: an actor's state on it; `compare`: both, and what that means; `commands`: the same for
 //!   commands that were handled lately.
-//! - `run`: the walk over the actors; `places`: how many there may be at a time; `export`: histories for a rehearsal elsewhere; `face`: the library's verbs.
+//! - `run`: the walk over the actors; `heard`: what ends it and exports when nobody listens; `places`: how many there may be at a time; `export`: histories for a rehearsal elsewhere; `face`: the library's verbs.
 
 mod choose;
 mod commands;
 mod compare;
 mod export;
 mod face;
+mod heard;
 mod metric;
 mod options;
 mod places;

@@ -3,24 +3,21 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, watch};
-use tokio::time::timeout;
+use tokio::sync::watch;
 
-use super::choose::{Choice, Walk, choose, is_chosen, is_meant};
+use super::choose::{Choice, Walk, choose, is_meant};
 use super::compare::{Found, Pair};
-use super::metric::{self, UnderWay};
+use super::heard::{End, Out, give, work_while_heard};
+use super::metric;
 use super::places::Place;
 use super::report::{RehearsalFinding, RehearsalLine, RehearsalProgress, RehearsalStart, RehearsalSummary};
 use super::{RehearsalCounts, RehearsalOptions};
-use crate::actor::{AskError, Code as _, RequestError};
-use crate::provider::StoreError;
+use crate::actor::{Code as _, RequestError};
 use crate::runtime::tenancy::Tenants;
 use crate::vocab::{Address, Key, Kind, Tenant};
 
 /// Lines that wait for a slow reader.
 pub(super) const LINES_MAX: usize = 64;
-/// A reader that takes no line for so long has left, though nobody noticed.
-const READER_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often progress is told, at most.
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 /// … and after how many actors at the latest.
@@ -30,9 +27,6 @@ const FINDINGS_MAX: u64 = 1_000;
 /// Notes that are told.
 const NOTES_MAX: u64 = 1_000;
 
-/// Where the lines go.
-pub(super) type Lines = mpsc::Sender<Result<RehearsalLine, AskError>>;
-
 /// A rehearsal under way.
 pub(super) struct Run {
     pub(super) tenants: Arc<Tenants>,
@@ -40,8 +34,7 @@ pub(super) struct Run {
     pub(super) kind: Kind,
     pub(super) pair: Pair,
     pub(super) options: RehearsalOptions,
-    pub(super) place: Place,
-    pub(super) out: Lines,
+    pub(super) out: Out<RehearsalLine>,
 }
 
 /// How far it has come.
@@ -55,41 +48,10 @@ struct Course {
     notes: u64,
 }
 
-/// Why a rehearsal ends before its end.
-enum End {
-    /// Nobody listens.
-    Unheard,
-    Failed(AskError),
-}
-
-impl From<StoreError> for End {
-    fn from(error: StoreError) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
-impl From<RequestError> for End {
-    fn from(error: RequestError) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
 impl Run {
     /// Runs to the end, or until nobody listens or the host closes.
-    pub(super) async fn start(self, mut closing: watch::Receiver<bool>) {
-        let _under_way = UnderWay::begins(&self.tenant);
-        let out = self.out.clone();
-        let end = tokio::select! {
-            biased;
-            () = out.closed() => return,
-            _ = closing.wait_for(|closing| *closing) => Err(End::Failed(AskError::ShuttingDown)),
-            end = self.rehearse() => end,
-        };
-        // Whoever reads the last line may begin the next rehearsal.
-        drop(self.place);
-        if let Err(End::Failed(error)) = end {
-            let _left = timeout(READER_TIMEOUT, out.send(Err(error))).await;
-        }
+    pub(super) async fn start(self, place: Place, closing: watch::Receiver<bool>) {
+        work_while_heard((&self.tenant, place), self.out.clone(), closing, self.rehearse()).await;
     }
 
     async fn rehearse(&self) -> Result<(), End> {
@@ -103,30 +65,15 @@ impl Run {
             notes: 0,
         };
         let provider = &self.pair.stage.provider;
-        let all = Walk::new(provider, &self.tenant, &self.kind, None);
-        let Choice { of_kind, total, sample } = choose(all, &self.options, &self.pair.pacer).await?;
+        let all = Walk::new(provider, &self.tenant, &self.kind);
+        let Choice { of_kind, total, mut chosen } = choose(all, &self.options, &self.pair.pacer).await?;
         course.total = total;
         self.tell(RehearsalLine::Start(Box::new(self.beginning(of_kind, total)))).await?;
-        match sample {
-            Some(keys) => {
-                for key in keys {
-                    let address = Address { tenant: self.tenant.clone(), kind: self.kind.clone(), key };
-                    self.look(&Arc::new(address), &mut course).await?;
-                }
+        while let Some(page) = chosen.next().await? {
+            for address in &page {
+                self.look(address, &mut course).await?;
             }
-            None => {
-                let mut walk = Walk::new(provider, &self.tenant, &self.kind, self.options.after.as_ref());
-                loop {
-                    let page = walk.next().await?;
-                    if page.is_empty() {
-                        break;
-                    }
-                    for listing in page.iter().filter(|listing| is_chosen(&listing.address.key, &self.options)) {
-                        self.look(&listing.address, &mut course).await?;
-                    }
-                    self.pair.pacer.rest().await;
-                }
-            }
+            self.pair.pacer.rest().await;
         }
         if self.options.commands {
             self.look_at_commands(&mut course).await?;
@@ -216,12 +163,9 @@ impl Run {
     }
 
     async fn tell(&self, line: RehearsalLine) -> Result<(), End> {
-        let told = timeout(READER_TIMEOUT, self.out.send(Ok(line))).await;
+        let told = give(&self.out, line).await;
         self.pair.pacer.resume();
-        match told {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(End::Unheard),
-        }
+        told
     }
 }
 
