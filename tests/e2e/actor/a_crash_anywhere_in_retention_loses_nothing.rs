@@ -96,18 +96,7 @@ async fn every_crash(
     reopen: impl AsyncFn(SharedProvider) -> Result<SharedProvider>,
     step: usize,
 ) -> Result<()> {
-    for last in [LastCall::Undone, LastCall::Done] {
-        for calls in (0..).step_by(step) {
-            let died = round(open()?, &reopen, calls, last)
-                .await
-                .map_err(|error| error.context(format!("{calls} {last:?}")))?;
-            if !died {
-                ensure!(calls > 20, "only {calls} calls of the store were tried");
-                break;
-            }
-        }
-    }
-    Ok(())
+    LastCall::at_every_call(step, 21, async |calls, last| round(open()?, &reopen, calls, last).await).await
 }
 
 /// Retention: at every call that the store gets while an actor lives, saves and deletes, once before the call takes

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use greenroom_host::provider::memory::MemoryProvider;
 use greenroom_host::runtime::{HostSettings, Whom};
 use greenroom_kit::{FaultyProvider, LastCall, TestHost, guest, settings};
@@ -105,17 +105,8 @@ async fn check(host: &TestHost) -> Result<()> {
 }
 
 async fn every_crash(act: Act) -> Result<()> {
-    for last in [LastCall::Undone, LastCall::Done] {
-        for calls in 0.. {
-            let died =
-                round(act, calls, last).await.map_err(|error| error.context(format!("{act:?} {calls} {last:?}")))?;
-            if !died {
-                ensure!(calls >= 1, "no call of the store was tried");
-                break;
-            }
-        }
-    }
-    Ok(())
+    let crashes = LastCall::at_every_call(1, 1, async |calls, last| round(act, calls, last).await);
+    crashes.await.with_context(|| format!("{act:?}"))
 }
 
 #[tokio::test]

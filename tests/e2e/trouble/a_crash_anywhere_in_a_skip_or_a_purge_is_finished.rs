@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use greenroom_host::provider::memory::MemoryProvider;
 use greenroom_host::runtime::Phase;
 use greenroom_host::vocab::{Code, Sequence};
@@ -80,17 +80,8 @@ async fn check(host: &TestHost, act: Act) -> Result<()> {
 }
 
 async fn every_crash(act: Act) -> Result<()> {
-    for last in [LastCall::Undone, LastCall::Done] {
-        for calls in 0.. {
-            let died =
-                round(act, calls, last).await.map_err(|error| error.context(format!("{act:?} {calls} {last:?}")))?;
-            if !died {
-                ensure!(calls > 4, "only {calls} calls of the store were tried");
-                break;
-            }
-        }
-    }
-    Ok(())
+    let crashes = LastCall::at_every_call(1, 5, async |calls, last| round(act, calls, last).await);
+    crashes.await.with_context(|| format!("{act:?}"))
 }
 
 /// L35: at every call of the store, once before it takes effect and once after.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use anyhow::{Context as _, Result, ensure};
 use greenroom_host::vocab::{ActorId, Sequence};
 
 /// How an append ends.
@@ -52,6 +53,30 @@ pub enum LastCall {
     Undone,
     /// It takes effect.
     Done,
+}
+
+impl LastCall {
+    /// Has rounds in which the store dies at each `step`th of its calls, once before that takes effect and once after, until a
+    /// round ends without: it returns false.
+    ///
+    /// # Errors
+    /// What a round found, and that there were less than `calls_min` calls to die at.
+    pub async fn at_every_call(
+        step: usize,
+        calls_min: u64,
+        round: impl AsyncFn(u64, Self) -> Result<bool>,
+    ) -> Result<()> {
+        for last in [Self::Undone, Self::Done] {
+            for calls in (0..).step_by(step) {
+                let died = round(calls, last).await.with_context(|| format!("{calls} {last:?}"))?;
+                if !died {
+                    ensure!(calls >= calls_min, "only {calls} calls of the store were tried");
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What the death of the store makes of one call.
