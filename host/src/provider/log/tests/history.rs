@@ -105,6 +105,8 @@ pub(super) struct History {
     pub(super) settings: LogSettings,
     /// What a store is judged by when the history opens it again after ending it itself.
     pub(super) floor: Floor,
+    /// The step of the disk behind which the store was open last.
+    pub(super) opened_at: u64,
     versions: u64,
 }
 
@@ -141,6 +143,7 @@ impl History {
                 ..settings(durability)
             },
             floor: Floor::Written,
+            opened_at: 0,
             versions: 1,
         }
     }
@@ -192,6 +195,7 @@ impl History {
                 self.model.check(&found, floor).map_err(End::Broken)?;
                 check_recoverable(&found).map_err(End::Broken)?;
                 self.model.adopt(found);
+                self.opened_at = disk.steps();
                 Ok(log)
             }
             Err(Unseen::Refused(error)) => Err(End::Refused(error)),

@@ -45,6 +45,8 @@ pub(super) enum Fate {
 /// The calls since the state was last known for certain.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Model {
+    /// The states on the way to the base, in order.
+    earlier: Vec<State>,
     base: State,
     calls: Vec<(Call, Fate)>,
     /// So many of the calls must be there after a kill.
@@ -60,8 +62,10 @@ pub(super) enum Floor {
     Written,
     /// Nothing that was promised to survive a power cut.
     Durable,
-    /// Anything, but from the end only: the disk lied.
+    /// Anything since the state was last known for certain, but from the end only: the disk lied.
     Nothing,
+    /// The same, and anything before that, too: the disk lied about what was there then.
+    Earlier,
 }
 
 impl State {
@@ -141,6 +145,8 @@ impl Model {
             Floor::Written => self.written,
             Floor::Durable => self.durable,
             Floor::Nothing => 0,
+            Floor::Earlier if self.earlier.contains(found) => return Ok(()),
+            Floor::Earlier => 0,
         };
         let must = self.stored().filter(|(place, _)| *place < least).count();
         let mut state = self.base.clone();
@@ -166,6 +172,15 @@ impl Model {
 
     /// Takes what was found, and checked, for certain.
     pub(super) fn adopt(&mut self, found: State) {
-        *self = Self { base: found, ..Self::default() };
+        let mut earlier = std::mem::take(&mut self.earlier);
+        let mut state = self.base.clone();
+        earlier.push(state.clone());
+        for (_, call) in self.stored() {
+            state.apply(call);
+            earlier.push(state.clone());
+        }
+        let at = earlier.iter().rposition(|state| *state == found).unwrap_or_default();
+        earlier.truncate(at);
+        *self = Self { earlier, base: found, ..Self::default() };
     }
 }
