@@ -111,11 +111,20 @@ pub struct RolloutSettings {
     /// The longest that one live actor may take to change over, milliseconds; then it stays where it is. Its commands wait
     /// meanwhile.
     pub swap_ms: u64,
+    /// The part of the time in which live actors change over, percent; in the rest of it the machine is everybody's.
+    pub swap_percent: u32,
 }
 
 impl Default for RolloutSettings {
     fn default() -> Self {
-        Self { failures_actors: 10, failures_percent: 5, window_ms: 60_000, watch_ms: 60_000, swap_ms: 5_000 }
+        Self {
+            failures_actors: 10,
+            failures_percent: 5,
+            window_ms: 60_000,
+            watch_ms: 60_000,
+            swap_ms: 5_000,
+            swap_percent: 50,
+        }
     }
 }
 
@@ -128,6 +137,9 @@ impl RolloutSettings {
         }
         if self.window_ms == 0 || self.swap_ms == 0 {
             return Some("window_ms and swap_ms must be at least 1");
+        }
+        if self.swap_percent == 0 || self.swap_percent > 100 {
+            return Some("swap_percent is between 1 and 100");
         }
         None
     }
@@ -320,6 +332,8 @@ mod tests {
             (RolloutSettings { failures_percent: 101, ..RolloutSettings::default() }, "failures_percent"),
             (RolloutSettings { window_ms: 0, ..RolloutSettings::default() }, "window_ms"),
             (RolloutSettings { swap_ms: 0, ..RolloutSettings::default() }, "swap_ms"),
+            (RolloutSettings { swap_percent: 0, ..RolloutSettings::default() }, "swap_percent"),
+            (RolloutSettings { swap_percent: 101, ..RolloutSettings::default() }, "swap_percent"),
         ] {
             assert!(settings.problem().is_some_and(|problem| problem.contains(name)), "{name}");
         }

@@ -238,7 +238,7 @@ fn assemble(
             clock,
             recoveries: Turnstile::new(limits.concurrent_recoveries, limits.concurrent_recoveries),
             places: Turnstile::new(limits.live_actors, spare_instances(&limits) / SPARE_PLACES_PART),
-            swaps: Turnstile::new(limits.concurrent_swaps, 0),
+            swaps: Turnstile::new(limits.concurrent_swaps, limits.concurrent_swaps),
             crew: Arc::new(crew),
             loads,
             supervisor: Arc::<Troubles>::clone(&troubles),

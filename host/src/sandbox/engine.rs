@@ -77,7 +77,9 @@ impl Engine {
     /// A sentence that names the machine limit in the way, and what to change. The settings are never lowered silently.
     pub fn new(settings: SandboxSettings) -> Result<Arc<Self>, String> {
         let SandboxSettings { limits, cache_dir, compiler } = settings;
-        let spare = spare_instances(&limits).saturating_add(limits.concurrent_swaps);
+        // Tenants that have no place among those who change over may have one more each, up to as many again.
+        let swaps = limits.concurrent_swaps.saturating_mul(2);
+        let spare = spare_instances(&limits).saturating_add(swaps);
         let instances = limits.live_actors.saturating_add(spare);
         machine::check_memory_maps(u64::from(instances))?;
         let engine = config::config(&limits, instances)

@@ -173,7 +173,7 @@ limits! {
     LiveActors live_actors: u32 = 10_000, "actors" Host Soft [];
     /// Actors that recover at the same time; the others queue in order.
     ConcurrentRecoveries concurrent_recoveries: u32 = 16, "actors" Host Soft [];
-    /// Live actors that change over to another revision at the same time: each has two instances meanwhile.
+    /// Live actors that change over to another revision at the same time, each with two instances meanwhile; as many more of tenants that have none.
     ConcurrentSwaps concurrent_swaps: u32 = 8, "actors" Host Soft [];
     /// Actors of a kind that are remembered as having tried a candidate, or failed on it; the first ones stand for all.
     RolloutActors rollout_actors: u32 = 65_536, "actors" Host Soft [];

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use greenroom_host::runtime::{Phase, Whom};
+use greenroom_host::runtime::{Command, Phase, Whom};
+use greenroom_host::vocab::{Address, Tenant};
 use greenroom_kit::{TestHost, guest};
 
 use super::scene::{activate, add, add_revision, all_there, bad, eventually, noted, of, rollout, runs, tight};
@@ -35,16 +36,41 @@ async fn no_more_actors_change_over_at_a_time_than_the_limit() -> Result<()> {
     Ok(())
 }
 
+/// Hanging code of one tenant has every place there is; another tenant's actors change over all the same.
+#[tokio::test]
+async fn a_tenant_whose_code_hangs_does_not_keep_others_from_changing_over() -> Result<()> {
+    let mut settings = tight();
+    settings.limits.concurrent_swaps = 1;
+    // In every actor it hangs as long as a call may take, so that this alone takes twenty seconds and more.
+    settings.limits.guest_call_ms = 1_000;
+    let host = TestHost::start("hostile", settings).await?;
+    for at in 0..20 {
+        add(&host, &at.to_string(), 1).await?;
+    }
+    let (acme, kind) = (Tenant::new("acme")?, of("hostile")?.1);
+    host.host.create_tenant(&acme, &Default::default()).await?;
+    host.host.deploy(&acme, &kind, &guest("hostile")?).await?;
+    let theirs = host.host.actor(Address::new("acme", "hostile", "a")?);
+    theirs.ask(Command::new("add", 1_u64.to_le_bytes().to_vec())).await?;
+    add_revision(&host, "hostile", &bad("loop-in-start")?).await?;
+    activate(&host, "hostile", 2, Whom::Now).await?;
+    eventually("the first to hang", async || Ok(host.host.rollout(&of("hostile")?.0, &kind)?.tried > 0)).await?;
+    host.host.deploy(&acme, &kind, &noted(guest("hostile")?, 1)).await?;
+    eventually("theirs to change over", async || Ok(theirs.status().await?.revision == 2)).await?;
+    ensure!(rollout(&host, "hostile")?.behind > 0, "the other tenant's actors had all been tried");
+    Ok(())
+}
+
 /// Nothing of a suspended tenant runs; when it is active again its actors come back on what they are assigned.
 #[tokio::test]
 async fn a_suspended_tenants_rollout_waits() -> Result<()> {
     let host = TestHost::start("hostile", tight()).await?;
-    let tenant = greenroom_host::vocab::Tenant::new("acme")?;
+    let tenant = Tenant::new("acme")?;
     host.host.create_tenant(&tenant, &Default::default()).await?;
     let kind = of("hostile")?.1;
     host.host.deploy(&tenant, &kind, &guest("hostile")?).await?;
-    let actor = host.host.actor(greenroom_host::vocab::Address::new("acme", "hostile", "a")?);
-    let add = || actor.ask(greenroom_host::runtime::Command::new("add", 1_u64.to_le_bytes().to_vec()));
+    let actor = host.host.actor(Address::new("acme", "hostile", "a")?);
+    let add = || actor.ask(Command::new("add", 1_u64.to_le_bytes().to_vec()));
     add().await?;
     host.host.deploy(&tenant, &kind, &noted(guest("hostile")?, 1)).await?;
     host.host.suspend_tenant(&tenant).await?;

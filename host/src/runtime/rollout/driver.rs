@@ -11,7 +11,7 @@ use futures_util::stream::FuturesUnordered;
 use super::act::Acts;
 use super::record::CandidateRecord;
 use super::state::Looked;
-use crate::actor::{AskError, Code as _, Order, Ticket};
+use crate::actor::{AskError, Code as _, Order, Pacer, Ticket};
 use crate::decide::{RampStep, ramp_step};
 use crate::runtime::Host;
 use crate::runtime::deployment::Deployment;
@@ -164,8 +164,9 @@ impl Driver<'_> {
         self.host.inner().directory.live_of(self.tenant, self.kind, is_behind)
     }
 
-    /// Has them change over, a bounded number at a time, until all have or the candidate is failing.
+    /// Has them change over, a bounded number at a time and with rests, until all have or the candidate is failing.
     async fn swap(&self, behind: Vec<Arc<Handle>>) {
+        let pacer = Pacer::new(f64::from(self.deployment.policy().rollout.swap_percent) / 100.0);
         let swaps_max = usize::try_from(self.host.inner().stage.limits.concurrent_swaps).unwrap_or(usize::MAX);
         let mut closing = self.host.inner().closing.subscribe();
         let mut waiting = behind.into_iter();
@@ -178,6 +179,14 @@ impl Driver<'_> {
             }
             if under_way.next().await.is_none() {
                 return;
+            }
+            if waiting.len() > 0 {
+                tokio::select! {
+                    () = pacer.rest() => {}
+                    // Whoever takes a long time is not rested for as long.
+                    () = tokio::time::sleep(LOOK_AGAIN) => {}
+                    _ = closing.changed() => {}
+                }
             }
         }
     }
