@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::ask::RequestError;
 use super::ledger::Change;
 use super::live::Exit;
-use super::mail::Envelope;
+use super::mail::Mail;
 use super::snapshotting::SnapshotAsker;
 use super::turn::FailedCommand;
 use crate::decide::TurnSize;
@@ -20,7 +20,7 @@ const LOST_DOUBLINGS_MAX: u32 = 6;
 /// What outlives an instance while the actor stays on stage.
 pub(super) struct Backlog {
     /// Commands taken from the mailbox and not handled yet, in order.
-    pub(super) mail: VecDeque<Envelope>,
+    pub(super) mail: VecDeque<Mail>,
     /// So many of the first are handled one at a time: the turn they were in failed.
     pub(super) alone: usize,
     /// Changes of the ledger for the next frame.
@@ -36,7 +36,7 @@ pub(super) struct Backlog {
     /// The command at which the last instance died, if it was alone in its turn.
     pub(super) failed: Option<FailedCommand>,
     /// Commands of timers that the running revision does not have, and why.
-    pub(super) dead_timers: Vec<(Envelope, RequestError)>,
+    pub(super) dead_timers: Vec<(Mail, RequestError)>,
     /// What this actor's commands cost, learned: a turn that ran out of time is not made as large again.
     pub(super) turn_size: TurnSize,
 }

@@ -16,7 +16,7 @@ use super::ask::AskError;
 use super::backlog::Backlog;
 use super::ledger::Change;
 use super::live::{Exit, Live};
-use super::mail::{Envelope, Order};
+use super::mail::{Mail, Order};
 use super::recovery::{Recovery, RecoveryError};
 use super::supervision::{DeadLetter, DeadReason, Fault, PoisonCommand};
 use super::turn::{FailedCommand, FailedTurn, Wishes, fired};
@@ -40,7 +40,7 @@ pub(crate) struct Actor {
     pub(crate) address: Arc<Address>,
     /// The bounds of this activation.
     pub(crate) limits: Arc<Limits>,
-    pub(crate) mailbox: mpsc::Receiver<Envelope>,
+    pub(crate) mailbox: mpsc::Receiver<Mail>,
     pub(crate) orders: mpsc::Receiver<Order>,
     pub(crate) progress: Arc<Progress>,
 }
@@ -49,18 +49,21 @@ impl Actor {
     /// Runs the activation to its end. When it returns, the mailbox is closed and empty, nothing is in flight, and
     /// the actor may be brought on stage again.
     pub(crate) async fn run(mut self) {
-        let _place_of_tenant = match self.take_place_of_tenant().await {
+        let _place_of_tenant = match Box::pin(self.take_place_of_tenant()).await {
             Ok(place) => place,
-            Err(error) => return self.gives_up(Backlog::new(self.limits.turn_commands), error).await,
+            Err(error) => {
+                let backlog = Backlog::new(self.limits.turn_commands);
+                return Box::pin(self.gives_up(backlog, error)).await;
+            }
         };
-        let _place = self.take_place().await;
+        let _place = Box::pin(self.take_place()).await;
         self.code.metrics().activations.increment(1);
         let mut backlog = Backlog::new(self.limits.turn_commands);
         loop {
-            self.attempt_begins().await;
-            match self.recover().await {
+            Box::pin(self.attempt_begins()).await;
+            match Box::pin(self.recover()).await {
                 Ok(live) => {
-                    self.attempt_succeeded().await;
+                    Box::pin(self.attempt_succeeded()).await;
                     if live.is_left_behind() {
                         // Its assignment changed while it was recovering, perhaps after whoever tells live actors so had
                         // looked: it comes back once more.
@@ -77,11 +80,11 @@ impl Actor {
                         if error.code() == ErrorCode::HostMemory {
                             self.ask_for_room(&error);
                         }
-                        self.gives_up(backlog, error).await;
+                        Box::pin(self.gives_up(backlog, error)).await;
                         break;
                     }
                     if let Some(failed) = backlog.failed.take()
-                        && !self.survives(failed, &mut backlog).await
+                        && !Box::pin(self.survives(failed, &mut backlog)).await
                     {
                         break;
                     }
@@ -89,7 +92,7 @@ impl Actor {
                 }
                 Err(error) => {
                     self.ask_for_room(&error);
-                    self.gives_up(backlog, error).await;
+                    Box::pin(self.gives_up(backlog, error)).await;
                     break;
                 }
             }
@@ -135,7 +138,7 @@ impl Actor {
     }
 
     /// Brings the actor back, in the order: permit, snapshot, events, `recovered`.
-    async fn recover(&mut self) -> Result<Live, RecoveryError> {
+    async fn recover(&mut self) -> Result<Box<Live>, RecoveryError> {
         let waited = Instant::now();
         let mut queueing = self.stage.recoveries.enter(&self.address.tenant);
         // Who sees that it waits may rely on its place in the queue.
@@ -166,7 +169,7 @@ impl Actor {
 
     /// Brings the actor back with the revision that it is assigned. Where that does not bear it and another one does, it
     /// is held on that one: a new revision is no way to lose an actor.
-    async fn walk(&self) -> Result<Live, RecoveryError> {
+    async fn walk(&self) -> Result<Box<Live>, RecoveryError> {
         let assigned = self.code.assigned(&self.address);
         let error = match self.come_back_on(assigned, assigned).await {
             Ok(live) => {
@@ -197,7 +200,7 @@ impl Actor {
         }
     }
 
-    async fn come_back_on(&self, revision: RevisionId, assigned: RevisionId) -> Result<Live, RecoveryError> {
+    async fn come_back_on(&self, revision: RevisionId, assigned: RevisionId) -> Result<Box<Live>, RecoveryError> {
         let revision = self.code.revision(revision).await?;
         let recovery = self.recovery();
         let mut recovered = Box::pin(recovery.run_on(revision)).await?;
@@ -208,11 +211,11 @@ impl Actor {
         recovery.discard(&recovered.unusable).await;
         self.progress.runs(recovered.revision.number);
         self.progress.recovery_ends(recovered.sequence);
-        Ok(Live::new(self, recovered, assigned, now))
+        Ok(Box::new(Live::new(self, recovered, assigned, now)))
     }
 
     /// Handles turns until there is a reason to stop.
-    async fn perform(&mut self, mut live: Live, backlog: &mut Backlog) -> Exit {
+    async fn perform(&mut self, mut live: Box<Live>, backlog: &mut Backlog) -> Exit {
         self.progress.enter(if self.mailbox.is_closed() { Phase::Passivating } else { Phase::Running });
         // A turn whose outcome was unknown may be in the journal without having been published.
         self.stage.crew.published(live.id, live.head);
@@ -222,12 +225,12 @@ impl Actor {
             self.stage.crew.deliver(&self.address, id, tell.clone());
         }
         while let Some(asker) = backlog.askers.pop() {
-            if live.snapshot_for(asker).await.is_err() {
-                return live.end(Exit::Recover, backlog).await;
+            if Box::pin(live.snapshot_for(asker)).await.is_err() {
+                return Box::pin(live.end(Exit::Recover, backlog)).await;
             }
         }
         if live.consider_snapshot(self.stage.clock.now()).await.is_err() {
-            return live.end(Exit::Recover, backlog).await;
+            return Box::pin(live.end(Exit::Recover, backlog)).await;
         }
         let turns_max = usize::try_from(self.limits.pipelined_turns).unwrap_or(1).max(1);
         let answers_max = usize::try_from(self.limits.mailbox_commands).unwrap_or(usize::MAX).max(1);
@@ -251,9 +254,9 @@ impl Actor {
                 },
                 Some(saved) = live.snapshots.saved(), if live.snapshots.is_saving() => {
                     live.note_saved(saved);
-                    live.snapshot_after_saving(self.stage.clock.now()).await.map_or(Step::Recover, |()| Step::Go)
+                    Box::pin(live.snapshot_after_saving(self.stage.clock.now())).await.map_or(Step::Recover, |()| Step::Go)
                 }
-                Some(order) = self.orders.recv() => self.obey(order, &mut live, backlog, alarm.as_mut()).await,
+                Some(order) = self.orders.recv() => Box::pin(self.obey(order, &mut live, backlog, alarm.as_mut())).await,
                 permit = admitted(&mut live.admission), if live.admission.is_some() => Step::Admitted(permit),
                 () = live.load.appends.room(), if !stores => Step::Go,
                 () = ready(()), if begins && !backlog.mail.is_empty() => Step::Turn,
@@ -262,7 +265,7 @@ impl Actor {
                     backlog.mail.extend(inbox.drain(..));
                     if count == 0 { Step::Leave } else { Step::Turn }
                 }
-                () = alarm.as_mut(), if begins => self.alarm_rings(&mut live, backlog, alarm.as_mut()).await,
+                () = alarm.as_mut(), if begins => Box::pin(self.alarm_rings(&mut live, backlog, alarm.as_mut())).await,
             };
             match step {
                 Step::Go => {}
@@ -276,21 +279,23 @@ impl Actor {
                         continue;
                     }
                     if self.take_turn(&mut live, backlog, alarm.as_mut()).await.is_err() {
-                        return live.end(Exit::Recover, backlog).await;
+                        return Box::pin(live.end(Exit::Recover, backlog)).await;
                     }
                     if live.gate.appends() == turns_max {
                         limit_hit(&self.address.tenant, Limit::PipelinedTurns);
                     }
-                    self.bury_dead_timers(&mut live, backlog).await;
+                    if !backlog.dead_timers.is_empty() {
+                        Box::pin(self.bury_dead_timers(&mut live, backlog)).await;
+                    }
                     live.pause().await;
                 }
-                Step::Recover => return live.end(Exit::Recover, backlog).await,
+                Step::Recover => return Box::pin(live.end(Exit::Recover, backlog)).await,
                 Step::Lost(lost) => {
                     live.admission = None;
-                    live.gate.abandon(lost).await;
-                    return live.end(backlog.lost(), backlog).await;
+                    Box::pin(live.gate.abandon(lost)).await;
+                    return Box::pin(live.end(backlog.lost(), backlog)).await;
                 }
-                Step::Leave => return self.leave(live, backlog).await,
+                Step::Leave => return Box::pin(self.leave(live, backlog)).await,
             }
         }
     }
@@ -422,7 +427,7 @@ impl Actor {
     }
 
     /// Everything is handled: save, let the last output out, end.
-    async fn leave(&mut self, mut live: Live, backlog: &mut Backlog) -> Exit {
+    async fn leave(&mut self, mut live: Box<Live>, backlog: &mut Backlog) -> Exit {
         live.store_changes(backlog);
         if !live.settle_all().await {
             return live.end(backlog.lost(), backlog).await;

@@ -16,6 +16,10 @@ use crate::vocab::Sequence;
 /// Where the answer goes; `None` for a tell.
 pub(crate) type ReplyTo = Option<oneshot::Sender<Result<Reply, AskError>>>;
 
+/// A command where it waits. In a box, because mailboxes keep places for dozens of them, whether there are any or not, and so
+/// that it is not copied from queue to queue.
+pub(crate) type Mail = Box<Envelope>;
+
 /// A command on its way to an actor.
 #[derive(Debug)]
 pub(crate) struct Envelope {

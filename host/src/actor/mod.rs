@@ -41,7 +41,7 @@ pub(crate) use appended::{Appended, Look};
 pub(crate) use ledger::{Change, KeyRecord, Tell, TellId, describe_changes};
 pub(crate) use life::Actor;
 pub(crate) use load::{Load, Loads, Meter, Taken};
-pub(crate) use mail::{Envelope, Order, Ticket};
+pub(crate) use mail::{Envelope, Mail, Order, Ticket};
 pub(crate) use metric::{KindMetrics, LIVE_ACTORS};
 pub(crate) use news::{News, Refusal};
 pub(crate) use progress::Progress;

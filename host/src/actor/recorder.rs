@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use super::load::{Meter, Taken};
-use super::mail::Envelope;
+use super::mail::{Envelope, Mail};
 use crate::decide::{RecordingSettings, kept_of_turn};
 use crate::sandbox::{CommandContext, Outcome};
 use crate::vocab::{Address, Sequence, Timestamp};
@@ -61,7 +61,7 @@ impl Recorder {
         &self,
         address: &Arc<Address>,
         (head, now): (Sequence, Timestamp),
-        envelopes: &[Envelope],
+        envelopes: &[Mail],
         outcome: &Outcome,
     ) {
         if self.commands_max == 0 {
@@ -131,11 +131,11 @@ mod tests {
     use crate::sandbox::Caller;
     use std::time::Instant;
 
-    fn envelope(name: &str, payload: usize) -> Envelope {
+    fn envelope(name: &str, payload: usize) -> Mail {
         let context = CommandContext { caller: Caller::Client(String::new()), headers: Vec::new() };
         let payload = Bytes::from(vec![b'x'; payload]);
         let name = name.to_owned();
-        Envelope { name, payload, key: None, context, reply_to: None, since: Instant::now(), taken: None }
+        Box::new(Envelope { name, payload, key: None, context, reply_to: None, since: Instant::now(), taken: None })
     }
 
     fn address() -> Arc<Address> {
@@ -143,7 +143,7 @@ mod tests {
     }
 
     fn record(recorder: &Recorder, second: u64, names: &[&str], payload: usize, appended: &[u32]) {
-        let envelopes: Vec<Envelope> = names.iter().map(|name| envelope(name, payload)).collect();
+        let envelopes: Vec<Mail> = names.iter().map(|name| envelope(name, payload)).collect();
         let outcome = Outcome { appended: appended.to_vec(), ..Outcome::default() };
         recorder.record(&address(), (Sequence(10), Timestamp(second * 1_000)), &envelopes, &outcome);
     }

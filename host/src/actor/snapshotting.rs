@@ -150,7 +150,8 @@ impl Live {
         let policy = self.code.policy();
         self.since.elapsed_ms = now.since_ms(self.snapshots.newest_time);
         match snapshot_due(&policy.snapshots, &self.since, policy.rate.cost()) {
-            Some(reason) => self.capture(reason, now).await,
+            // In a box: this is asked after every turn, and mostly nothing is due.
+            Some(reason) => Box::pin(self.capture(reason, now)).await,
             None => Ok(()),
         }
     }

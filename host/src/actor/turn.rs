@@ -13,7 +13,7 @@ use super::bounds::{given_back_if_lost, size_of_frame};
 use super::gate::{Answer, Output};
 use super::ledger::{self, Change, KeyRecord, Tell, TellId, Timer};
 use super::live::Live;
-use super::mail::Envelope;
+use super::mail::{Envelope, Mail};
 use crate::frame::{EventColumns, Frame, FrameParts};
 use crate::provider::Append;
 use crate::sandbox::{
@@ -27,19 +27,19 @@ const TIMERS_QUEUED_MAX: usize = 64;
 /// The commands of one turn, in order, and their columns.
 #[derive(Default)]
 struct Batch {
-    envelopes: Vec<Envelope>,
+    envelopes: Vec<Mail>,
     columns: CommandColumns,
 }
 
 /// A turn that failed in the guest: its commands, untouched, and why.
 pub(super) struct FailedTurn {
-    pub(super) envelopes: Vec<Envelope>,
+    pub(super) envelopes: Vec<Mail>,
     pub(super) failure: GuestFailure,
 }
 
 /// A command that was alone in its turn, and at which the guest failed.
 pub(super) struct FailedCommand {
-    pub(super) envelope: Envelope,
+    pub(super) envelope: Mail,
     pub(super) failure: GuestFailure,
     /// The last event that was folded in.
     pub(super) sequence: Sequence,
@@ -109,12 +109,12 @@ impl Live {
 
     /// Timers that are due become commands, some at a time; while one waits in the backlog, none is queued.
     fn queue_due_timers(&self, backlog: &mut Backlog, now: Timestamp) {
-        if self.ledger.timer_count() == 0 || backlog.mail.iter().any(is_timer) {
+        if self.ledger.timer_count() == 0 || backlog.mail.iter().any(|envelope| is_timer(envelope)) {
             return;
         }
         for (timer, Timer { name, payload, .. }) in self.ledger.due_timers(now, TIMERS_QUEUED_MAX) {
             let context = CommandContext { caller: Caller::Timer(timer), headers: Vec::new() };
-            backlog.mail.push_back(Envelope {
+            backlog.mail.push_back(Box::new(Envelope {
                 name,
                 payload: payload.into(),
                 key: None,
@@ -122,7 +122,7 @@ impl Live {
                 reply_to: None,
                 since: Instant::now(),
                 taken: None,
-            });
+            }));
         }
     }
 
@@ -170,10 +170,10 @@ impl Live {
     /// command of a timer that was cancelled or replaced since it was queued.
     fn needs_handling(
         &mut self,
-        envelope: Envelope,
+        envelope: Mail,
         backlog: &mut Backlog,
         closed: Option<OverQuota>,
-    ) -> Option<(u16, Envelope)> {
+    ) -> Option<(u16, Mail)> {
         if self.is_cancelled(&envelope) {
             return None;
         }
@@ -194,7 +194,7 @@ impl Live {
                 // A timer waits until its tenant may store something again.
                 Some(_) if is_timer(&envelope) => None,
                 Some(over) if !self.revision.is_read_only(index) => {
-                    self.refuse_over_quota(envelope, over);
+                    self.refuse_over_quota(*envelope, over);
                     None
                 }
                 _ => Some((index, envelope)),
@@ -215,7 +215,7 @@ impl Live {
     /// Turns a checked outcome into a frame and answers.
     fn conclude(
         &mut self,
-        envelopes: Vec<Envelope>,
+        envelopes: Vec<Mail>,
         mut outcome: Outcome,
         now: Timestamp,
         backlog: &mut Backlog,
@@ -223,7 +223,7 @@ impl Live {
         let (snapshot, passivation) = (outcome.wants_snapshot, outcome.wants_passivation);
         let wishes = Wishes { snapshot, passivation, commands: envelopes.len() };
         let mut changes = backlog.changes.clone();
-        changes.extend(envelopes.iter().filter_map(fired));
+        changes.extend(envelopes.iter().filter_map(|envelope| fired(envelope)));
         let acting = match self.take_effects(&mut outcome, &mut changes) {
             Ok(acting) => acting,
             Err(failure) => return Err(FailedTurn { envelopes, failure }),
@@ -296,7 +296,7 @@ impl Live {
         })
     }
 
-    fn answers(&self, envelopes: Vec<Envelope>, verdicts: &[Verdict], replies: &Replies) -> Vec<Answer> {
+    fn answers(&self, envelopes: Vec<Mail>, verdicts: &[Verdict], replies: &Replies) -> Vec<Answer> {
         let mut answers = Vec::with_capacity(envelopes.len());
         for (at, (envelope, verdict)) in envelopes.into_iter().zip(verdicts).enumerate() {
             let what = replies.answer(at, *verdict);
@@ -416,7 +416,7 @@ impl Replies {
 }
 
 /// Which commands are remembered: accepted, under a key, and with something that a repetition would do again.
-fn key_records(envelopes: &[Envelope], outcome: &Outcome, replies: &Replies, acting: &HashSet<u32>) -> Vec<KeyRecord> {
+fn key_records(envelopes: &[Mail], outcome: &Outcome, replies: &Replies, acting: &HashSet<u32>) -> Vec<KeyRecord> {
     let mut records = Vec::new();
     for (at, (envelope, appended)) in envelopes.iter().zip(&outcome.appended).enumerate() {
         let Some(key) = &envelope.key else { continue };

@@ -111,7 +111,7 @@ impl ActorRef {
         let taken = Some(taken);
         let Command { name, payload, idempotency_key: key, client, headers, on_full } = command;
         let context = CommandContext { caller: Caller::Client(client), headers };
-        let envelope = Envelope { name, payload, key, context, reply_to, since: Instant::now(), taken };
+        let envelope = Box::new(Envelope { name, payload, key, context, reply_to, since: Instant::now(), taken });
         self.inner.directory.send(&self.address, self.id, envelope, on_full).await
     }
 

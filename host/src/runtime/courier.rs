@@ -107,7 +107,7 @@ async fn attempt(directory: &Arc<Directory>, from: &Arc<Address>, id: TellId, te
     };
     let to = Arc::new(Address { tenant: from.tenant.clone(), kind, key });
     let (reply_to, answer) = oneshot::channel();
-    let envelope = Envelope {
+    let envelope = Box::new(Envelope {
         name: tell.name.clone(),
         payload: Bytes::from(tell.payload.clone()),
         key: Some(format!("{KEY_PREFIX}{}.{}.{}", from.id(), id.sequence, id.index)),
@@ -116,7 +116,7 @@ async fn attempt(directory: &Arc<Directory>, from: &Arc<Address>, id: TellId, te
         since: Instant::now(),
         // What is told is bounded where it comes from, and must not wait behind clients.
         taken: None,
-    };
+    });
     let to_id = to.id();
     come_to(match directory.send(&to, to_id, envelope, OnFull::Wait).await {
         Ok(()) => answer.await.unwrap_or(Err(AskError::Lost)),

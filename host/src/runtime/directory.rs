@@ -16,7 +16,7 @@ use tokio::task::AbortHandle;
 use super::deploy::Deployments;
 use super::tenancy::Census;
 use super::{AskError, OnFull};
-use crate::actor::{Actor, Code as _, Envelope, Order, Progress, Shortage, Stage};
+use crate::actor::{Actor, Code as _, Mail, Order, Progress, Shortage, Stage};
 use crate::decide::{LiveActor, MemoryHolder, cleared_at_once, who_leaves, who_leaves_of_each, who_makes_room};
 use crate::sandbox::{Cpu, limit_hit};
 use crate::vocab::{ActorId, Address, Kind, Limit, Limits, Tenant};
@@ -27,7 +27,7 @@ const ORDERS_MAX: usize = 64;
 /// One activation, as others see it.
 pub(super) struct Handle {
     pub(super) address: Arc<Address>,
-    pub(super) mailbox: mpsc::Sender<Envelope>,
+    pub(super) mailbox: mpsc::Sender<Mail>,
     pub(super) orders: mpsc::Sender<Order>,
     pub(super) progress: Arc<Progress>,
     /// The bounds of this activation.
@@ -130,7 +130,7 @@ impl Directory {
         &self,
         address: &Arc<Address>,
         id: ActorId,
-        envelope: Envelope,
+        envelope: Mail,
         on_full: OnFull,
     ) -> Result<(), AskError> {
         let mut envelope = envelope;
@@ -163,7 +163,7 @@ impl Directory {
         &self,
         address: &Arc<Address>,
         id: ActorId,
-        first: &mut Option<Envelope>,
+        first: &mut Option<Mail>,
     ) -> Result<Arc<Handle>, AskError> {
         if let Some(handle) = self.find(id) {
             return Ok(handle);
@@ -196,7 +196,7 @@ impl Directory {
         &self,
         address: &Arc<Address>,
         id: ActorId,
-        first: &mut Option<Envelope>,
+        first: &mut Option<Mail>,
     ) -> Result<Arc<Handle>, AskError> {
         if let Some(handle) = self.find(id) {
             return Ok(handle);
