@@ -1,8 +1,9 @@
 //! What Greenroom does per second on this machine, beside what the bare machine does in the same minute.
 //!
-//! Every row checks by count that the work it measures was really done. No row has a target.
+//! Every row checks by count that the work it measures was really done. Some have aims, most of them against another row.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks to the person at the terminal")]
 
+mod aim;
 mod bench;
 mod counts;
 mod cpu;

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+use crate::aim::{Aim, Outcome};
 use crate::machine::{Machine, load_average};
 use crate::options::Options;
 use crate::rows::Row;
@@ -23,6 +24,7 @@ struct Measured {
     name: &'static str,
     unit: &'static str,
     what: &'static str,
+    aims: Vec<Aim>,
     samples: Vec<Sample>,
 }
 
@@ -32,7 +34,8 @@ impl Report {
     }
 
     pub(crate) fn add(&mut self, row: &Row, samples: Vec<Sample>) {
-        self.rows.push(Measured { name: row.name, unit: row.unit, what: row.what, samples });
+        let aims = row.aims.clone();
+        self.rows.push(Measured { name: row.name, unit: row.unit, what: row.what, aims, samples });
     }
 
     /// All rows are measured.
@@ -52,17 +55,19 @@ impl Report {
 
     /// The figures, for people.
     pub(crate) fn table(&self) -> String {
-        let mut table = "| row | median | spread | also | what |\n|---|--:|--:|---|---|\n".to_owned();
+        let mut table =
+            "| row | median | spread | against its aim | also | what |\n|---|--:|--:|---|---|---|\n".to_owned();
         for row in &self.rows {
             let (middle, low, high) = row.figures();
             let notes: Vec<String> =
                 row.notes().into_iter().map(|(label, value, unit)| format!("{label} {}", show(value, unit))).collect();
             table.push_str(&format!(
-                "| {} | {} | {} – {} | {} | {} |\n",
+                "| {} | {} | {} – {} | {} | {} | {} |\n",
                 row.name,
                 show(middle, row.unit),
                 show(low, row.unit),
                 show(high, row.unit),
+                self.outcomes(row).iter().map(|outcome| row.tells(outcome)).collect::<Vec<_>>().join("; "),
                 notes.join("; "),
                 row.what
             ));
@@ -71,11 +76,23 @@ impl Report {
         table
     }
 
+    /// What became of a row's aims. One that needs a row which was not measured is left out.
+    fn outcomes(&self, row: &Measured) -> Vec<Outcome> {
+        let of = |name: Option<&str>, note: Option<&str>| {
+            let found = name.map_or(Some(row), |name| self.rows.iter().find(|other| other.name == name))?;
+            match note {
+                None => Some(found.figures().0),
+                Some(note) => found.notes().iter().find(|(label, ..)| *label == note).map(|(_, value, _)| *value),
+            }
+        };
+        row.aims.iter().filter_map(|aim| aim.outcome(of)).collect()
+    }
+
     /// # Errors
     /// When the file cannot be written.
     #[expect(clippy::disallowed_methods, reason = "a report, not a durable file of the host")]
     pub(crate) fn write_json(&self, path: &Path) -> Result<()> {
-        let rows: Vec<Value> = self.rows.iter().map(Measured::as_json).collect();
+        let rows: Vec<Value> = self.rows.iter().map(|row| row.as_json(&self.outcomes(row))).collect();
         let report = json!({
             "machine": self.machine.as_json(),
             "durability": "sync",
@@ -104,7 +121,19 @@ impl Measured {
         first.iter().map(|(label, _, unit)| (*label, of(label), *unit)).collect()
     }
 
-    fn as_json(&self) -> Value {
+    /// An outcome, for people.
+    fn tells(&self, outcome: &Outcome) -> String {
+        let is = if outcome.is_met() { "met" } else { "missed" };
+        let than = if outcome.is_least { "≥" } else { "≤" };
+        let of_note = |note| self.notes().into_iter().find(|(label, ..)| *label == note).map(|(.., unit)| unit);
+        let unit = outcome.note.map_or(Some(self.unit), of_note).unwrap_or_default();
+        let unit = if outcome.reference.is_some() { "×" } else { unit };
+        let label = outcome.note.map(|note| format!("{note} ")).unwrap_or_default();
+        let of = outcome.reference.map(|reference| format!(" {reference}")).unwrap_or_default();
+        format!("{label}{}{of} ({than} {}: {is})", show(outcome.found, unit), show(outcome.bound, unit))
+    }
+
+    fn as_json(&self, outcomes: &[Outcome]) -> Value {
         let (middle, low, high) = self.figures();
         let notes: serde_json::Map<String, Value> = self
             .notes()
@@ -120,6 +149,13 @@ impl Measured {
             "repetitions": self.samples.iter().map(|sample| sample.figure).collect::<Vec<_>>(),
             "also": notes,
             "what": self.what,
+            "aims": outcomes.iter().map(|outcome| json!({
+                "found": outcome.found,
+                if outcome.is_least { "at_least" } else { "at_most" }: outcome.bound,
+                "times": outcome.reference,
+                "note": outcome.note,
+                "met": outcome.is_met(),
+            })).collect::<Vec<_>>(),
         })
     }
 }
