@@ -230,8 +230,7 @@ impl ActorRef {
         let (looks, tenant) = (self.inner.looks.clone(), self.address.tenant.clone());
         let (actor, left) = (self.id, limit);
         let reading = Reading { provider, troubles, renderer, actor, next, left, closing, looks, tenant, place: None };
-        let Some(runtime) = &self.inner.runtime else { return Err(AskError::ShuttingDown) };
-        Ok(reading.start(runtime.handle(), follow.then_some(self.inner.followers.as_ref())))
+        Ok(reading.start(self.inner.threads.handle(), follow.then_some(self.inner.followers.as_ref())))
     }
 
     /// Takes a snapshot now and returns its number once it is durable.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::courier::Couriers;
@@ -16,22 +17,16 @@ use super::rehearsal::Rehearsals;
 use super::rollout;
 use super::secret::secret_of;
 use super::tenancy::{self, AuditLog, Books, Census, Keys, Shares, Tenants, keep_books};
+use super::threads::Threads;
 use super::trouble::{self, Troubles};
 use super::waker::Waker;
 use super::{AskError, HostSettings, TenancyError};
 use crate::actor::{Crew, Loads, Shortage, Stage, Tell, TellId, Turnstile};
 use crate::provider::SharedProvider;
 use crate::provider::memory::MemoryProvider;
-use crate::sandbox::{CompilerProgram, Cpu, Engine, SandboxSettings, guest_calls, spare_instances};
-use crate::vocab::{ActorId, Address, Clock, Code, Limits, Sequence, SystemClock, Timestamp};
+use crate::sandbox::{CompilerProgram, Cpu, Engine, SandboxSettings, spare_instances};
+use crate::vocab::{ActorId, Address, Clock, Code, Sequence, SystemClock, Timestamp};
 
-/// Stack of the threads that run guests: the guest's own 256 KiB, and room for the host below it.
-const STAGE_STACK_BYTES: usize = /* 2 MiB */ 2 * 1_024 * 1_024;
-/// Threads that may block beside those of guest calls that were stopped: reads of the store, loading of components.
-const BLOCKING_THREADS: usize = 512;
-/// After so many tasks a thread of the stage takes one that was woken by another thread: a command that came, a turn that
-/// became durable. By default that is done every 200 µs only, and a flood of ready tasks goes before each.
-const WOKEN_ELSEWHERE_EVERY: u32 = 2;
 /// Instances that only look (state at a number, events as JSON) at the same time; others queue.
 const LOOKS_MAX: u32 = 8;
 /// This part of the spare instances (one over it) are places for tenants that have no live actor.
@@ -48,6 +43,7 @@ pub struct HostBuilder {
     settings: HostSettings,
     compile_cache: Option<PathBuf>,
     compiler: CompilerProgram,
+    runtime: Option<Handle>,
     clock: Option<Arc<dyn Clock>>,
 }
 
@@ -84,6 +80,16 @@ impl HostBuilder {
     #[must_use]
     pub fn compiler(mut self, compiler: CompilerProgram) -> Self {
         self.compiler = compiler;
+        self
+    }
+
+    /// On whose threads actors run. Without it they have their own, and every command and every answer goes from one thread to
+    /// another; beside the tasks that ask them, they answer several times as fast. A guest that computes keeps a thread from
+    /// other tasks for some milliseconds at most; then another thread takes them over. [`threads`](super::threads) makes a
+    /// runtime that is fit for it; it must have several threads.
+    #[must_use]
+    pub fn runtime(mut self, runtime: Handle) -> Self {
+        self.runtime = Some(runtime);
         self
     }
 
@@ -127,8 +133,8 @@ impl HostBuilder {
         // Now that it is known whose code is worth keeping. Before anything runs, so nobody waits for it.
         deployments.loader.prune();
         let wakes = provider.wakes().await?;
-        let runtime = stage_runtime(&settings.limits)?;
-        let inner = assemble(settings, (provider, clock), deployments, (tenancy, troubles, loads, cpu), runtime);
+        let threads = Threads::start(self.runtime, &settings.limits)?;
+        let inner = assemble(settings, (provider, clock), deployments, (tenancy, troubles, loads, cpu), threads);
         tenancy::resume(&inner).await.map_err(|error| match error {
             TenancyError::Ask(error) => error,
             other => AskError::Setup { code: other.code(), reason: other.to_string() },
@@ -194,41 +200,22 @@ async fn store_uses(keys: Weak<Keys>) {
     }
 }
 
-/// Actors have threads of their own, so that guest code never runs where requests are read and answered. One more than
-/// guest calls may run: so there is always one that finds out who else wants CPU.
-fn stage_runtime(limits: &Limits) -> Result<tokio::runtime::Runtime, AskError> {
-    let begun = usize::try_from(limits.begun_guest_calls).unwrap_or(usize::MAX);
-    tokio::runtime::Builder::new_multi_thread()
-        .thread_name("greenroom-stage")
-        .worker_threads(guest_calls(limits).saturating_add(1))
-        .max_blocking_threads(BLOCKING_THREADS.saturating_add(begun))
-        .thread_stack_size(STAGE_STACK_BYTES)
-        .global_queue_interval(WOKEN_ELSEWHERE_EVERY)
-        .enable_time()
-        .build()
-        .map_err(|error| AskError::Setup {
-            reason: format!("no threads for actors: {error}"),
-            code: Code::MachineLimit,
-        })
-}
-
 fn assemble(
     settings: HostSettings,
     (provider, clock): (SharedProvider, Arc<dyn Clock>),
     deployments: Deployments,
     (tenancy, troubles, loads, cpu): (Tenancy, Arc<Troubles>, Loads, Cpu),
-    runtime: tokio::runtime::Runtime,
+    threads: Threads,
 ) -> Inner {
     let limits = settings.limits;
     let waker = Arc::new(Waker::default());
     let followers = Arc::new(Followers::default());
     let deployments = Arc::new(deployments);
     let Tenancy { tenants, keys, audit, census, books } = tenancy;
-    let threads = runtime.handle().clone();
     let directory = Arc::new_cyclic(|me: &Weak<Directory>| {
         let crew = StageCrew {
             directory: me.clone(),
-            couriers: Couriers::new(threads.clone(), Arc::clone(&troubles)),
+            couriers: Couriers::new(threads.handle().clone(), Arc::clone(&troubles)),
             followers: Arc::clone(&followers),
             census: Arc::clone(&census),
             waker: Arc::clone(&waker),
@@ -249,7 +236,7 @@ fn assemble(
             shared,
             Arc::clone(&deployments),
             Arc::clone(&census),
-            (threads.clone(), cpu.clone()),
+            (threads.handle().clone(), cpu.clone()),
         )
     });
     let stage = directory.stage();
@@ -272,7 +259,7 @@ fn assemble(
         rehearsals,
         cpu,
         closing,
-        runtime: Some(runtime),
+        threads,
     }
 }
 

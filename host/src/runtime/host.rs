@@ -12,6 +12,7 @@ use super::feed::Followers;
 use super::loading::{Place, RefusalView};
 use super::rehearsal::Rehearsals;
 use super::tenancy::{AuditLog, Books, Census, Keys, Tenants};
+use super::threads::Threads;
 use super::trouble::Troubles;
 use super::waker::Waker;
 use super::{ActorRef, AskError, DeployedRevision, GuestCalls, HostBuilder};
@@ -55,15 +56,13 @@ pub(super) struct Inner {
     pub(super) cpu: Cpu,
     /// True once a shutdown began; ends the feeds that follow.
     pub(super) closing: watch::Sender<bool>,
-    /// The actors' own threads; taken when the host is dropped.
-    pub(super) runtime: Option<tokio::runtime::Runtime>,
+    /// Where actors run.
+    pub(super) threads: Threads,
 }
 
 impl Inner {
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        if let Some(runtime) = &self.runtime {
-            runtime.spawn(task);
-        }
+        self.threads.spawn(task);
     }
 
     /// Runs something that calls guest code on the actors' threads, a bounded number at a time; tenants take turns.
@@ -73,8 +72,7 @@ impl Inner {
         look: impl Future<Output = Result<T, AskError>> + Send + 'static,
     ) -> Result<T, AskError> {
         let place = self.looks.enter(tenant);
-        let Some(runtime) = &self.runtime else { return Err(AskError::ShuttingDown) };
-        let task = runtime.spawn(async move {
+        let task = self.threads.spawn(async move {
             let _place = place.await;
             look.await
         });
@@ -85,9 +83,8 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.deployments.loader.close();
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
+        // Their threads may be the program's, and go on.
+        self.directory.force();
     }
 }
 

@@ -27,6 +27,7 @@ mod settings;
 mod tenancy;
 mod tenant_settings;
 mod text;
+mod threads;
 mod trouble;
 mod views;
 mod waker;
@@ -58,6 +59,7 @@ pub use tenancy::{
     Act, ActResult, AuditEntry, Identity, KeyId, KeyRequest, KeyText, KeyView, NewKey, TenancyError, TenantChange,
     TenantView, Usage, create_operator_key,
 };
+pub use threads::threads;
 pub use trouble::{
     CauseView, DeadLetterView, FailureView, Operator, PoisonCommandView, PoisonEventView, TroubleListing, TroubleView,
 };

@@ -29,6 +29,15 @@ pub(crate) enum Store {
     Log,
 }
 
+/// On which threads actors run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Threads {
+    /// Their own.
+    Own,
+    /// Those of whoever asks.
+    Askers,
+}
+
 /// A host with the counter deployed.
 pub(crate) struct Scene {
     pub(crate) host: Host,
@@ -58,11 +67,27 @@ impl Scene {
     /// # Errors
     /// When the host cannot be built or the counter is refused.
     pub(crate) async fn open(bench: &Bench, store: Store, tune: impl FnOnce(&mut HostSettings)) -> Result<Self> {
+        Self::open_on(Threads::Own, bench, store, tune).await
+    }
+
+    /// The same, on these threads.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) async fn open_on(
+        threads: Threads,
+        bench: &Bench,
+        store: Store,
+        tune: impl FnOnce(&mut HostSettings),
+    ) -> Result<Self> {
         let dir = bench.dir()?;
         let provider = store.open(&dir)?;
         let mut settings = HostSettings::default();
         tune(&mut settings);
-        let builder = Host::builder().provider(Arc::clone(&provider)).settings(settings);
+        let mut builder = Host::builder().provider(Arc::clone(&provider)).settings(settings);
+        if threads == Threads::Askers {
+            builder = builder.runtime(bench.runtime.handle().clone());
+        }
         let builder = builder.compiler(CompilerProgram::ThisProgram);
         let host = builder.compile_cache(bench.compile_cache()).build().await.context("building the host")?;
         let tenant = Tenant::default_tenant();

@@ -32,6 +32,7 @@ mod a_tell_is_delivered_once;
 mod a_timer_due_during_recovery_waits_for_its_end;
 mod a_timer_fires_exactly_once;
 mod a_timer_whose_command_is_gone_is_dropped;
+mod actors_can_run_on_the_threads_of_who_asks_them;
 mod an_actor_leaves_when_it_is_idle_or_there_is_no_room;
 mod an_event_that_cannot_be_applied_is_never_stored;
 mod an_event_that_nobody_declared_is_refused_by_its_number;

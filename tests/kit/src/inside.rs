@@ -196,7 +196,11 @@ pub fn guest(name: &str) -> Result<Vec<u8>> {
     read(&file).with_context(|| format!("{} is missing; run `cargo xtask test`, which builds it", file.display()))
 }
 
-fn guests_dir() -> Result<PathBuf> {
+/// Where the guests are.
+///
+/// # Errors
+/// When that was not said.
+pub fn guests_dir() -> Result<PathBuf> {
     let dir = std::env::var_os("GREENROOM_GUESTS");
     dir.map(PathBuf::from).context("GREENROOM_GUESTS is not set; run `cargo xtask test`, which builds the guests")
 }

@@ -16,6 +16,6 @@ pub use client::{Answer, Client};
 #[cfg(feature = "inside")]
 pub use faults::{AppendFault, Call, FaultyProvider, LastCall};
 #[cfg(feature = "inside")]
-pub use inside::{TestHost, eventually, guest, settings};
+pub use inside::{TestHost, eventually, guest, guests_dir, settings};
 pub use server::{Server, ServerOptions};
 pub use views::{Event, Recovery, Status};

@@ -32,7 +32,7 @@ use crate::counts::{SYNCS, TURNS};
 use crate::cpu::Cpu;
 use crate::load::{Asker, Timing, drive};
 use crate::sample::Sample;
-use crate::scene::Store;
+use crate::scene::{Store, Threads};
 
 /// How a row is measured: one sample per counted repetition.
 type Run = Box<dyn Fn(&Bench) -> Result<Vec<Sample>>>;
@@ -81,15 +81,19 @@ pub(crate) fn chosen(only: &[String]) -> Vec<Row> {
 fn all() -> Vec<Row> {
     vec![
         row("echo-ask-1-actor-1", "/s", "reference: bare tokio mpsc + oneshot echo, 1 task, 1 in flight", |b| echo::ask(b, 1, 1)),
-        row("read-ask-1-actor-1", "/s", "ask `get`, no event, 1 actor, 1 in flight", |b| read::ask(b, 1, 1)),
+        row("read-ask-1-actor-1", "/s", "ask `get`, no event, 1 actor, 1 in flight", |b| read::ask(b, Threads::Own, 1, 1)),
         row("echo-ask-1-actor-64", "/s", "reference: bare echo, 1 task, 64 in flight", |b| echo::ask(b, 1, 64)),
         row("kameo-ask-1-actor-64", "/s", "reference: kameo 0.22, bounded mailbox, the same ask, native, nothing stored, 1 actor, 64 in flight", |b| native::ask(b, "kameo-ask", 1, 64)),
-        row("read-ask-1-actor-64", "/s", "ask `get`, no event, 1 actor, 64 in flight", |b| read::ask(b, 1, 64)).aims(&[Times(1.0, "kameo-ask-1-actor-64")]),
+        row("read-ask-1-actor-64", "/s", "ask `get`, no event, 1 actor, 64 in flight", |b| read::ask(b, Threads::Own, 1, 64)).aims(&[Times(1.0, "kameo-ask-1-actor-64")]),
         row("echo-ask-1000-actors-64", "/s", "reference: bare echo, 1,000 tasks, 64 in flight", |b| echo::ask(b, 1_000, 64)),
-        row("read-ask-1000-actors-1", "/s", "ask `get`, no event, 1,000 actors, 1 in flight", |b| read::ask(b, 1_000, 1)),
+        row("read-ask-1000-actors-1", "/s", "ask `get`, no event, 1,000 actors, 1 in flight", |b| read::ask(b, Threads::Own, 1_000, 1)),
         row("kameo-ask-1000-actors-64", "/s", "reference: kameo, 1,000 actors, 64 in flight", |b| native::ask(b, "kameo-ask", 1_000, 64)),
         row("ractor-ask-1000-actors-64", "/s", "reference: ractor 0.16, 1,000 actors, 64 in flight", |b| native::ask(b, "ractor-ask", 1_000, 64)),
-        row("read-ask-1000-actors-64", "/s", "ask `get`, no event, 1,000 actors, 64 in flight", |b| read::ask(b, 1_000, 64)).aims(&[Times(0.5, "kameo-ask-1000-actors-64")]),
+        row("read-ask-1000-actors-64", "/s", "ask `get`, no event, 1,000 actors, 64 in flight", |b| read::ask(b, Threads::Own, 1_000, 64)).aims(&[Times(0.5, "kameo-ask-1000-actors-64")]),
+        row("near-ask-1-actor-1", "/s", "as read-ask-1-actor-1, the actor on the threads of who asks (`HostBuilder::runtime`)", |b| read::ask(b, Threads::Askers, 1, 1)),
+        row("near-ask-1-actor-64", "/s", "as read-ask-1-actor-64, on the threads of who asks", |b| read::ask(b, Threads::Askers, 1, 64)).aims(&[Times(1.0, "kameo-ask-1-actor-64")]),
+        row("near-ask-1000-actors-1", "/s", "as read-ask-1000-actors-1, on the threads of who asks", |b| read::ask(b, Threads::Askers, 1_000, 1)),
+        row("near-ask-1000-actors-64", "/s", "as read-ask-1000-actors-64, on the threads of who asks", |b| read::ask(b, Threads::Askers, 1_000, 64)).aims(&[Times(0.5, "kameo-ask-1000-actors-64")]),
         row("echo-tell", "/s", "reference: bare tokio mpsc, 1 sender, bounded to 4,096", echo::tell),
         row("kameo-tell", "/s", "reference: kameo, 1 actor, 1 sender that waits for room", |b| native::tell(b, "kameo-tell")),
         row("ractor-tell", "/s", "reference: ractor, 1 actor, 1 sender; its mailbox has no bound", |b| native::tell(b, "ractor-tell")),

@@ -12,7 +12,7 @@ use crate::counts::COMMANDS;
 use crate::cpu::Cpu;
 use crate::load::{Asker, Timing, choose};
 use crate::sample::Sample;
-use crate::scene::{Scene, Store, get, increment, patient, value_of};
+use crate::scene::{Scene, Store, Threads, get, increment, patient, value_of};
 
 /// What every counter shows: it was incremented once.
 const VALUE: u64 = 1;
@@ -28,9 +28,9 @@ impl Asker for Reader {
 }
 
 /// Asks `get` of so many live actors, so many at a time.
-pub(super) fn ask(bench: &Bench, actors: usize, in_flight: usize) -> Result<Vec<Sample>> {
+pub(super) fn ask(bench: &Bench, threads: Threads, actors: usize, in_flight: usize) -> Result<Vec<Sample>> {
     bench.block_on(async {
-        let scene = Scene::open(bench, Store::Memory, |_| {}).await?;
+        let scene = Scene::open_on(threads, bench, Store::Memory, |_| {}).await?;
         let actors = scene.counters(actors)?;
         for actor in actors.iter() {
             actor.ask(increment()).await?;
