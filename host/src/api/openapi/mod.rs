@@ -4,6 +4,7 @@ mod rehearsal;
 mod revisions;
 mod rollout;
 mod schemas;
+mod shapes;
 mod trouble;
 
 use axum::http::header::CONTENT_TYPE;
@@ -73,7 +74,7 @@ fn operation(route: &Route) -> OperationBuilder {
     let with_parameters = path_parameters(route.template)
         .chain(route.query.iter().map(query_parameter))
         .chain(
-            route.headers.iter().map(|(name, about)| parameter(name, about, ParameterIn::Header, schemas::text(None))),
+            route.headers.iter().map(|(name, about)| parameter(name, about, ParameterIn::Header, shapes::text(None))),
         )
         .fold(OperationBuilder::new(), OperationBuilder::parameter);
     let operation = with_parameters
@@ -96,15 +97,15 @@ fn path_parameters(template: &'static str) -> impl Iterator<Item = Parameter> {
             "command" => "The command, as the component's manifest names it.",
             _ => "An error code, like GR0007.",
         };
-        parameter(name, about, ParameterIn::Path, schemas::text(None))
+        parameter(name, about, ParameterIn::Path, shapes::text(None))
     })
 }
 
 fn query_parameter(query: &QueryParameter) -> Parameter {
     let schema = match query.of {
-        ParameterType::Text => schemas::text(None),
-        ParameterType::Number => schemas::number(None),
-        ParameterType::Switch => schemas::switch(None),
+        ParameterType::Text => shapes::text(None),
+        ParameterType::Number => shapes::number(None),
+        ParameterType::Switch => shapes::switch(None),
     };
     parameter(query.name, query.about, ParameterIn::Query, schema)
 }
@@ -130,7 +131,7 @@ fn request_body(body: &RequestPayload) -> utoipa::openapi::request_body::Request
 
 fn success(success: &Success) -> ResponseObject {
     let response = success.headers.iter().fold(ResponseBuilder::new(), |response, (name, about)| {
-        let header = HeaderBuilder::new().description(Some(*about)).schema(Some(schemas::number(None)));
+        let header = HeaderBuilder::new().description(Some(*about)).schema(Some(shapes::number(None)));
         response.header(*name, header.build())
     });
     let response = response.description(success.about);

@@ -3,8 +3,8 @@
 use utoipa::openapi::schema::Type;
 use utoipa::openapi::{ObjectBuilder, Schema};
 
-use super::schemas::Presence::{Always, Sometimes};
-use super::schemas::{anything, list, number, object, reference, switch, text};
+use super::shapes::Presence::{Always, Sometimes};
+use super::shapes::{anything, list, number, object, reference, switch, text};
 
 /// Names and shapes.
 pub(super) fn named() -> Vec<(&'static str, Schema)> {

@@ -2,8 +2,9 @@
 
 use utoipa::openapi::{RefOr, Schema};
 
-use super::schemas::Presence::{Always, Sometimes};
-use super::schemas::{deployed_members, list, nullable_number, number, object, reference, switch, text};
+use super::schemas::deployed_members;
+use super::shapes::Presence::{Always, Sometimes};
+use super::shapes::{list, nullable_number, number, object, reference, switch, text};
 use super::trouble::{nullable, nullable_text};
 
 /// Names and shapes.

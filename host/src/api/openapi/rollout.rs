@@ -3,8 +3,8 @@
 use utoipa::openapi::schema::{SchemaType, Type};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 
-use super::schemas::Presence::Always;
-use super::schemas::{Member, list, nullable_number, number, object, reference, switch, text, typed, with_members};
+use super::shapes::Presence::Always;
+use super::shapes::{Member, list, nullable_number, number, object, reference, switch, text, typed, with_members};
 
 /// Names and shapes.
 pub(super) fn named() -> Vec<(&'static str, Schema)> {

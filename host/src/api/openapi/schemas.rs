@@ -1,19 +1,13 @@
 //! The shapes of the answers. A test serialises every view and compares its members with these.
 
+use utoipa::openapi::schema::SchemaType;
+use utoipa::openapi::{Components, ComponentsBuilder, ObjectBuilder, RefOr, Schema, Type};
+
+use super::shapes::Presence::{Always, Sometimes};
+use super::shapes::{
+    Member, anything, list, nullable_number, number, object, reference, switch, text, typed, with_members,
+};
 use crate::vocab::{Limit, Quota};
-use utoipa::openapi::schema::{ArrayBuilder, SchemaType};
-use utoipa::openapi::{Components, ComponentsBuilder, ObjectBuilder, Ref, RefOr, Schema, Type};
-
-/// A member of an object: its name, whether it is always there, and its shape.
-pub(super) type Member = (&'static str, Presence, RefOr<Schema>);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Presence {
-    Always,
-    Sometimes,
-}
-
-use Presence::{Always, Sometimes};
 
 pub(super) fn components() -> Components {
     let named = [
@@ -284,49 +278,6 @@ fn actors() -> Schema {
     let entry = object(vec![("key", Always, text(None).into()), ("sequence", Always, number(None).into())]);
     let next = typed(SchemaType::Array(vec![Type::String, Type::Null]), Some("The `after` of the next page."));
     object(vec![("actors", Always, list(entry.into())), ("next", Always, next.into())])
-}
-
-pub(super) fn text(about: Option<&str>) -> Schema {
-    typed(Type::String, about)
-}
-
-pub(super) fn number(about: Option<&str>) -> Schema {
-    typed(Type::Integer, about)
-}
-
-pub(super) fn switch(about: Option<&str>) -> Schema {
-    typed(Type::Boolean, about)
-}
-
-pub(super) fn nullable_number(about: &str) -> RefOr<Schema> {
-    RefOr::T(typed(SchemaType::Array(vec![Type::Integer, Type::Null]), Some(about)))
-}
-
-pub(super) fn anything(about: &str) -> RefOr<Schema> {
-    RefOr::T(typed(SchemaType::AnyValue, Some(about)))
-}
-
-pub(super) fn typed(of: impl Into<SchemaType>, about: Option<&str>) -> Schema {
-    Schema::Object(ObjectBuilder::new().schema_type(of).description(about).build())
-}
-
-pub(super) fn list(items: RefOr<Schema>) -> RefOr<Schema> {
-    RefOr::T(Schema::Array(ArrayBuilder::new().items(items).build()))
-}
-
-pub(super) fn reference(name: &str) -> RefOr<Schema> {
-    RefOr::Ref(Ref::from_schema_name(name))
-}
-
-pub(super) fn object(members: Vec<Member>) -> Schema {
-    Schema::Object(with_members(ObjectBuilder::new().schema_type(Type::Object), members).build())
-}
-
-pub(super) fn with_members(object: ObjectBuilder, members: Vec<Member>) -> ObjectBuilder {
-    members.into_iter().fold(object, |object, (name, presence, shape)| {
-        let object = object.property(name, shape);
-        if presence == Always { object.required(name) } else { object }
-    })
 }
 
 #[cfg(test)]

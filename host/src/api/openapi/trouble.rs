@@ -3,10 +3,9 @@
 use utoipa::openapi::schema::{SchemaType, Type};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 
-use super::schemas::Presence::Always;
-use super::schemas::{
-    Member, anything, list, nullable_number, number, object, phase, reference, text, typed, with_members,
-};
+use super::schemas::phase;
+use super::shapes::Presence::Always;
+use super::shapes::{Member, anything, list, nullable_number, number, object, reference, text, typed, with_members};
 
 /// Names and shapes.
 pub(super) fn named() -> Vec<(&'static str, Schema)> {
