@@ -1,6 +1,6 @@
 //! Rehearsals: what they find, and what they leave alone.
 
-mod scene;
+pub(crate) mod scene;
 
 mod a_rehearsal_changes_nothing_and_keeps_to_its_share;
 mod a_rehearsal_goes_on_where_it_was_broken_off;

@@ -2,6 +2,9 @@ use anyhow::{Context, Result, ensure};
 use greenroom_host::runtime::{HeldView, Whom};
 use greenroom_kit::{TestHost, guest};
 
+use crate::rehearsal::scene::{KIND, version};
+use serde_json::json;
+
 use super::scene::{
     activate, add, add_revision, all_there, bad, eventually, noted, passivate, rollout, runs, send, tight,
 };
@@ -142,7 +145,8 @@ async fn one_that_refuses_the_state_replays_or_leaves_its_actors_where_they_are(
 /// Code that cannot replay is found where it must: at an actor that it has to bring back from its journal.
 #[tokio::test]
 async fn one_that_cannot_replay_leaves_passive_actors_where_they_are() -> Result<()> {
-    for mode in ["trap-in-replay", "loop-in-replay"] {
+    // The last one would fold the same journal into another state each time.
+    for mode in ["trap-in-replay", "loop-in-replay", "random-in-replay"] {
         let host = host().await?;
         add(&host, "a", 1).await?;
         passivate(&host, "a").await?;
@@ -151,6 +155,26 @@ async fn one_that_cannot_replay_leaves_passive_actors_where_they_are() -> Result
         assert_eq!((add(&host, "a", 1).await?, runs(&host, "a").await?), (2, 1), "{mode}");
         assert_eq!(held(&rollout(&host, "hostile")?.held, "a")?.refused, 2, "{mode}");
     }
+    Ok(())
+}
+
+/// Code that would bring an actor back, but not within the time that this may take.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_is_slower_than_a_recovery_may_be_leaves_passive_actors_where_they_are() -> Result<()> {
+    let mut settings = tight();
+    settings.recovery.time_limit_ms = 300;
+    settings.limits.replay_batch_events = 10;
+    settings.snapshots.every_events = 0;
+    settings.snapshots.on_passivation = false;
+    let host = TestHost::start(KIND, settings).await?;
+    host.ask("a", "many", json!({ "count": 2_000 })).await?;
+    passivate(&host, "a").await?;
+    add_revision(&host, KIND, &version("is-slow")?).await?;
+    activate(&host, KIND, 2, Whom::Now).await?;
+    assert_eq!(host.ask("a", "add", json!({ "by": 1 })).await?, json!({ "total": 2_001, "marks": 0 }));
+    assert_eq!(runs(&host, "a").await?, 1);
+    let rollout = rollout(&host, KIND)?;
+    ensure!(held(&rollout.held, "a")?.reason.contains("300 ms"), "{:?}", rollout.held);
     Ok(())
 }
 

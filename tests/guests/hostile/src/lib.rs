@@ -47,6 +47,9 @@ fn misbehave_in(call: &str) {
     if revision_is(&format!("loop-in-{call}")) {
         loop_forever();
     }
+    if revision_is(&format!("random-in-{call}")) {
+        with_state(|state| state.total ^= wasi::random_u64());
+    }
 }
 
 /// Whether this revision can cope with poison.
