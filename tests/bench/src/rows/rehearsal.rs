@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::neighbour::distinct;
 use crate::bench::Bench;
 use crate::load::{Asker, Timing, choose, drive};
-use crate::memory::Memory;
+use crate::memory::resident_bytes;
 use crate::sample::{Sample, percentile};
 use crate::scene::{Scene, Store, increment};
 
@@ -52,7 +52,7 @@ pub(super) fn run(bench: &Bench) -> Result<Vec<Sample>> {
         let (_warm, back) = drive(askers, bench.pace.length, Timing::Each).await?;
         let (mut alone, back) = drive(back, bench.pace.length, Timing::Each).await?;
         askers = back;
-        let before = Memory::now()?.resident_bytes;
+        let before = resident_bytes()?;
         let watch = Watch::start();
         let actors_of = "c-*".parse().map_err(anyhow::Error::msg)?;
         let options = RehearsalOptions { actors: actors_of, ..RehearsalOptions::default() };
@@ -130,8 +130,8 @@ impl Watch {
         let (ended, seen) = (Arc::clone(&end), Arc::clone(&peak));
         let task = tokio::spawn(async move {
             while !ended.load(Ordering::Relaxed) {
-                if let Ok(memory) = Memory::now() {
-                    seen.fetch_max(memory.resident_bytes, Ordering::Relaxed);
+                if let Ok(bytes) = resident_bytes() {
+                    seen.fetch_max(bytes, Ordering::Relaxed);
                 }
                 tokio::time::sleep(LOOK_EVERY).await;
             }
