@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::BodyDataStream;
 use axum::extract::Request;
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_LENGTH, EXPECT};
+use axum::http::header::CONTENT_LENGTH;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use tokio::time::timeout;
@@ -13,11 +13,6 @@ use tokio::time::timeout;
 use super::problem::Problem;
 use crate::sandbox::limit_hit;
 use crate::vocab::{Code, Limit, Tenant};
-
-/// How much of a refused body is read and thrown away, so that its sender reads the refusal instead of a broken pipe.
-const DISCARDED_BYTES_MAX: usize = /* 64 MiB */ 64 * 1_024 * 1_024;
-/// How long that may take: the refusal is worth little to a sender that is slower.
-const DISCARD_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How much a body may have, and how a larger one is told.
 #[derive(Debug, Clone, Copy)]
@@ -32,22 +27,6 @@ pub(super) struct BodyLimit<'a> {
     pub(super) hit: Option<(&'a Tenant, Limit)>,
     /// The code of a body that is too large.
     pub(super) code: Code,
-}
-
-/// What became of the body of a request that is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Left {
-    /// It was read to its end: the next request may follow it.
-    Read,
-    /// A part of it is still on its way. The connection cannot be used again, and the answer has to say so: whoever sends
-    /// another request over it loses that one, and cannot know whether it was handled.
-    Unread,
-}
-
-impl Left {
-    fn told_with(self, refusal: Problem) -> Problem {
-        if self == Self::Unread { refusal.closing() } else { refusal }
-    }
 }
 
 enum Unread {
@@ -71,31 +50,16 @@ pub(super) async fn read(request: Request, limit: BodyLimit<'_>) -> Result<Bytes
     };
     match read {
         Ok(Ok(body)) => Ok(body),
-        Ok(Err(Unread::TooLarge)) => {
-            // A sender that waits for permission has sent nothing yet; reading would ask it to start.
-            let waits = head.headers.contains_key(EXPECT);
-            let left = if waits { Left::Unread } else { discard(stream).await };
-            Err(left.told_with(too_large(limit, announced)))
-        }
+        Ok(Err(Unread::TooLarge)) => Err(too_large(limit, announced)),
         Ok(Err(Unread::Broken(reason))) => {
             Err(Problem::new(Code::InvalidRequest, format!("the body of the request broke off: {reason}")))
         }
         Err(_) => {
             let ms = limit.timeout.as_millis();
             let detail = format!("the body of the request did not arrive within {ms} ms");
-            Err(Left::Unread.told_with(Problem::new(Code::InvalidRequest, detail)))
+            Err(Problem::new(Code::InvalidRequest, detail))
         }
     }
-}
-
-/// Reads what comes with a request that is refused whatever its body is, and throws it away, within bounds; the refusal
-/// as it is to be told.
-pub(super) async fn leave(request: Request, refusal: Problem) -> Problem {
-    let (head, body) = request.into_parts();
-    // A sender that waits for permission has sent nothing yet; reading would ask it to start.
-    let waits = head.headers.contains_key(EXPECT);
-    let left = if waits { Left::Unread } else { discard(body.into_data_stream()).await };
-    left.told_with(refusal)
 }
 
 fn announced_bytes(headers: &HeaderMap) -> Option<u64> {
@@ -119,22 +83,6 @@ async fn collect(stream: &mut BodyDataStream, bytes_max: usize) -> Result<Bytes,
 fn checked(chunk: Result<Bytes, axum::Error>, read_bytes: usize, bytes_max: usize) -> Result<Bytes, Unread> {
     let chunk = chunk.map_err(|error| Unread::Broken(error.to_string()))?;
     if chunk.len() > bytes_max.saturating_sub(read_bytes) { Err(Unread::TooLarge) } else { Ok(chunk) }
-}
-
-async fn discard(mut stream: BodyDataStream) -> Left {
-    let drain = async {
-        let mut discarded = 0_usize;
-        while let Some(chunk) = stream.next().await {
-            let Ok(chunk) = chunk else { return Left::Unread };
-            discarded = discarded.saturating_add(chunk.len());
-            if discarded > DISCARDED_BYTES_MAX {
-                return Left::Unread;
-            }
-        }
-        Left::Read
-    };
-    // The refusal is sent either way.
-    timeout(DISCARD_TIMEOUT, drain).await.unwrap_or(Left::Unread)
 }
 
 fn too_large(limit: BodyLimit, announced: Option<u64>) -> Problem {
@@ -183,7 +131,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_announced_length_is_refused_unread() {
-        let request = Request::builder().header(CONTENT_LENGTH, "99").header(EXPECT, "100-continue");
+        let request = Request::builder().header(CONTENT_LENGTH, "99");
         let body = Body::from_stream(stream::poll_fn(|_| -> std::task::Poll<Option<Result<Bytes, std::io::Error>>> {
             panic!("the body was read");
         }));
@@ -196,39 +144,5 @@ mod tests {
         let body = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
         let problem = read(Request::new(body), LIMIT).await.unwrap_err();
         assert_eq!(problem.code(), Code::InvalidRequest);
-        assert!(problem.closes());
-    }
-
-    /// More than is thrown away at once: the first chunk passes the limit, the second never comes.
-    fn stuck() -> Body {
-        let first = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"abcdefghijk"))]);
-        Body::from_stream(first.chain(stream::pending()))
-    }
-
-    #[tokio::test]
-    async fn the_connection_ends_with_a_refusal_whose_body_was_not_read_to_its_end() {
-        let endless = stream::repeat_with(|| Ok::<_, std::io::Error>(vec![0_u8; 1_024 * 1_024]));
-        let refusal = || Problem::new(Code::DeploysFull, "");
-        let waits = Request::builder().header(EXPECT, "100-continue").body(Body::empty()).unwrap();
-        let (stuck_in_it, endless, left, unasked) = tokio::join!(
-            read(Request::new(stuck()), LIMIT),
-            read(Request::new(Body::from_stream(endless)), LIMIT),
-            leave(Request::new(stuck()), refusal()),
-            leave(waits, refusal()),
-        );
-        for problem in [stuck_in_it.unwrap_err(), endless.unwrap_err()] {
-            assert_eq!((problem.code(), problem.closes()), (Code::PayloadTooLarge, true));
-        }
-        assert!(left.closes() && unasked.closes());
-        assert_eq!(axum::response::IntoResponse::into_response(left).headers()["connection"], "close");
-    }
-
-    #[tokio::test]
-    async fn the_connection_stays_when_the_refused_body_was_read_to_its_end() {
-        let problem = read(chunked(&["abcdefgh", "ijk", "more"]), LIMIT).await.unwrap_err();
-        assert_eq!((problem.code(), problem.closes()), (Code::PayloadTooLarge, false));
-        let refusal = leave(chunked(&["abc"]), Problem::new(Code::DeploysFull, "")).await;
-        assert!(!refusal.closes());
-        assert!(!axum::response::IntoResponse::into_response(refusal).headers().contains_key("connection"));
     }
 }

@@ -102,13 +102,7 @@ pub(super) async fn upload<P>(
     place: Result<P, impl Into<Problem>>,
     request: Request,
 ) -> Result<(P, Bytes), Problem> {
-    let place = match place {
-        Ok(place) => place,
-        Err(refusal) => {
-            // Its sender reads the refusal instead of a broken pipe.
-            return Err(body::leave(request, refusal.into()).await);
-        }
-    };
+    let place = place.map_err(Into::into)?;
     let limit = BodyLimit {
         bytes: context.host.limits().component_bytes,
         timeout: context.settings.body_read_timeout(),

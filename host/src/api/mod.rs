@@ -49,6 +49,7 @@ mod recheck;
 mod refusals;
 mod rehearse;
 mod remove_revision;
+mod rest_of_body;
 mod revisions;
 mod rollout;
 mod snapshot;

@@ -27,8 +27,6 @@ pub struct Problem {
     retry_after_s: Option<u64>,
     /// What a refused revision would have changed.
     diff: Option<Box<RevisionDiff>>,
-    /// The connection ends with this answer.
-    closes: bool,
 }
 
 /// The members on the wire.
@@ -50,23 +48,12 @@ impl Problem {
     /// A problem with a sentence about this very case.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), reason: None, allow: None, retry_after_s: None, diff: None, closes: false }
+        Self { code, detail: detail.into(), reason: None, allow: None, retry_after_s: None, diff: None }
     }
 
     /// A method that the path does not have; `allow` lists those it has.
     pub(super) fn method_not_allowed(detail: String, allow: &str) -> Self {
         Self { allow: HeaderValue::from_str(allow).ok(), ..Self::new(Code::MethodNotAllowed, detail) }
-    }
-
-    /// The same, and the connection ends with it: no other request can follow.
-    pub(super) fn closing(self) -> Self {
-        Self { closes: true, ..self }
-    }
-
-    /// Whether the connection ends with it.
-    #[cfg(test)]
-    pub(super) const fn closes(&self) -> bool {
-        self.closes
     }
 
     /// The stable code.
@@ -139,7 +126,7 @@ impl IntoResponse for Problem {
         if self.code.kind() == ErrorKind::Access && http_status(self.code) == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if self.closes || self.code == Code::TenantConnections {
+        if self.code == Code::TenantConnections {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         if let Some(allow) = self.allow {

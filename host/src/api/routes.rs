@@ -10,6 +10,7 @@ use super::context::Context;
 use super::path::{ActorVerb, KindVerb, Path, TenantVerb};
 use super::problem::Problem;
 use super::query::Query;
+use super::rest_of_body::lend;
 use super::route::{Route, Verb};
 use super::{
     access, actors, ask, audit, check, dead_letters, deploy, error_page, events, export, health, keys, kinds, metrics,
@@ -124,6 +125,7 @@ pub(super) enum Call {
 /// Answers a request, whatever it is.
 pub(super) async fn answer(context: Context, request: Request) -> Response {
     let began = Instant::now();
+    let (request, rest) = lend(request);
     let selected = access::no_key_in(request.uri()).and_then(|()| select(&request));
     let (label, answer) = match selected {
         Ok(call) => {
@@ -132,11 +134,12 @@ pub(super) async fn answer(context: Context, request: Request) -> Response {
         }
         Err(problem) => (NO_ROUTE, Err(problem)),
     };
-    let response = answer.unwrap_or_else(|problem| {
+    let mut response = answer.unwrap_or_else(|problem| {
         tracing::debug!(route = label, code = %problem.code(), detail = problem.detail(), "request refused");
         problem.into_response()
     });
     metrics::record_request(label, response.status().as_u16(), began.elapsed());
+    rest.settle(&mut response).await;
     response
 }
 

@@ -279,6 +279,31 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
+    async fn the_next_request_is_answered_although_the_last_one_was_refused_before_its_body_came() {
+        let (address, _end, _server) = start(HttpSettings::default()).await;
+        blocking(move || {
+            let mut client = connect(address);
+            for (method, path) in [
+                ("POST", "/nowhere"),
+                ("DELETE", "/healthz"),
+                ("POST", "/v1/default/actors/counter/a/increment?surprise=1"),
+                ("PUT", "/v1/default/kinds/counter?activate=perhaps"),
+                ("POST", "/v1/nobody/kinds/counter/activate"),
+            ] {
+                write!(client, "{method} {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n").unwrap();
+                std::thread::sleep(Duration::from_millis(20));
+                client.write_all(b"body").unwrap();
+                let mut answer = vec![0; 4_096];
+                let bytes = client.read(&mut answer).unwrap();
+                let answer = String::from_utf8_lossy(&answer[..bytes]).into_owned();
+                assert!(answer.starts_with("HTTP/1.1 4"), "{method} {path}: {answer}");
+                assert!(ask(&mut client, "/healthz").starts_with("HTTP/1.1 200"), "{method} {path}");
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
     async fn connections_beyond_the_bound_wait_for_one_to_close() {
         let settings = HttpSettings { connections: 1, ..HttpSettings::default() };
         let (address, _end, _server) = start(settings).await;
