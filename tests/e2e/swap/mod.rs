@@ -3,6 +3,7 @@ mod a_crash_anywhere_in_a_rollout_is_resumed;
 mod a_failing_candidate_is_taken_back;
 mod a_live_swap_keeps_everything_that_is_the_hosts;
 mod a_ramp_goes_on_by_itself_and_moves_nobody_back;
+mod a_removal_and_an_activation_never_both_win;
 mod a_roll_back_says_who_cannot_go_back;
 mod a_swap_under_load_loses_nothing;
 mod code_that_nobody_runs_leaves_memory_and_comes_back;

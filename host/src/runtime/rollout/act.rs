@@ -158,9 +158,10 @@ impl Acts<'_> {
         }
         let target = self.revision(activation.revision)?;
         // Code that cannot be loaded is nobody's candidate.
+        let number = self.deployment.number_of(target);
         self.deployment.revision(target).await?;
         let _one = self.rollout().acts.lock().await;
-        self.still_there(target)?;
+        self.still_there(target, number)?;
         let mut record = self.record();
         if record.candidate() != Some(target) {
             self.complete_or_refuse(&mut record)?;
@@ -216,9 +217,10 @@ impl Acts<'_> {
     /// When there is nowhere to go back to, the code cannot be loaded, or the store refuses.
     pub(in crate::runtime) async fn roll_back(&self, to: Option<u32>, by: &Operator) -> Result<(), AskError> {
         let target = self.target_of_roll_back(to)?;
+        let number = self.deployment.number_of(target);
         self.deployment.revision(target).await?;
         let _one = self.rollout().acts.lock().await;
-        self.still_there(target)?;
+        self.still_there(target, number)?;
         let mut record = self.record();
         let now = self.rollout().now();
         if record.went_back() && record.candidate() == Some(target) {
@@ -278,8 +280,9 @@ impl Acts<'_> {
     }
 
     /// Whether a revision was not removed since it was looked up.
-    fn still_there(&self, id: RevisionId) -> Result<(), RequestError> {
-        let unknown = || RequestError::UnknownRevision { kind: self.kind.to_string(), revision: 0 };
+    fn still_there(&self, id: RevisionId, number: Option<u32>) -> Result<(), RequestError> {
+        let revision = number.unwrap_or_default();
+        let unknown = || RequestError::UnknownRevision { kind: self.kind.to_string(), revision };
         self.deployment.find(id).map(|_| ()).ok_or_else(unknown)
     }
 
