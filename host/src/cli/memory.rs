@@ -1,11 +1,16 @@
 //! Memory that is given back. Untrusted code makes the host take large pieces of memory for a moment: a reply of 30 MiB
 //! that is refused a millisecond later. The allocator of glibc learns from each such piece to keep the next ones, up to
-//! 64 MiB for each of its arenas, and after some thousands of them the process holds several times what it needs.
+//! 64 MiB for each of its arenas, and after some thousands of them the process holds several times what it needs. Of what
+//! is freed amid pieces that are in use it gives nothing back by itself.
 #![cfg_attr(
     all(target_os = "linux", target_env = "gnu"),
     expect(unsafe_code, reason = "glibc takes this by a C function only")
 )]
 
+use std::time::Duration;
+
+/// How often free memory is given back.
+const GIVE_BACK_EVERY: Duration = Duration::from_secs(10);
 /// Pieces of at least this size are taken from the system and given back to it, each by itself.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const LARGE_BYTES: i32 = /* 1 MiB */ 1_024 * 1_024;
@@ -19,10 +24,15 @@ pub(super) fn give_back() {
     /// Names of settings, as `malloc.h` numbers them.
     const M_TRIM_THRESHOLD: i32 = -1;
     const M_MMAP_THRESHOLD: i32 = -3;
+    const M_ARENA_MAX: i32 = -8;
     unsafe extern "C" {
         fn mallopt(setting: i32, value: i32) -> i32;
     }
-    for (setting, value) in [(M_MMAP_THRESHOLD, LARGE_BYTES), (M_TRIM_THRESHOLD, KEPT_BYTES)] {
+    // One arena for each core, not eight: what is in use is scattered over all of them, and keeps their pages.
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let arenas = i32::try_from(cores).unwrap_or(i32::MAX);
+    let settings = [(M_MMAP_THRESHOLD, LARGE_BYTES), (M_TRIM_THRESHOLD, KEPT_BYTES), (M_ARENA_MAX, arenas)];
+    for (setting, value) in settings {
         // SAFETY: it takes two numbers and changes nothing but where later allocations come from.
         if unsafe { mallopt(setting, value) } == 0 {
             tracing::debug!(setting, value, "the allocator does not take a setting");
@@ -33,3 +43,28 @@ pub(super) fn give_back() {
 /// Nothing to do here.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub(super) const fn give_back() {}
+
+/// Gives free memory back again and again.
+pub(super) async fn keep_giving_back() {
+    loop {
+        tokio::time::sleep(GIVE_BACK_EVERY).await;
+        // It holds up whoever allocates meanwhile, and its thread: some milliseconds where much is free.
+        if tokio::task::spawn_blocking(trim).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Gives all free pages back.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn trim() {
+    unsafe extern "C" {
+        fn malloc_trim(keep: usize) -> i32;
+    }
+    // SAFETY: it takes a number, and gives back what nobody has.
+    let _some_was = unsafe { malloc_trim(0) };
+}
+
+/// Nothing to do here.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+const fn trim() {}

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::failure::Failure;
+use super::memory;
 use super::output::Output;
 use super::settings::ServeSettings;
 use super::store;
@@ -62,6 +63,7 @@ impl Running {
         if !address.ip().is_loopback() && !host.asks_for_keys() {
             return Err(no_keys(address));
         }
+        tokio::spawn(memory::keep_giving_back());
         let (step, watched) = watch::channel(Step::Serving);
         let url = format!("{}://{address}", if tls.is_some() { "https" } else { "http" });
         let mut server = Server::new(host.clone()).settings(settings.http).metrics(metrics);
