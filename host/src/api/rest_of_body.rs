@@ -19,7 +19,9 @@ use hyper::body::{Frame, SizeHint};
 use tokio::time::timeout;
 
 /// How much of a body is read and thrown away, so that its sender reads the answer instead of a broken pipe.
-const DISCARDED_BYTES_MAX: usize = /* 64 MiB */ 64 * 1_024 * 1_024;
+const DISCARDED_BYTES_MAX: u64 = /* 64 MiB */ 64 * 1_024 * 1_024;
+/// The same for a sender that was not let in, or that nobody would have answered.
+const TURNED_AWAY_BYTES_MAX: u64 = /* 64 KiB */ 64 * 1_024;
 /// How long that may take: the answer is worth little to a sender that is slower.
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -31,6 +33,17 @@ struct Reading {
     body: Body,
     has_begun: bool,
     has_ended: bool,
+    /// Reading it failed: where the next request begins is not known.
+    has_failed: bool,
+}
+
+/// Whose body it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sender {
+    /// Somebody's who was let in.
+    LetIn,
+    /// Somebody's who was not, or whose request has no route.
+    TurnedAway,
 }
 
 /// What is left of a body.
@@ -45,7 +58,7 @@ pub(super) fn lend(request: Request) -> (Request, Rest) {
     let waits = request.headers().contains_key(EXPECT);
     let (head, body) = request.into_parts();
     let has_ended = body.is_end_stream();
-    let body = Lent(Arc::new(Mutex::new(Reading { body, has_begun: false, has_ended })));
+    let body = Lent(Arc::new(Mutex::new(Reading { body, has_begun: false, has_ended, has_failed: false })));
     (Request::from_parts(head, Body::new(body.clone())), Rest { body, waits })
 }
 
@@ -66,6 +79,7 @@ impl HttpBody for Lent {
             }
             reading.has_begun = true;
             let polled = Pin::new(&mut reading.body).poll_frame(context);
+            reading.has_failed |= matches!(polled, Poll::Ready(Some(Err(_))));
             reading.has_ended = matches!(polled, Poll::Ready(None)) || reading.body.is_end_stream();
             polled
         })
@@ -82,27 +96,33 @@ impl HttpBody for Lent {
 
 impl Rest {
     /// Reads it to its end, or has the answer say that the connection ends.
-    pub(super) async fn settle<B>(self, answer: &mut Response<B>) {
-        let (has_begun, has_ended) = self.body.with(|reading| (reading.has_begun, reading.has_ended));
-        if has_ended {
-            return;
-        }
-        let is_read = if self.waits && !has_begun { false } else { discard(Body::new(self.body)).await };
-        if !is_read {
+    pub(super) async fn settle<B>(self, answer: &mut Response<B>, sender: Sender) {
+        let bytes_max = match sender {
+            Sender::LetIn => DISCARDED_BYTES_MAX,
+            Sender::TurnedAway => TURNED_AWAY_BYTES_MAX,
+        };
+        let (has_ended, is_hopeless) = self.body.with(|reading| {
+            let is_unasked = self.waits && !reading.has_begun;
+            let is_long = reading.body.size_hint().lower() > bytes_max;
+            (reading.has_ended, reading.has_failed || is_unasked || is_long)
+        });
+        let is_read = !is_hopeless && (has_ended || discard(Body::new(self.body.clone()), bytes_max).await);
+        let has_failed = self.body.with(|reading| reading.has_failed);
+        if has_failed || !(is_read || has_ended) {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
     }
 }
 
 /// Whether the body was read to its end.
-async fn discard(body: Body) -> bool {
+async fn discard(body: Body, bytes_max: u64) -> bool {
     let drain = async {
         let mut stream = body.into_data_stream();
-        let mut discarded = 0_usize;
+        let mut discarded = 0_u64;
         while let Some(chunk) = stream.next().await {
             let Ok(chunk) = chunk else { return false };
-            discarded = discarded.saturating_add(chunk.len());
-            if discarded > DISCARDED_BYTES_MAX {
+            discarded = discarded.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
+            if discarded > bytes_max {
                 return false;
             }
         }
@@ -126,7 +146,7 @@ mod tests {
         }
         drop(read);
         let mut answer = Response::new(());
-        rest.settle(&mut answer).await;
+        rest.settle(&mut answer, Sender::LetIn).await;
         answer.headers().contains_key(CONNECTION)
     }
 
@@ -158,5 +178,7 @@ mod tests {
             says_close(waits, 0),
         );
         assert!(endless && stuck && broken && waits);
+        let broken = stream::iter([Chunk::Err(std::io::Error::other("gone"))]);
+        assert!(says_close(Request::new(Body::from_stream(broken)), 1).await, "its handler met the error");
     }
 }

@@ -10,7 +10,7 @@ use super::context::Context;
 use super::path::{ActorVerb, KindVerb, Path, TenantVerb};
 use super::problem::Problem;
 use super::query::Query;
-use super::rest_of_body::lend;
+use super::rest_of_body::{Sender, lend};
 use super::route::{Route, Verb};
 use super::{
     access, actors, ask, audit, check, dead_letters, deploy, error_page, events, export, health, keys, kinds, metrics,
@@ -139,7 +139,9 @@ pub(super) async fn answer(context: Context, request: Request) -> Response {
         problem.into_response()
     });
     metrics::record_request(label, response.status().as_u16(), began.elapsed());
-    rest.settle(&mut response).await;
+    let is_turned_away = label == NO_ROUTE
+        || matches!(response.status(), axum::http::StatusCode::UNAUTHORIZED | axum::http::StatusCode::FORBIDDEN);
+    rest.settle(&mut response, if is_turned_away { Sender::TurnedAway } else { Sender::LetIn }).await;
     response
 }
 

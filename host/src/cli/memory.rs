@@ -31,8 +31,10 @@ pub(super) fn give_back() {
     // One arena for each core, not eight: what is in use is scattered over all of them, and keeps their pages.
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let arenas = i32::try_from(cores).unwrap_or(i32::MAX);
-    let settings = [(M_MMAP_THRESHOLD, LARGE_BYTES), (M_TRIM_THRESHOLD, KEPT_BYTES), (M_ARENA_MAX, arenas)];
-    for (setting, value) in settings {
+    let is_set = std::env::var_os("MALLOC_ARENA_MAX").is_some();
+    let arenas = (!is_set).then_some((M_ARENA_MAX, arenas));
+    let settings = [(M_MMAP_THRESHOLD, LARGE_BYTES), (M_TRIM_THRESHOLD, KEPT_BYTES)];
+    for (setting, value) in settings.into_iter().chain(arenas) {
         // SAFETY: it takes two numbers and changes nothing but where later allocations come from.
         if unsafe { mallopt(setting, value) } == 0 {
             tracing::debug!(setting, value, "the allocator does not take a setting");

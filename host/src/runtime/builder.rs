@@ -86,7 +86,8 @@ impl HostBuilder {
     /// On whose threads actors run. Without it they have their own, and every command and every answer goes from one thread to
     /// another; beside the tasks that ask them, they answer several times as fast. A guest that computes keeps a thread from
     /// other tasks for some milliseconds at most; then another thread takes them over. [`threads`](super::threads) makes a
-    /// runtime that is fit for it; it must have several threads.
+    /// runtime that is fit for it. Another one must have several threads and timers, and may have more blocking threads than
+    /// `limits.begun_guest_calls`: each guest call that was stopped for others holds one.
     #[must_use]
     pub fn runtime(mut self, runtime: Handle) -> Self {
         self.runtime = Some(runtime);

@@ -74,6 +74,8 @@ pub(super) struct Directory {
     /// Grows with every activation; actors used since the same one are equally recent.
     stamp: AtomicU64,
     open: AtomicBool,
+    /// Everybody was told to stop where they are; who comes on all the same is, too.
+    forced: AtomicBool,
 }
 
 /// Removes an activation from the directory when its task ends, however it ends.
@@ -104,7 +106,7 @@ impl Directory {
     ) -> Self {
         let live = papaya::HashMap::new();
         let (stamp, open) = (AtomicU64::new(1), AtomicBool::new(true));
-        Self { me, stage, deployments, census, runtime, cpu, live, stamp, open }
+        Self { me, stage, deployments, census, runtime, cpu, live, stamp, open, forced: AtomicBool::new(false) }
     }
 
     /// What every actor shares.
@@ -255,6 +257,10 @@ impl Directory {
             drop(leave);
         }));
         let _only_here = handle.task.set(task.abort_handle());
+        if self.forced.load(Ordering::SeqCst) {
+            // Whoever forced the others to end may have looked just before.
+            task.abort();
+        }
         self.count();
         if self.deployments.find_active(&address.tenant, &address.kind).is_err() {
             // Suspended or deleted meanwhile, perhaps after everybody who was on stage had been sent off. Its box of
@@ -398,6 +404,8 @@ impl Directory {
 
     /// Stops everyone who is still on stage where they are. Those who wait for an answer learn that none will come.
     pub(super) fn force(&self) {
+        self.open.store(false, Ordering::SeqCst);
+        self.forced.store(true, Ordering::SeqCst);
         for task in self.live.pin().values().filter_map(|handle| handle.task.get()) {
             task.abort();
         }

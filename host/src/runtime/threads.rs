@@ -33,6 +33,10 @@ pub fn threads(limits: &Limits) -> Builder {
     builder
 }
 
+fn has_several_threads(runtime: &Handle) -> bool {
+    runtime.runtime_flavor() == RuntimeFlavor::MultiThread && runtime.metrics().num_workers() > 1
+}
+
 /// What runs the tasks of a host.
 pub(super) struct Threads {
     handle: Handle,
@@ -53,7 +57,7 @@ impl Threads {
                 })?;
                 Ok(Self { handle: own.handle().clone(), own: Some(own) })
             }
-            Some(handle) if handle.runtime_flavor() == RuntimeFlavor::MultiThread => Ok(Self { handle, own: None }),
+            Some(handle) if has_several_threads(&handle) => Ok(Self { handle, own: None }),
             Some(_) => Err(AskError::Setup {
                 reason: "guests cannot run on a runtime of one thread; name one of several, or none".to_owned(),
                 code: Code::InvalidSetting,
@@ -87,6 +91,8 @@ mod tests {
         let start = |runtime: &Runtime| Threads::start(Some(runtime.handle().clone()), &Limits::default());
         let one = Builder::new_current_thread().build().unwrap();
         assert!(matches!(start(&one), Err(AskError::Setup { code: Code::InvalidSetting, .. })));
+        let alone = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        assert!(start(&alone).is_err());
         let several = threads(&Limits::default()).build().unwrap();
         assert!(start(&several).is_ok_and(|threads| threads.own.is_none()));
     }

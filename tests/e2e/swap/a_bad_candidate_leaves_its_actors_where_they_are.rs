@@ -2,7 +2,7 @@ use anyhow::{Context, Result, ensure};
 use greenroom_host::runtime::{HeldView, Whom};
 use greenroom_kit::{TestHost, guest};
 
-use crate::rehearsal::scene::{KIND, version};
+use crate::rehearsal::{KIND, version};
 use serde_json::json;
 
 use super::scene::{

@@ -180,13 +180,16 @@ impl Driver<'_> {
             if under_way.next().await.is_none() {
                 return;
             }
-            if waiting.len() > 0 {
+            let goes_on = !*closing.borrow() && !self.deployment.rollout.is_failing();
+            if waiting.len() > 0 && goes_on {
                 tokio::select! {
                     () = pacer.rest() => {}
                     // Whoever takes a long time is not rested for as long.
                     () = tokio::time::sleep(LOOK_AGAIN) => {}
                     _ = closing.changed() => {}
                 }
+                // A rest that was cut short was no work either.
+                pacer.resume();
             }
         }
     }
