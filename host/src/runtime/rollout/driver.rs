@@ -172,16 +172,14 @@ impl Driver<'_> {
         let mut waiting = behind.into_iter();
         let mut under_way = FuturesUnordered::new();
         loop {
-            let stops = *closing.borrow_and_update() || self.deployment.rollout.is_failing();
-            while !stops && under_way.len() < swaps_max {
+            while !self.stops() && under_way.len() < swaps_max {
                 let Some(handle) = waiting.next() else { break };
                 under_way.push(self.swap_one(handle));
             }
             if under_way.next().await.is_none() {
                 return;
             }
-            let goes_on = !*closing.borrow() && !self.deployment.rollout.is_failing();
-            if waiting.len() > 0 && goes_on {
+            if waiting.len() > 0 && !self.stops() {
                 tokio::select! {
                     () = pacer.rest() => {}
                     // Whoever takes a long time is not rested for as long.
@@ -192,6 +190,11 @@ impl Driver<'_> {
                 pacer.resume();
             }
         }
+    }
+
+    /// Whether nobody else is to change over now.
+    fn stops(&self) -> bool {
+        *self.host.inner().closing.borrow() || self.deployment.rollout.is_failing()
     }
 
     async fn swap_one(&self, handle: Arc<Handle>) {
