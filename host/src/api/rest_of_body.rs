@@ -101,14 +101,14 @@ impl Rest {
             Sender::LetIn => DISCARDED_BYTES_MAX,
             Sender::TurnedAway => TURNED_AWAY_BYTES_MAX,
         };
-        let (has_ended, is_hopeless) = self.body.with(|reading| {
+        let (mut is_read, is_hopeless) = self.body.with(|reading| {
             let is_unasked = self.waits && !reading.has_begun;
-            let is_long = reading.body.size_hint().lower() > bytes_max;
-            (reading.has_ended, reading.has_failed || is_unasked || is_long)
+            (reading.has_ended, is_unasked || reading.body.size_hint().lower() > bytes_max)
         });
-        let is_read = !is_hopeless && (has_ended || discard(Body::new(self.body.clone()), bytes_max).await);
-        let has_failed = self.body.with(|reading| reading.has_failed);
-        if has_failed || !(is_read || has_ended) {
+        if !is_read && !is_hopeless {
+            is_read = discard(Body::new(self.body.clone()), bytes_max).await;
+        }
+        if !is_read || self.body.with(|reading| reading.has_failed) {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
     }
