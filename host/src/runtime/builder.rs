@@ -24,7 +24,7 @@ use super::{AskError, HostSettings, TenancyError};
 use crate::actor::{Crew, Loads, Shortage, Stage, Tell, TellId, Turnstile};
 use crate::provider::SharedProvider;
 use crate::provider::memory::MemoryProvider;
-use crate::sandbox::{CompilerProgram, Cpu, Engine, SandboxSettings, spare_instances};
+use crate::sandbox::{CompilerProgram, Cpu, Engine, SandboxSettings, spare_instances, swapping_instances};
 use crate::vocab::{ActorId, Address, Clock, Code, Sequence, SystemClock, Timestamp};
 
 /// Instances that only look (state at a number, events as JSON) at the same time; others queue.
@@ -226,7 +226,10 @@ fn assemble(
             clock,
             recoveries: Turnstile::new(limits.concurrent_recoveries, limits.concurrent_recoveries),
             places: Turnstile::new(limits.live_actors, spare_instances(&limits) / SPARE_PLACES_PART),
-            swaps: Turnstile::new(limits.concurrent_swaps, limits.concurrent_swaps),
+            swaps: Turnstile::new(
+                limits.concurrent_swaps,
+                swapping_instances(&limits).saturating_sub(limits.concurrent_swaps),
+            ),
             crew: Arc::new(crew),
             loads,
             supervisor: Arc::<Troubles>::clone(&troubles),

@@ -77,9 +77,7 @@ impl Engine {
     /// A sentence that names the machine limit in the way, and what to change. The settings are never lowered silently.
     pub fn new(settings: SandboxSettings) -> Result<Arc<Self>, String> {
         let SandboxSettings { limits, cache_dir, compiler } = settings;
-        // Tenants that have no place among those who change over may have one more each, up to as many again.
-        let swaps = limits.concurrent_swaps.saturating_mul(2);
-        let spare = spare_instances(&limits).saturating_add(swaps);
+        let spare = spare_instances(&limits).saturating_add(swapping_instances(&limits));
         let instances = limits.live_actors.saturating_add(spare);
         machine::check_memory_maps(u64::from(instances))?;
         let engine = config::config(&limits, instances)
@@ -292,6 +290,13 @@ fn stranded() -> DeployError {
 #[must_use]
 pub fn spare_instances(limits: &Limits) -> u32 {
     limits.live_actors.checked_div(SPARE_PART).unwrap_or(0).clamp(*SPARE.start(), *SPARE.end())
+}
+
+/// How many instances there is room for of actors that change over: `limits.concurrent_swaps`, and as many again for tenants
+/// that have no place among these.
+#[must_use]
+pub const fn swapping_instances(limits: &Limits) -> u32 {
+    limits.concurrent_swaps.saturating_mul(2)
 }
 
 impl fmt::Debug for Engine {

@@ -51,7 +51,7 @@ pub use compile::{CompileCost, CompilerProgram, WORKER_VERB, compile_worker};
 pub use component::Component;
 pub use cpu::{Cpu, Paced, Permit, Share, Waiting, guest_calls};
 pub use difference::{Change, ManifestDiff, Place, Raised, RevisionDiff, UnreadType};
-pub use engine::{Engine, Looked, SandboxSettings, Uncompiled, spare_instances};
+pub use engine::{Engine, Looked, SandboxSettings, Uncompiled, spare_instances, swapping_instances};
 pub use error::{DeployError, GuestFailure, Lasting, ReplayFailure};
 pub use host_memory::HostMemory;
 pub use instance::{Admitted, Instance};

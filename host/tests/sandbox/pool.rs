@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use greenroom_host::sandbox::{
-    Component, DeployError, Engine, GuestFailure, InstanceOptions, MemoryAccount, spare_instances,
+    Component, DeployError, Engine, GuestFailure, InstanceOptions, MemoryAccount, spare_instances, swapping_instances,
 };
 
 use crate::bare::Bare;
@@ -19,9 +19,8 @@ fn with_most(engine: &Arc<Engine>, bytes: impl Fn(usize) -> Vec<u8>) -> Componen
 fn whatever_a_component_has_most_of_there_is_one_for_every_place() {
     let mut limits = limits();
     limits.live_actors = 4;
-    // Of those who change over, as many again belong to tenants that have no place among the first.
-    let swaps = 2 * limits.concurrent_swaps;
-    let places = usize::try_from(limits.live_actors + spare_instances(&limits) + swaps).unwrap();
+    let spare = spare_instances(&limits) + swapping_instances(&limits);
+    let places = usize::try_from(limits.live_actors + spare).unwrap();
     let engine = engine_with(limits);
     let tables = |count: usize| {
         let declarations = "(table 1 funcref)".repeat(count);

@@ -1,12 +1,12 @@
 use anyhow::{Context, Result, ensure};
-use greenroom_host::runtime::{HeldView, Whom};
+use greenroom_host::runtime::{Command, HeldView, Whom};
 use greenroom_kit::{TestHost, guest};
 
 use crate::rehearsal::{KIND, version};
 use serde_json::json;
 
 use super::scene::{
-    activate, add, add_revision, all_there, bad, eventually, noted, passivate, rollout, runs, send, tight,
+    a_moment, activate, add, add_revision, all_there, bad, eventually, noted, passivate, rollout, runs, send, tight,
 };
 
 async fn host() -> Result<TestHost> {
@@ -86,6 +86,32 @@ async fn one_that_cannot_say_what_its_state_is_leaves_live_actors_where_they_are
     for mode in ["trap-in-capture", "loop-in-capture", "large-capture"] {
         live_stays(mode).await?;
     }
+    Ok(())
+}
+
+/// The answer of an earlier handling, a timer, and a tell that is under way while the new code hangs: all of it is the host's.
+#[tokio::test]
+async fn a_swap_that_fails_takes_nothing_from_what_the_host_keeps() -> Result<()> {
+    let host = host().await?;
+    let by = |by: u64| by.to_le_bytes().to_vec();
+    let seven = by(7);
+    let once = || Command { idempotency_key: Some("once".to_owned()), ..Command::new("add", by(1)) };
+    let first = host.actor("a")?.ask(once()).await?;
+    send(&host, "a", "schedule", &by(100)).await?;
+    add_revision(&host, "hostile", &bad("loop-in-capture")?).await?;
+    send(&host, "a", "tell", &seven).await?;
+    activate(&host, "hostile", 2, Whom::Now).await?;
+    held(&all_there(&host, "hostile").await?.held, "a")?;
+    let again = host.actor("a")?.ask(once()).await?;
+    assert_eq!((again.payload, again.sequence), (first.payload, first.sequence), "handled once, answered twice");
+    let total = async |key: &str| anyhow::Ok(send(&host, key, "get", &[]).await?);
+    eventually("the tell to arrive", async || Ok(total("other").await? == seven)).await?;
+    eventually("the timer to fire in the old code", async || Ok(total("a").await? == by(101))).await?;
+    assert_eq!(runs(&host, "a").await?, 1);
+    let host = host.crash().await?;
+    assert_eq!(add(&host, "a", 1).await?, 102, "the timer has fired once");
+    a_moment().await;
+    assert_eq!(send(&host, "other", "get", &[]).await?, seven, "the tell was struck off");
     Ok(())
 }
 

@@ -36,6 +36,26 @@ async fn no_more_actors_change_over_at_a_time_than_the_limit() -> Result<()> {
     Ok(())
 }
 
+/// Between two who change over there is rest, so that others have the cores: at a tenth of the time, nine times as long
+/// as changing over took, and half a second at most.
+#[tokio::test]
+async fn there_is_rest_between_two_who_change_over() -> Result<()> {
+    let mut settings = tight();
+    settings.limits.concurrent_swaps = 1;
+    settings.limits.guest_call_ms = 100;
+    settings.rollout.swap_percent = 10;
+    let host = TestHost::start("hostile", settings).await?;
+    for at in 0..3 {
+        add(&host, &at.to_string(), 1).await?;
+    }
+    add_revision(&host, "hostile", &bad("loop-in-start")?).await?;
+    let began = std::time::Instant::now();
+    activate(&host, "hostile", 2, Whom::Now).await?;
+    assert_eq!(all_there(&host, "hostile").await?.held_actors, 3);
+    ensure!(began.elapsed() >= Duration::from_millis(1_300), "{:?}: three hangs and two rests", began.elapsed());
+    Ok(())
+}
+
 /// Hanging code of one tenant has every place there is; another tenant's actors change over all the same.
 #[tokio::test]
 async fn a_tenant_whose_code_hangs_does_not_keep_others_from_changing_over() -> Result<()> {

@@ -28,7 +28,7 @@ async fn store(seed: u64, left: Left) -> (SimDisk, History) {
     history.round_of_appends(&log, &disk).await.expect("stored");
     if left == Left::Closed {
         crate::provider::Provider::close(&*log).await.expect("closed");
-        history.model.promise_all();
+        history.model.promise_all(true);
     }
     drop(log);
     (disk, history)

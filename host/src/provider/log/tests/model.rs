@@ -45,7 +45,7 @@ pub(super) enum Fate {
 /// The calls since the state was last known for certain.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Model {
-    /// The states on the way to the base, in order.
+    /// The states on the way to the base, in order, since the disk last kept what was promised.
     earlier: Vec<State>,
     base: State,
     calls: Vec<(Call, Fate)>,
@@ -53,6 +53,8 @@ pub(super) struct Model {
     written: usize,
     /// So many of the calls must be there after a power cut.
     durable: usize,
+    /// So many of the calls are on the disk, which did not lie until then.
+    kept: usize,
 }
 
 /// What a crash may take.
@@ -64,7 +66,8 @@ pub(super) enum Floor {
     Durable,
     /// Anything since the state was last known for certain, but from the end only: the disk lied.
     Nothing,
-    /// The same, and anything before that, too: the disk lied about what was there then.
+    /// The same, and anything back to what the disk kept before it lied: it lied about what was there when the state
+    /// was last known.
     Earlier,
 }
 
@@ -117,9 +120,12 @@ impl Model {
         self.durable = self.durable.max(place + 1);
     }
 
-    /// Everything is promised: the store was closed.
-    pub(super) fn promise_all(&mut self) {
+    /// Everything is promised: the store was closed. `is_kept` if the disk did not lie until then.
+    pub(super) fn promise_all(&mut self, is_kept: bool) {
         (self.written, self.durable) = (self.calls.len(), self.calls.len());
+        if is_kept {
+            self.kept = self.calls.len();
+        }
     }
 
     /// Whether anything was promised to survive a power cut since the state was last known for certain.
@@ -170,17 +176,20 @@ impl Model {
         ))
     }
 
-    /// Takes what was found, and checked, for certain.
-    pub(super) fn adopt(&mut self, found: State) {
+    /// Takes what was found, and checked, for certain. `is_kept` if the disk did not lie until then.
+    pub(super) fn adopt(&mut self, found: State, is_kept: bool) {
         let mut earlier = std::mem::take(&mut self.earlier);
         let mut state = self.base.clone();
         earlier.push(state.clone());
-        for (_, call) in self.stored() {
+        for (place, call) in self.stored() {
+            if place < self.kept {
+                earlier.clear();
+            }
             state.apply(call);
             earlier.push(state.clone());
         }
         let at = earlier.iter().rposition(|state| *state == found).unwrap_or_default();
-        earlier.truncate(at);
+        earlier.truncate(if is_kept { 0 } else { at });
         *self = Self { earlier, base: found, ..Self::default() };
     }
 }

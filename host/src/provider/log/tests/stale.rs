@@ -60,13 +60,16 @@ async fn ahead(seed: u64, sync: u64, commit: u64) -> (SimDisk, History) {
     disk.lie_at([sync]);
     disk.crash_at(commit);
     let mut history = History::new(seed, Durability::Flush);
+    history.lies_at = (sync > 0).then_some(sync);
     history.run(&disk).await;
     (disk, history)
 }
 
 /// Nothing is lost that was promised before the sync in question, which lied.
 const fn floor(history: &History, sync: u64) -> Floor {
-    if sync <= history.opened_at {
+    if sync == 0 {
+        Floor::Durable
+    } else if sync <= history.opened_at {
         // What was there when the store was opened is what that sync did not keep.
         Floor::Earlier
     } else if history.model.promises_durable() {
@@ -114,6 +117,22 @@ fn a_log_that_ends_before_what_its_index_covers_is_refused_and_opens_without_it_
     assert_eq!(every_seed(1..4, |seed| ahead_everywhere(seed, &figures)), Ok(()));
     println!("{}", figures.table());
     assert!(figures.count("typed refusals") > 0, "no index was ahead");
+}
+
+/// A store that forgot all, where the disk lied while it was opened: what the disk kept before may not be missing.
+#[test]
+fn the_check_catches_a_store_that_forgot_what_was_kept_before_the_disk_lied() {
+    let try_seed = |seed| async move {
+        for (sync, commit) in commits(seed, Durability::Flush).await {
+            let (_, history) = ahead(seed, sync, commit).await;
+            if floor(&history, sync) == Floor::Earlier {
+                history.clone().survive(&SimDisk::new(), Floor::Earlier).await?;
+            }
+        }
+        Ok(())
+    };
+    let broken = every_seed(1..8, try_seed).expect_err("the check passed an empty store");
+    assert!(broken.contains("no first part"), "{broken}");
 }
 
 /// A store that takes an index for its own although the log does not hold what that covers.
