@@ -37,6 +37,7 @@ fn main() -> ExitCode {
     }
     let done = Options::parse(arguments.into_iter()).and_then(|options| match options.probe {
         Some(Probe::Actors(actors)) => rows::resident::probe(&options, actors),
+        Some(Probe::Touch(actors)) => rows::touched::probe(&options, actors),
         Some(Probe::Store(part)) => rows::open::probe(&options, part),
         None => run(&options),
     });

@@ -32,6 +32,8 @@ pub(crate) struct Options {
 pub(crate) enum Probe {
     /// Measures its own memory with so many actors.
     Actors(u32),
+    /// Starts a host on the store in `--data` and calls each of its so many actors.
+    Touch(u64),
     /// Works on the store in `--data`.
     Store(Part),
 }
@@ -62,6 +64,7 @@ impl Options {
                 "--smoke" => options.smoke = true,
                 "--data" => options.data = value()?.into(),
                 "--probe-actors" => options.probe = Some(Probe::Actors(value()?.parse().context("--probe-actors")?)),
+                "--probe-touch" => options.probe = Some(Probe::Touch(count(&value()?)?)),
                 "--probe-build" => options.probe = Some(Probe::Store(Part::Build(count(&value()?)?))),
                 "--probe-extend" => options.probe = Some(Probe::Store(Part::Extend(count(&value()?)?))),
                 "--probe-open" => options.probe = Some(Probe::Store(Part::Open(count(&value()?)?))),

@@ -1,5 +1,6 @@
 //! A host with the counter deployed, on a store of its own.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use tempfile::TempDir;
 use crate::bench::Bench;
 
 /// How long a host may take to close.
-const SHUTDOWN_MAX: Duration = Duration::from_secs(30);
+pub(crate) const SHUTDOWN_MAX: Duration = Duration::from_secs(30);
 /// What every reply of the counter begins with.
 const REPLY_PREFIX: &[u8] = br#"{"value":"#;
 
@@ -42,7 +43,8 @@ pub(crate) enum Threads {
 pub(crate) struct Scene {
     pub(crate) host: Host,
     pub(crate) provider: SharedProvider,
-    _dir: TempDir,
+    /// Where its store is, if it is its own.
+    _dir: Option<TempDir>,
 }
 
 impl Store {
@@ -50,11 +52,11 @@ impl Store {
     ///
     /// # Errors
     /// When it cannot be opened.
-    pub(crate) fn open(self, dir: &TempDir) -> Result<SharedProvider> {
+    pub(crate) fn open(self, dir: &Path) -> Result<SharedProvider> {
         Ok(match self {
             Self::Memory => MemoryProvider::new(),
             Self::Log => {
-                let settings = LogSettings::new(dir.path().join("log")).with_durability(Durability::Sync);
+                let settings = LogSettings::new(dir.join("log")).with_durability(Durability::Sync);
                 LogProvider::open(settings).context("opening the log")?
             }
         })
@@ -81,7 +83,20 @@ impl Scene {
         tune: impl FnOnce(&mut HostSettings),
     ) -> Result<Self> {
         let dir = bench.dir()?;
-        let provider = store.open(&dir)?;
+        let scene = Self::over(threads, bench, store.open(dir.path())?, tune).await?;
+        Ok(Self { _dir: Some(dir), ..scene })
+    }
+
+    /// The same over a store that is there already.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) async fn over(
+        threads: Threads,
+        bench: &Bench,
+        provider: SharedProvider,
+        tune: impl FnOnce(&mut HostSettings),
+    ) -> Result<Self> {
         let mut settings = HostSettings::default();
         tune(&mut settings);
         let mut builder = Host::builder().provider(Arc::clone(&provider)).settings(settings);
@@ -92,7 +107,7 @@ impl Scene {
         let host = builder.compile_cache(bench.compile_cache()).build().await.context("building the host")?;
         let tenant = Tenant::default_tenant();
         host.deploy(&tenant, &Kind::new("counter")?, &bench.counter).await.context("deploying the counter")?;
-        Ok(Self { host, provider, _dir: dir })
+        Ok(Self { host, provider, _dir: None })
     }
 
     /// So many counters, none of which exists before its first event.

@@ -27,15 +27,20 @@ impl Asker for Incrementer {
 pub(super) fn ask(bench: &Bench, store: Store, actors: usize, in_flight: usize) -> Result<Vec<Sample>> {
     bench.block_on(async {
         let scene = Scene::open(bench, store, |_| {}).await?;
-        let actors = scene.counters(actors)?;
-        for actor in actors.iter() {
-            actor.ask(get()).await?;
-        }
-        let askers = (0..in_flight).map(|_| Incrementer(Arc::clone(&actors))).collect();
-        let samples = repeat(bench, askers, Timing::Each, async |total| ensure_sum(&actors, total).await).await?;
-        scene.close().await?;
-        Ok(samples)
+        asked(bench, scene, actors, in_flight).await
     })
+}
+
+/// The same of new actors on this scene, which it closes.
+pub(super) async fn asked(bench: &Bench, scene: Scene, actors: usize, in_flight: usize) -> Result<Vec<Sample>> {
+    let actors = scene.counters(actors)?;
+    for actor in actors.iter() {
+        actor.ask(get()).await?;
+    }
+    let askers = (0..in_flight).map(|_| Incrementer(Arc::clone(&actors))).collect();
+    let samples = repeat(bench, askers, Timing::Each, async |total| ensure_sum(&actors, total).await).await?;
+    scene.close().await?;
+    Ok(samples)
 }
 
 /// Tells `increment` to one actor, waiting only for room in its mailbox; the time ends when an ask behind the last

@@ -30,7 +30,7 @@ pub(super) fn run(bench: &Bench, store: Store, order: Order) -> Result<Vec<Sampl
     let queued = if order == Order::OneByOne { 1 } else { appends };
     bench.block_on(async {
         let dir = bench.dir()?;
-        let provider = store.open(&dir)?;
+        let provider = store.open(dir.path())?;
         let mut samples = Vec::new();
         for (round, number) in bench.pace.rounds().zip(0u32..) {
             let address = Arc::new(Address::new("default", "journal", format!("j-{number}"))?);

@@ -4,6 +4,7 @@ mod activation;
 mod durable;
 mod echo;
 mod frame;
+mod growth;
 mod http;
 mod journal;
 mod mass;
@@ -12,11 +13,14 @@ mod neighbour;
 pub(crate) mod open;
 mod raw_disk;
 mod raw_log;
+mod raw_way;
 mod read;
 mod rehearsal;
 mod replay;
 pub(crate) mod resident;
+mod snapshots;
 mod swap;
+pub(crate) mod touched;
 mod verify;
 
 use anyhow::Result;
@@ -25,6 +29,7 @@ use self::frame::Work;
 use self::journal::Order;
 use self::neighbour::{Demand, Neighbour};
 use self::open::Left;
+use self::raw_way::Way;
 use self::replay::Events;
 use crate::aim::Aim::{self, AtLeast, AtMost, NoteAtLeast, NoteAtMost, NoteTimes, Times};
 use crate::bench::{Bench, Round};
@@ -102,14 +107,18 @@ fn all() -> Vec<Row> {
         row("memory-ask-1000-actors-256", "/s", "ask `increment`, memory provider, 1,000 actors, 256 in flight", |b| durable::ask(b, Store::Memory, 1_000, 256)),
         row("memory-tell", "/s", "tell `increment`, memory provider, 1 actor, pipelined", |b| durable::tell(b, Store::Memory)),
         row("raw-sync", "µs", "reference: 4 KiB written into a pre-zeroed file + fdatasync, median", raw_disk::sync),
-        row("raw-log-1", "/s", "reference: one-event frames into a pre-zeroed file, one committer, synced, 1 waiter", |b| raw_log::append(b, 1)),
+        row("raw-log-1", "/s", "reference: one-event frames into a pre-zeroed file, one committer, synced, 1 waiter", |b| raw_log::append(b, Way::PageCache, 1)),
+        row("raw-log-uring-1", "/s", "reference: the committer, 1 waiter, by an io_uring", |b| raw_log::append(b, Way::Uring, 1)),
+        row("raw-log-direct-1", "/s", "reference: the committer, 1 waiter, around the page cache", |b| raw_log::append(b, Way::Direct, 1)),
         row("log-ask-1-actor-1", "/s", "ask `increment`, log, synced, 1 actor, 1 in flight", |b| durable::ask(b, Store::Log, 1, 1)).aims(&[NoteTimes("p50", 1.5, "raw-log-1"), NoteTimes("p99", 3.0, "raw-log-1")]),
-        row("raw-log-64", "/s", "reference: the committer, 64 waiters", |b| raw_log::append(b, 64)),
+        row("raw-log-64", "/s", "reference: the committer, 64 waiters", |b| raw_log::append(b, Way::PageCache, 64)),
         row("log-ask-1-actor-64", "/s", "ask `increment`, log, synced, 1 actor, 64 in flight", |b| durable::ask(b, Store::Log, 1, 64)),
         row("log-ask-1000-actors-64", "/s", "ask `increment`, log, synced, 1,000 actors, 64 in flight", |b| durable::ask(b, Store::Log, 1_000, 64)),
-        row("raw-log-256", "/s", "reference: the committer, 256 waiters", |b| raw_log::append(b, 256)),
+        row("raw-log-256", "/s", "reference: the committer, 256 waiters", |b| raw_log::append(b, Way::PageCache, 256)),
+        row("raw-log-uring-256", "/s", "reference: the committer, 256 waiters, write and sync in one submission to an io_uring", |b| raw_log::append(b, Way::Uring, 256)),
+        row("raw-log-direct-256", "/s", "reference: the committer, 256 waiters, around the page cache, each write durable by itself", |b| raw_log::append(b, Way::Direct, 256)),
         row("log-ask-1000-actors-256", "/s", "ask `increment`, log, synced, 1,000 actors, 256 in flight", |b| durable::ask(b, Store::Log, 1_000, 256)).aims(&[Times(0.4, "raw-log-256")]),
-        row("raw-log-2048", "/s", "reference: the committer, 2,048 waiters", |b| raw_log::append(b, 2_048)),
+        row("raw-log-2048", "/s", "reference: the committer, 2,048 waiters", |b| raw_log::append(b, Way::PageCache, 2_048)),
         row("log-ask-1000-actors-2048", "/s", "ask `increment`, log, synced, 1,000 actors, 2,048 in flight", |b| durable::ask(b, Store::Log, 1_000, 2_048)).aims(&[Times(0.3, "raw-log-2048")]),
         row("log-tell", "/s", "tell `increment`, log, synced, 1 actor, pipelined", |b| durable::tell(b, Store::Log)).aims(&[AtLeast(1.5e6)]),
         row("raw-scan", "/s", "reference: sequential read of 100-byte records with CRC32C, page cache warm", raw_disk::scan),
@@ -123,6 +132,7 @@ fn all() -> Vec<Row> {
         row("log-activation", "µs", "first `get` of a passive actor with a snapshot, log, median", |b| activation::run(b, Store::Log)).aims(&[AtMost(100.0), NoteAtMost("p99", 500.0)]),
         row("memory-mass-recovery", "/s", "passive actors with 20 events each, all called at once, memory provider; beside it a `get` of a live one", |b| mass::run(b, Store::Memory)),
         row("log-mass-recovery", "/s", "the same, log, page cache warm", |b| mass::run(b, Store::Log)),
+        row("snapshots-2-tenants", "/s", "ask `increment`, log, synced, two tenants with one hot actor each, 64 in flight to each, a snapshot every 1,000 events; in turns with the same without snapshots", snapshots::run).aims(&[NoteAtLeast("of without", 0.9)]),
         row("swap-10000", "/s", "10,000 live counters change over to another revision, log, synced, 16 in flight to them, 4 to another kind", |b| swap::run(b, b.pace.swapped)),
         row("rehearsal-100000", "/s", "100,000 actors with 10 events each rehearsed with the same code, actors per second at a quarter of a core, log, beside `increment` of 64 live ones, 4 in flight", rehearsal::run),
         row("neighbour-spins", "/s", "ask `increment`, log, synced, 64 actors, 8 in flight, beside another tenant of the same weight of which every actor computes without end", |b| neighbour::run(b, Neighbour::Spins, Demand::BelowItsShare)).aims(&[NoteAtLeast("of alone", 0.45), NoteAtMost("p99 of alone", 3.0)]),
@@ -146,6 +156,10 @@ fn all() -> Vec<Row> {
         row("log-open-killed", "µs", "the same after a kill -9 with 250,000 frames appended since it was opened", |b| open::run(b, Left::Killed)),
         row("log-open-no-index", "µs", "the same after a clean end without its index, which is rebuilt from the log", |b| open::run(b, Left::WithoutIndex)),
         row("log-verify", "B/s", "that store is verified with its index, as `greenroom verify DIR` does; bytes of its segments per second, page cache warm", verify::run),
+        row("growth-100-actors", "/s", "ask `increment`, log, synced, 100 actors, 64 in flight, beside 100 others that are stored, with ten events each", |b| growth::run(b, Some(100))),
+        row("growth-10000-actors", "/s", "the same beside 10,000 others, 100,000 events", |b| growth::run(b, Some(10_000))).aims(&[Times(1.0 / 1.5, "growth-100-actors")]),
+        row("growth-1000000-actors", "/s", "the same in the store of log-open: 1,000,000 others, 10,000,000 events of 100 bytes and more", |b| growth::run(b, None)).aims(&[Times(1.0 / 1.5, "growth-100-actors")]),
+        row("touched-1000000-actors", "B", "resident memory of a host with 10,000 live actors at most, after each of 1,000,000 stored counters was called once; measured once", touched::run).aims(&[AtMost(1e9), NoteAtMost("start", 1e6)]),
         row("http-read-1-key-64", "/s", "HTTP `get`, 1 key, 64 keep-alive connections, own client on the same cores", http::read).aims(&[AtLeast(60e3)]),
         row("http-log-increment-1-key-64", "/s", "HTTP `increment`, log, synced, 1 key, 64 connections", |b| http::increments(b, Store::Log, 1)).aims(&[AtLeast(40e3), NoteAtMost("p99", 10_000.0)]),
         row("http-log-increment-1000-keys-64", "/s", "HTTP `increment`, log, synced, 1,000 keys, 64 connections", |b| http::increments(b, Store::Log, 1_000)).aims(&[AtLeast(40e3), NoteAtMost("p99", 10_000.0)]),

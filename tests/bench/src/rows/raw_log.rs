@@ -1,8 +1,6 @@
 //! Reference without Greenroom: one committer thread that writes frames as large as a counter's into a pre-zeroed
-//! file, all that wait in one write and one fdatasync, and then tells those who waited.
+//! file, all that wait at once, and tells those who waited when they are durable.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
@@ -11,6 +9,7 @@ use greenroom_host::vocab::{ActorId, RevisionId, Sequence, Timestamp};
 use tokio::sync::oneshot;
 
 use super::raw_disk::zeroed;
+use super::raw_way::{Durable, Way};
 use super::repeat;
 use crate::bench::Bench;
 use crate::load::{Asker, Timing};
@@ -49,7 +48,7 @@ impl Asker for Writer {
 }
 
 /// Commits until the queue is closed; how many frames.
-fn commit(shared: &Shared, file: &File, file_bytes: u64) -> Result<u64> {
+fn commit(shared: &Shared, mut file: Box<dyn Durable>, file_bytes: u64) -> Result<u64> {
     let (mut frames, mut offset) = (0u64, 0u64);
     loop {
         let queue = shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
@@ -64,8 +63,7 @@ fn commit(shared: &Shared, file: &File, file_bytes: u64) -> Result<u64> {
         if offset.saturating_add(length) > file_bytes {
             offset = 0;
         }
-        file.write_all_at(&bytes, offset)?;
-        file.sync_data()?;
+        file.write(&bytes, offset)?;
         offset = offset.saturating_add(length);
         frames = frames.saturating_add(waiters.len() as u64);
         for waiter in waiters {
@@ -75,16 +73,16 @@ fn commit(shared: &Shared, file: &File, file_bytes: u64) -> Result<u64> {
 }
 
 /// Appends frames, so many waiting at a time.
-pub(super) fn append(bench: &Bench, waiters: usize) -> Result<Vec<Sample>> {
+pub(super) fn append(bench: &Bench, way: Way, waiters: usize) -> Result<Vec<Sample>> {
     let dir = bench.dir()?;
     let file_bytes = bench.pace.raw_file_bytes;
-    let file = zeroed(&dir.path().join("log"), file_bytes)?;
+    let path = dir.path().join("log");
+    drop(zeroed(&path, file_bytes)?);
+    let file = way.open(&path)?;
     let shared = Arc::new(Shared::default());
     let committer = {
         let shared = Arc::clone(&shared);
-        std::thread::Builder::new()
-            .name("greenroom-log".to_owned())
-            .spawn(move || commit(&shared, &file, file_bytes))?
+        std::thread::Builder::new().name("greenroom-log".to_owned()).spawn(move || commit(&shared, file, file_bytes))?
     };
     let frame = one_event_frame()?;
     let askers = (0..waiters).map(|_| Writer { shared: Arc::clone(&shared), frame: frame.clone() }).collect();

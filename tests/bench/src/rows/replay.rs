@@ -28,8 +28,6 @@ pub(super) enum Events {
     Texts,
 }
 
-/// What each event adds: nine bytes as the guest encodes it, and a million of them fit into 64 bits.
-const BY: u64 = 1 << 40;
 /// Appends that are queued at the same time while the journal is being built.
 const QUEUED_MAX: usize = 1_000;
 
@@ -71,29 +69,13 @@ fn never_snapshot(settings: &mut HostSettings) {
 
 /// Writes the journal of `address` as its guest would: the event is copied from a frame that a guest wrote.
 async fn build(scene: &Scene, address: &Address, events: u64, events_per_frame: u32, template: &Frame) -> Result<()> {
-    let (index, payload) = template.events().next().context("a frame without an event")?;
     let address = Arc::new(address.clone());
     let mut queued = Vec::new();
     let mut head = 0u64;
     while head < events {
-        let mut columns = EventColumns::default();
-        for _ in 0..u64::from(events_per_frame).min(events.saturating_sub(head)) {
-            columns.types.push(index);
-            columns.payloads.push(payload);
-        }
-        let frame = Frame::encode(&FrameParts {
-            actor: address.id(),
-            first: Sequence(head).next(),
-            time: Timestamp(template.header().time.0.saturating_add(head)),
-            wake_at: None,
-            revision: template.header().revision,
-            events: &columns,
-            effects: &[],
-            keys: &[],
-        })?;
-        let last = frame.header().last();
-        queued.push(scene.provider.append(Append { address: Arc::clone(&address), expected: Sequence(head), frame }));
-        head = last.0;
+        let append = copied(template, &address, head, u64::from(events_per_frame).min(events.saturating_sub(head)))?;
+        head = append.frame.header().last().0;
+        queued.push(scene.provider.append(append));
         if queued.len() >= QUEUED_MAX || head >= events {
             for append in queued.drain(..) {
                 append.await?;
@@ -103,7 +85,31 @@ async fn build(scene: &Scene, address: &Address, events: u64, events_per_frame: 
     Ok(())
 }
 
+/// So many events behind `head`, each as in the frame that a guest wrote.
+pub(super) fn copied(template: &Frame, address: &Arc<Address>, head: u64, events: u64) -> Result<Append> {
+    let (index, payload) = template.events().next().context("a frame without an event")?;
+    let mut columns = EventColumns::default();
+    for _ in 0..events {
+        columns.types.push(index);
+        columns.payloads.push(payload);
+    }
+    let frame = Frame::encode(&FrameParts {
+        actor: address.id(),
+        first: Sequence(head).next(),
+        time: Timestamp(template.header().time.0.saturating_add(head)),
+        wake_at: None,
+        revision: template.header().revision,
+        events: &columns,
+        effects: &[],
+        keys: &[],
+    })?;
+    Ok(Append { address: Arc::clone(address), expected: Sequence(head), frame })
+}
+
 impl Events {
+    /// What each increment adds: nine bytes as the guest encodes it, and a million of them fit into 64 bits.
+    pub(super) const BY: u64 = 1 << 40;
+
     const fn kind(self) -> &'static str {
         match self {
             Self::Increments => "counter",
@@ -122,7 +128,7 @@ impl Events {
     /// The command that appends the event.
     fn command(self) -> Command {
         match self {
-            Self::Increments => Command::new("increment", format!("{{\"by\":{BY}}}")),
+            Self::Increments => Command::new("increment", format!("{{\"by\":{}}}", Self::BY)),
             Self::Texts => Command::new("add", format!("{{\"item\":\"{}\",\"count\":1}}", "x".repeat(ITEM_BYTES))),
         }
     }
@@ -139,7 +145,10 @@ impl Events {
         match self {
             Self::Increments => {
                 let value = value_of(reply)?;
-                ensure!(value == events.saturating_mul(BY), "{events} events were stored, the counter shows {value}");
+                ensure!(
+                    value == events.saturating_mul(Self::BY),
+                    "{events} events were stored, the counter shows {value}"
+                );
             }
             Self::Texts => {
                 let text = String::from_utf8_lossy(&reply.payload);
@@ -153,7 +162,7 @@ impl Events {
     }
 
     /// The frame of one event, as the guest and the host made it.
-    async fn written_frame(self, scene: &Scene) -> Result<Frame> {
+    pub(super) async fn written_frame(self, scene: &Scene) -> Result<Frame> {
         let address = Address::new("default", self.kind(), "template")?;
         let id = address.id();
         let actor = scene.host.actor(address);
