@@ -10,7 +10,7 @@ use crate::runtime::secret::random_bytes;
 use crate::vocab::Code;
 
 /// Every key begins with this, so that people and scanners for leaked secrets recognise one.
-const PREFIX: &str = "grk_";
+pub(super) const PREFIX: &str = "grk_";
 /// Random bytes of a key.
 const SECRET_BYTES: usize = 32;
 /// Bytes of the checksum: four billion typing errors, one of them unnoticed.

@@ -101,6 +101,13 @@ impl SimDisk {
         self.lock_state().steps
     }
 
+    /// Whether a sync has lied.
+    #[must_use]
+    pub fn has_lied(&self) -> bool {
+        let state = self.lock_state();
+        state.lying_syncs || state.lies.iter().any(|step| *step <= state.steps)
+    }
+
     /// Cuts the power at that step (counted from the beginning): it fails, and everything after it.
     pub fn crash_at(&self, step: u64) {
         self.lock_state().crash_at = Some(step);

@@ -107,8 +107,6 @@ pub(super) struct History {
     pub(super) floor: Floor,
     /// The step of the disk behind which the store was open last.
     pub(super) opened_at: u64,
-    /// The first step at which the disk lies, if it does.
-    pub(super) lies_at: Option<u64>,
     versions: u64,
 }
 
@@ -146,14 +144,8 @@ impl History {
             },
             floor: Floor::Written,
             opened_at: 0,
-            lies_at: None,
             versions: 1,
         }
-    }
-
-    /// Whether the disk did not lie until now.
-    fn is_honest(&self, disk: &SimDisk) -> bool {
-        self.lies_at.is_none_or(|lie| disk.steps() < lie)
     }
 
     fn index(&mut self) -> usize {
@@ -187,7 +179,7 @@ impl History {
         }
         match log.close().await {
             Ok(()) => {
-                self.model.promise_all(self.is_honest(disk));
+                self.model.promise_all(!disk.has_lied());
                 End::Over
             }
             Err(error) => End::Refused(error),
@@ -202,7 +194,7 @@ impl History {
             Ok(found) => {
                 self.model.check(&found, floor).map_err(End::Broken)?;
                 check_recoverable(&found).map_err(End::Broken)?;
-                self.model.adopt(found, self.is_honest(disk));
+                self.model.adopt(found, !disk.has_lied());
                 self.opened_at = disk.steps();
                 Ok(log)
             }

@@ -60,7 +60,6 @@ async fn ahead(seed: u64, sync: u64, commit: u64) -> (SimDisk, History) {
     disk.lie_at([sync]);
     disk.crash_at(commit);
     let mut history = History::new(seed, Durability::Flush);
-    history.lies_at = (sync > 0).then_some(sync);
     history.run(&disk).await;
     (disk, history)
 }
