@@ -129,12 +129,19 @@ impl Actor {
     }
 
     async fn take_place(&self) -> Pass {
-        if let Some(place) = self.stage.places.try_enter(&self.address.tenant) {
+        let (places, crew) = (&self.stage.places, &self.stage.crew);
+        if let Some(place) = places.try_enter(&self.address.tenant) {
+            if places.is_waited_for() {
+                // It is one beyond the bound: for whoever waits, one more has to leave.
+                crew.make_room(Shortage::Places);
+            }
             return place;
         }
         limit_hit(&self.address.tenant, Limit::LiveActors);
-        self.stage.crew.make_room(Shortage::Places);
-        self.stage.places.enter(&self.address.tenant).await
+        // In this order: a place that comes free in between is not for somebody who comes later.
+        let place = places.enter(&self.address.tenant);
+        crew.make_room(Shortage::Places);
+        place.await
     }
 
     /// Brings the actor back, in the order: permit, snapshot, events, `recovered`.

@@ -77,6 +77,11 @@ impl Turnstile {
         (may && (state.queues.is_empty() || is_extra)).then(|| state.take(self, tenant))
     }
 
+    /// Whether anybody waits for a place.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        !self.lock().queues.is_empty()
+    }
+
     /// Queues for a place, from now on.
     pub(crate) fn enter(&self, tenant: &Tenant) -> Queueing {
         let (waiter, granted) = oneshot::channel();

@@ -5,7 +5,7 @@
 //! finds a closed mailbox waits for that end before it looks again.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use futures_util::future::join_all;
@@ -24,6 +24,18 @@ use crate::vocab::{ActorId, Address, Kind, Limit, Limits, Tenant};
 /// Orders that wait for one actor; senders wait for room.
 const ORDERS_MAX: usize = 64;
 
+/// Whether an activation goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Stay {
+    /// Nobody told it to leave.
+    Stays,
+    /// It was told to leave, and is counted among those that were.
+    Leaves,
+    /// It is not on stage any more.
+    Gone,
+}
+
 /// One activation, as others see it.
 pub(super) struct Handle {
     pub(super) address: Arc<Address>,
@@ -34,8 +46,8 @@ pub(super) struct Handle {
     pub(super) limits: Arc<Limits>,
     /// The directory's stamp at the last use; the smallest leaves first.
     last_used: AtomicU64,
-    /// It was told to leave.
-    leaving: AtomicBool,
+    /// A [`Stay`].
+    stay: AtomicU8,
     /// Its task; set right after it is spawned, so that a shutdown can force it.
     task: OnceLock<AbortHandle>,
     /// Ends when the activation has ended.
@@ -43,9 +55,20 @@ pub(super) struct Handle {
 }
 
 impl Handle {
-    /// Whether it was told to leave.
+    /// Whether it was told to leave, or is gone.
     pub(super) fn is_leaving(&self) -> bool {
-        self.leaving.load(Ordering::Acquire)
+        self.stay.load(Ordering::Acquire) != Stay::Stays as u8
+    }
+
+    /// Tells it to leave; whether it was not told before and is there.
+    fn begins_to_leave(&self) -> bool {
+        let (before, after) = (Stay::Stays as u8, Stay::Leaves as u8);
+        self.stay.compare_exchange(before, after, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// It is gone; whether it was told to leave before.
+    fn ends(&self) -> bool {
+        self.stay.swap(Stay::Gone as u8, Ordering::AcqRel) == Stay::Leaves as u8
     }
 
     /// Waits until the activation has ended.
@@ -71,6 +94,9 @@ pub(super) struct Directory {
     runtime: tokio::runtime::Handle,
     cpu: Cpu,
     live: papaya::HashMap<ActorId, Arc<Handle>>,
+    /// How many of the live ones were told to leave. For a moment it may be fewer, never more: one who is not counted has
+    /// another leave in vain, one who is counted too often would have somebody wait for nobody.
+    leaving: AtomicIsize,
     /// Grows with every activation; actors used since the same one are equally recent.
     stamp: AtomicU64,
     open: AtomicBool,
@@ -90,7 +116,7 @@ impl Drop for Leave {
         if let Some(directory) = self.directory.upgrade() {
             // In this order: as soon as it is not live, another activation may begin and be counted.
             directory.census.left(self.id);
-            directory.live.pin().remove(&self.id);
+            directory.remove(self.id);
             directory.count();
         }
     }
@@ -106,7 +132,8 @@ impl Directory {
     ) -> Self {
         let live = papaya::HashMap::new();
         let (stamp, open) = (AtomicU64::new(1), AtomicBool::new(true));
-        Self { me, stage, deployments, census, runtime, cpu, live, stamp, open, forced: AtomicBool::new(false) }
+        let (leaving, forced) = (AtomicIsize::new(0), AtomicBool::new(false));
+        Self { me, stage, deployments, census, runtime, cpu, live, leaving, stamp, open, forced }
     }
 
     /// What every actor shares.
@@ -222,7 +249,7 @@ impl Directory {
             progress: Arc::default(),
             limits: Arc::clone(&limits),
             last_used: AtomicU64::new(self.stamp.fetch_add(1, Ordering::Relaxed)),
-            leaving: AtomicBool::new(false),
+            stay: AtomicU8::new(Stay::Stays as u8),
             task: OnceLock::new(),
             gone,
         });
@@ -233,7 +260,7 @@ impl Directory {
         // Once more, now that everybody can see the entry: who quarantines an actor to write into its journal looks for
         // its activation afterwards, and finds this one or none.
         if let Some(refusal) = self.stage.supervisor.refusal(address, id) {
-            pinned.remove(&id);
+            self.remove(id);
             return Err(refusal);
         }
         if let Some(envelope) = first.take()
@@ -274,7 +301,13 @@ impl Directory {
     /// there is not enough of.
     pub(super) fn make_room(&self, shortage: Shortage) {
         match shortage {
-            Shortage::Places => self.make_room_for(u64::from(self.stage.limits.live_actors), |_| true),
+            Shortage::Places => {
+                // Mostly enough are on their way out already: then nobody is looked at.
+                let live_max = self.stage.limits.live_actors;
+                if self.count_staying().0 >= usize::try_from(live_max).unwrap_or(usize::MAX) {
+                    self.make_room_for(u64::from(live_max), |_| true);
+                }
+            }
             Shortage::Instances => {
                 let (staying, leaving) = self.count_staying();
                 if leaving < cleared_at_once(staying) {
@@ -285,11 +318,12 @@ impl Directory {
         }
     }
 
-    /// How many stay, and how many were told to leave and have not left yet.
+    /// How many stay, and how many were told to leave and have not left yet. Never fewer than stay.
     fn count_staying(&self) -> (usize, usize) {
-        let pinned = self.live.pin();
-        let leaving = pinned.values().filter(|handle| handle.is_leaving()).count();
-        (pinned.len().saturating_sub(leaving), leaving)
+        // In this order: who leaves in between is counted once too often, not once too few.
+        let live = self.live.len();
+        let leaving = usize::try_from(self.leaving.load(Ordering::Acquire)).unwrap_or(0);
+        (live.saturating_sub(leaving), leaving)
     }
 
     /// Orders actors to leave until enough of the guests' memory is about to be free.
@@ -337,11 +371,19 @@ impl Directory {
         let staying = pinned.values().filter(|handle| !handle.is_leaving() && chosen(&handle.address));
         let mut places: BTreeMap<&Tenant, usize> = BTreeMap::new();
         let (mut tenants, mut live) = (Vec::new(), Vec::new());
+        let mut before: Option<(&Tenant, usize)> = None;
         for handle in staying {
-            let tenant = *places.entry(&handle.address.tenant).or_insert_with(|| {
-                tenants.push(handle.address.tenant.clone());
-                tenants.len().saturating_sub(1)
-            });
+            let whose = &handle.address.tenant;
+            let tenant = before.filter(|(same, _)| *same == whose).map_or_else(
+                || {
+                    *places.entry(whose).or_insert_with(|| {
+                        tenants.push(whose.clone());
+                        tenants.len().saturating_sub(1)
+                    })
+                },
+                |(_, place)| place,
+            );
+            before = Some((whose, tenant));
             let last_used = handle.last_used.load(Ordering::Relaxed);
             live.push(LiveActor { last_used, tenant, id: Arc::clone(handle) });
         }
@@ -350,7 +392,7 @@ impl Directory {
 
     fn send_away(&self, leaving: Vec<Arc<Handle>>) {
         for handle in leaving {
-            handle.leaving.store(true, Ordering::Release);
+            self.tell_to_leave(&handle);
             if let Err(TrySendError::Full(order)) = handle.orders.try_send(Order::Passivate) {
                 // It takes orders again some time; who waits for its place does not ask a second time.
                 self.runtime.spawn(async move { handle.orders.send(order).await.is_ok() });
@@ -358,12 +400,30 @@ impl Directory {
         }
     }
 
+    /// Counts it among those that leave, unless it is or is gone.
+    fn tell_to_leave(&self, handle: &Handle) {
+        if handle.begins_to_leave() {
+            self.leaving.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// Takes an activation out, behind the count of those that leave.
+    fn remove(&self, id: ActorId) {
+        let pinned = self.live.pin();
+        if let Some(handle) = pinned.get(&id)
+            && handle.ends()
+        {
+            self.leaving.fetch_sub(1, Ordering::AcqRel);
+        }
+        pinned.remove(&id);
+    }
+
     /// Orders every live actor that `chosen` picks to leave; returns them.
     pub(super) async fn send_off(&self, chosen: impl Fn(&Address) -> bool) -> Vec<Arc<Handle>> {
         let handles: Vec<Arc<Handle>> = self.live.pin().values().filter(|h| chosen(&h.address)).cloned().collect();
         // All at once: one that waits for a place and takes no orders must not hold up those who would make room.
         let _gone_already = join_all(handles.iter().map(|handle| {
-            handle.leaving.store(true, Ordering::Release);
+            self.tell_to_leave(handle);
             handle.orders.send(Order::Passivate)
         }))
         .await;
