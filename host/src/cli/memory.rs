@@ -2,6 +2,8 @@
 //! that is refused a millisecond later. The allocator of glibc learns from each such piece to keep the next ones, up to
 //! 64 MiB for each of its arenas, and after some thousands of them the process holds several times what it needs. Of what
 //! is freed amid pieces that are in use it gives nothing back by itself.
+//!
+//! `serve` and `dev` call both functions; a program that embeds the host may, too.
 #![cfg_attr(
     all(target_os = "linux", target_env = "gnu"),
     expect(unsafe_code, reason = "glibc takes this by a C function only")
@@ -18,9 +20,10 @@ const LARGE_BYTES: i32 = /* 1 MiB */ 1_024 * 1_024;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const KEPT_BYTES: i32 = /* 1 MiB */ 1_024 * 1_024;
 
-/// Fixes what the allocator keeps; without glibc there is nothing to fix. Call it before there are other threads.
+/// Fixes, for the whole process, what glibc's allocator keeps and how many arenas it has, unless `MALLOC_ARENA_MAX` says that;
+/// without glibc there is nothing to fix. Call it before there are other threads.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-pub(super) fn give_back() {
+pub fn bound_what_is_kept() {
     /// Names of settings, as `malloc.h` numbers them.
     const M_TRIM_THRESHOLD: i32 = -1;
     const M_MMAP_THRESHOLD: i32 = -3;
@@ -44,10 +47,10 @@ pub(super) fn give_back() {
 
 /// Nothing to do here.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-pub(super) const fn give_back() {}
+pub const fn bound_what_is_kept() {}
 
-/// Gives free memory back again and again.
-pub(super) async fn keep_giving_back() {
+/// Gives free memory back again and again; it never ends by itself.
+pub async fn keep_giving_back() {
     loop {
         tokio::time::sleep(GIVE_BACK_EVERY).await;
         // It holds up whoever allocates meanwhile, and its thread: some milliseconds where much is free.

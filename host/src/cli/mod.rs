@@ -11,7 +11,7 @@ mod failure;
 mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
-mod memory;
+pub mod memory;
 mod output;
 mod running;
 mod secret;

@@ -68,7 +68,7 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure>
         return Err(Failure::new(Code::InvalidSetting, "data: where to keep everything is not set; use --data DIR"));
     };
     arguments.log.start(output.has_colours())?;
-    memory::give_back();
+    memory::bound_what_is_kept();
     threads()?.block_on(serve(settings, &data, output))
 }
 

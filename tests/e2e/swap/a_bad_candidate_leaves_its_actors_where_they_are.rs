@@ -1,5 +1,8 @@
+use std::sync::Arc;
+
 use anyhow::{Context, Result, ensure};
 use greenroom_host::runtime::{Command, HeldView, Whom};
+use greenroom_host::vocab::{Clock, ManualClock, Timestamp};
 use greenroom_kit::{TestHost, guest};
 
 use crate::rehearsal::{KIND, version};
@@ -92,26 +95,36 @@ async fn one_that_cannot_say_what_its_state_is_leaves_live_actors_where_they_are
 /// The answer of an earlier handling, a timer, and a tell that is under way while the new code hangs: all of it is the host's.
 #[tokio::test]
 async fn a_swap_that_fails_takes_nothing_from_what_the_host_keeps() -> Result<()> {
-    let host = host().await?;
+    // The guest's timer is set for the moment 5,000.
+    let clock = Arc::new(ManualClock::new(Timestamp(4_950)));
+    let host =
+        TestHost::start_with_clock("hostile", tight(), Arc::<ManualClock>::clone(&clock) as Arc<dyn Clock>).await?;
     let by = |by: u64| by.to_le_bytes().to_vec();
     let seven = by(7);
     let once = || Command { idempotency_key: Some("once".to_owned()), ..Command::new("add", by(1)) };
     let first = host.actor("a")?.ask(once()).await?;
     send(&host, "a", "schedule", &by(100)).await?;
     add_revision(&host, "hostile", &bad("loop-in-capture")?).await?;
+    // The receiver is busy for as long as the new code hangs.
+    let other = host.actor("other")?;
+    let busy = tokio::spawn(async move { other.ask(Command::new("loop", Vec::new())).await });
+    a_moment().await;
     send(&host, "a", "tell", &seven).await?;
     activate(&host, "hostile", 2, Whom::Now).await?;
     held(&all_there(&host, "hostile").await?.held, "a")?;
+    ensure!(busy.await?.is_err(), "it loops");
     let again = host.actor("a")?.ask(once()).await?;
     assert_eq!((again.payload, again.sequence), (first.payload, first.sequence), "handled once, answered twice");
     let total = async |key: &str| anyhow::Ok(send(&host, key, "get", &[]).await?);
+    assert_eq!(total("a").await?, by(1), "the timer waits for its time");
+    clock.advance_ms(51);
     eventually("the tell to arrive", async || Ok(total("other").await? == seven)).await?;
     eventually("the timer to fire in the old code", async || Ok(total("a").await? == by(101))).await?;
     assert_eq!(runs(&host, "a").await?, 1);
     let host = host.crash().await?;
     assert_eq!(add(&host, "a", 1).await?, 102, "the timer has fired once");
     a_moment().await;
-    assert_eq!(send(&host, "other", "get", &[]).await?, seven, "the tell was struck off");
+    assert_eq!(send(&host, "other", "get", &[]).await?, seven, "the tell was handled once");
     Ok(())
 }
 

@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure>
     };
     let data = arguments.data.clone().unwrap_or_else(|| project.target.join(DATA_DIR));
     arguments.log.start(output.has_colours())?;
-    memory::give_back();
+    memory::bound_what_is_kept();
     let mut settings = ServeSettings { listen: arguments.listen, data: Some(data.clone()), ..ServeSettings::default() };
     // Whoever waits for a rehearsal is the one whom it could disturb.
     settings.host.rehearsal.cpu_share = 1.0;
