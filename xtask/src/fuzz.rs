@@ -58,34 +58,40 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
 /// directory; an input that breaks a promise, too, and its name is printed.
 fn guided(workspace: &Workspace, wanted: &Wanted) -> Result<()> {
     let (programs, target) = (workspace.root.join(PROGRAMS), workspace.target.join("fuzz"));
+    let mut names = names(&programs.join("seeds"))?;
+    if let Some(unknown) = wanted.only.iter().find(|name| !names.contains(name)) {
+        bail!("there is no target {unknown}; there are: {}", names.join(", "));
+    }
+    names.retain(|name| wanted.only.is_empty() || wanted.only.contains(name));
     // The versions are those of the host.
     std::fs::copy(workspace.root.join("Cargo.lock"), programs.join("Cargo.lock")).context("copying Cargo.lock")?;
     let mut build = workspace.cargo(["-Zprofile-rustflags", "build", "--bins", "--manifest-path"]);
     build.arg(programs.join("Cargo.toml")).arg("--target-dir").arg(&target);
     build.args(PROFILE.iter().flat_map(|setting| ["--config", setting]));
-    // Only flags of a package need it: everything else is the stable compiler's.
+    // The compiler is the stable one; flags of a single package are not, yet.
     build.env("RUSTC_BOOTSTRAP", "1");
     run_command("building for libFuzzer", &mut build)?;
-    for name in names(&programs.join("seeds"))? {
-        if wanted.only.is_empty() || wanted.only.contains(&name) {
-            println!("fuzzing {name}");
-            let corpus = target.join("corpus").join(&name);
-            let found = target.join("found").join(&name);
-            for dir in [&corpus, &found] {
-                std::fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
-            }
-            let program = target.join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-            let mut fuzzer = std::process::Command::new(program);
-            fuzzer.arg(format!("-max_total_time={}", wanted.seconds)).args([
-                SECONDS_MAX,
-                MIB_MAX,
-                "-print_final_stats=1",
-            ]);
-            fuzzer.arg(format!("-artifact_prefix={}/", found.display()));
-            fuzzer.args(wanted.seed.iter().map(|seed| format!("-seed={seed}")));
-            fuzzer.arg(corpus).arg(programs.join("seeds").join(&name));
-            run_command(&format!("libFuzzer on {name}"), &mut fuzzer)?;
+    let mut broken = Vec::new();
+    for name in names {
+        println!("fuzzing {name}");
+        let (corpus, found) = (target.join("corpus").join(&name), target.join("found").join(&name));
+        for dir in [&corpus, &found] {
+            std::fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
         }
+        let program = target.join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+        let mut fuzzer = std::process::Command::new(program);
+        fuzzer.arg(format!("-max_total_time={}", wanted.seconds));
+        fuzzer.args([SECONDS_MAX, MIB_MAX, "-print_final_stats=1"]);
+        fuzzer.arg(format!("-artifact_prefix={}/", found.display()));
+        fuzzer.args(wanted.seed.iter().map(|seed| format!("-seed={seed}")));
+        fuzzer.arg(corpus).arg(programs.join("seeds").join(&name));
+        if let Err(error) = run_command(&format!("libFuzzer on {name}"), &mut fuzzer) {
+            println!("{error:#}");
+            broken.push(name);
+        }
+    }
+    if !broken.is_empty() {
+        bail!("inputs that break a promise are in {}: {}", target.join("found").display(), broken.join(", "));
     }
     Ok(())
 }

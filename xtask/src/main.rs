@@ -26,6 +26,8 @@ Usage: cargo xtask VERB
                   crashes, faults and flipped bits at every step of the log's seeded histories; the same seed does the same
   fuzz [--seconds N] [--seed S]
                   everything that reads bytes of others, on changed seeds, 30 seconds for each unless told otherwise
+  fuzz --guided [--seconds N] [--seed S] [TARGET]...
+                  the same under libFuzzer, or single targets; builds the host once more, with its code watched
   guests          build every guest component into target/guests
   soak [--calls N]
                   hostile tenants beside an honest one on a real server, 10000 calls unless told otherwise, with figures
