@@ -21,7 +21,7 @@ pub(crate) const ACTIVATIONS: &str = "greenroom_activations_total";
 pub(crate) const PASSIVATIONS: &str = "greenroom_passivations_total";
 /// Events handed to guests in recoveries.
 pub(crate) const REPLAYED_EVENTS: &str = "greenroom_replayed_events_total";
-/// Snapshots that were saved.
+/// Snapshots that were saved, or could not be.
 pub(crate) const SNAPSHOTS: &str = "greenroom_snapshots_total";
 /// How long to wait for a counter that follows an answer.
 const COUNTED_WITHIN: Duration = Duration::from_secs(2);

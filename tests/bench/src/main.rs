@@ -60,7 +60,11 @@ fn run(options: &Options) -> Result<()> {
     for row in &rows {
         eprintln!("measuring {}", row.name);
         let samples = (row.run)(&bench).map_err(|error| error.context(format!("row {}", row.name)))?;
-        report.add(row, samples);
+        if samples.is_empty() {
+            eprintln!("{} was not measured", row.name);
+        } else {
+            report.add(row, samples);
+        }
     }
     report.end();
     println!("{}", report.table());

@@ -54,7 +54,7 @@ impl Side {
             let tenant = Tenant::new(name)?;
             scene.host.create_tenant(&tenant, &TenantChange::default()).await?;
             scene.host.deploy(&tenant, &Kind::new("counter")?, &bench.counter).await?;
-            actors.push(scene.host.actor(Address::new(name, "counter", "hot")?));
+            actors.push(scene.host.actor(hot(name)?));
         }
         let askers = actors.iter().flat_map(|actor| (0..IN_FLIGHT).map(|_| Hot(actor.clone()))).collect();
         Ok(Self { scene, actors: actors.into(), askers, asked: 0 })
@@ -70,10 +70,24 @@ impl Side {
         Ok(sample)
     }
 
+    /// Of each actor that has come to twice as many events as there are between two snapshots, one is durable.
+    async fn ensure_saved(&self) -> Result<()> {
+        for (name, actor) in TENANTS.iter().zip(self.actors.iter()) {
+            let events = actor.status().await?.sequence.0;
+            let saved = self.scene.provider.list_snapshots(hot(name)?.id()).await?;
+            ensure!(events < 2 * EVERY_EVENTS || !saved.is_empty(), "{events} events and no snapshot");
+        }
+        Ok(())
+    }
+
     async fn close(self) -> Result<()> {
         ensure_sum(&self.actors, self.asked).await?;
         self.scene.close().await
     }
+}
+
+fn hot(tenant: &str) -> Result<Address> {
+    Ok(Address::new(tenant, "counter", "hot")?)
 }
 
 /// The rate with snapshots, and without them just before.
@@ -94,9 +108,7 @@ pub(super) fn run(bench: &Bench) -> Result<Vec<Sample>> {
                 samples.push(sample);
             }
         }
-        // At a pace at which no actor comes to a thousand events there is nothing to save.
-        let due = with.asked / EVERY_EVENTS > 2 * TENANTS.len() as u64;
-        ensure!(!due || bench.counts.get(SNAPSHOTS) > 0, "nothing was saved");
+        with.ensure_saved().await?;
         without.close().await?;
         with.close().await?;
         Ok(samples)

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use greenroom_host::cli::memory;
 use greenroom_host::provider::SharedProvider;
 use greenroom_host::runtime::{Host, HostSettings};
 use greenroom_host::sandbox::CompilerProgram;
@@ -63,14 +64,16 @@ async fn fill(bench: &Bench, dir: &Path, actors: u64) -> Result<()> {
     scene.close().await
 }
 
-/// The server: prints what is resident at the end, the most there was, how long it took to start, what was resident then,
+/// The server, with its settings of the allocator: prints what is resident at the end, the most there was, how long it took to start, what was resident then,
 /// and how many actors it called per second.
 ///
 /// # Errors
 /// When an actor does not show its event.
 pub(crate) fn probe(options: &Options, actors: u64) -> Result<()> {
+    memory::bound_what_is_kept();
     let bench = Bench::new(options)?;
     bench.block_on(async {
+        let _until_the_end = tokio::spawn(memory::keep_giving_back());
         let began = Instant::now();
         let provider: SharedProvider = Store::Log.open(&options.data)?;
         let mut settings = HostSettings::default();

@@ -76,10 +76,19 @@ fn submit(ring: &mut IoUring, file: &File, bytes: &[u8], offset: u64) -> Result<
     let length = u32::try_from(bytes.len()).context("a batch of more than 4 GiB")?;
     let write = opcode::Write::new(fd, bytes.as_ptr(), length).offset(offset).build().flags(Flags::IO_LINK);
     let sync = opcode::Fsync::new(fd).flags(FsyncFlags::DATASYNC).build();
-    // SAFETY: the file and the bytes are borrowed until both operations have ended, which is waited for below.
+    // SAFETY: the file and the bytes are borrowed until both operations have ended: nothing below returns before that.
     unsafe { ring.submission().push_multiple(&[write, sync]) }.context("the ring is full")?;
-    ring.submit_and_wait(2)?;
-    let results: Vec<i32> = ring.completion().map(|ended| ended.result()).collect();
+    let mut results: Vec<i32> = Vec::new();
+    while results.len() < 2 {
+        if let Err(error) = ring.submit_and_wait(2 - results.len())
+            && error.kind() != std::io::ErrorKind::Interrupted
+        {
+            // Whether the kernel still reads the bytes is unknown: there is no going on.
+            eprintln!("the ring failed: {error}");
+            std::process::abort();
+        }
+        results.extend(ring.completion().map(|ended| ended.result()));
+    }
     // What is written in part breaks the link, so that nothing is synced.
     ensure!(results == [bytes.len().try_into()?, 0], "the ring came back with {results:?}");
     Ok(())
