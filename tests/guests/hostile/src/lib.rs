@@ -195,7 +195,7 @@ impl behavior::Guest for Hostile {
                 }
             }
         }
-        out.batch
+        out.finish()
     }
 
     fn capture() -> Result<Snapshot, String> {
