@@ -374,15 +374,13 @@ impl Directory {
         let mut before: Option<(&Tenant, usize)> = None;
         for handle in staying {
             let whose = &handle.address.tenant;
-            let tenant = before.filter(|(same, _)| *same == whose).map_or_else(
-                || {
-                    *places.entry(whose).or_insert_with(|| {
-                        tenants.push(whose.clone());
-                        tenants.len().saturating_sub(1)
-                    })
-                },
-                |(_, place)| place,
-            );
+            let tenant = match before {
+                Some((same, place)) if same == whose => place,
+                _ => *places.entry(whose).or_insert_with(|| {
+                    tenants.push(whose.clone());
+                    tenants.len().saturating_sub(1)
+                }),
+            };
             before = Some((whose, tenant));
             let last_used = handle.last_used.load(Ordering::Relaxed);
             live.push(LiveActor { last_used, tenant, id: Arc::clone(handle) });

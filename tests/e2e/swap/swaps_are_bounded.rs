@@ -1,11 +1,21 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use greenroom_host::runtime::{Command, Phase, Whom};
+use greenroom_host::runtime::{Command, HostSettings, Phase, Whom};
 use greenroom_host::vocab::{Address, Tenant};
 use greenroom_kit::{TestHost, guest};
 
 use super::scene::{activate, add, add_revision, all_there, bad, eventually, noted, of, rollout, runs, tight};
+
+/// So many live actors, named by their numbers, and a second revision that would hang in each of them.
+async fn about_to_hang(settings: HostSettings, actors: u32) -> Result<TestHost> {
+    let host = TestHost::start("hostile", settings).await?;
+    for at in 0..actors {
+        add(&host, &at.to_string(), 1).await?;
+    }
+    add_revision(&host, "hostile", &bad("loop-in-start")?).await?;
+    Ok(host)
+}
 
 /// A stage that is full to its last place: who changes over has a second instance all the same.
 #[tokio::test]
@@ -15,11 +25,7 @@ async fn no_more_actors_change_over_at_a_time_than_the_limit() -> Result<()> {
     settings.limits.concurrent_swaps = 2;
     // One at a time hangs for 300 ms of CPU: with two places six of them take a second at least.
     settings.limits.guest_call_ms = 300;
-    let host = TestHost::start("hostile", settings).await?;
-    for at in 0..6 {
-        add(&host, &at.to_string(), 1).await?;
-    }
-    add_revision(&host, "hostile", &bad("loop-in-start")?).await?;
+    let host = about_to_hang(settings, 6).await?;
     let began = std::time::Instant::now();
     activate(&host, "hostile", 2, Whom::Now).await?;
     // Meanwhile at most two wait for their answer: the others go on at once.
@@ -45,11 +51,7 @@ async fn there_is_rest_between_two_who_change_over() -> Result<()> {
     // Each hangs for 20 ms of CPU.
     settings.limits.guest_call_ms = 20;
     settings.rollout.swap_percent = 10;
-    let host = TestHost::start("hostile", settings).await?;
-    for at in 0..6 {
-        add(&host, &at.to_string(), 1).await?;
-    }
-    add_revision(&host, "hostile", &bad("loop-in-start")?).await?;
+    let host = about_to_hang(settings, 6).await?;
     let began = std::time::Instant::now();
     activate(&host, "hostile", 2, Whom::Now).await?;
     assert_eq!(all_there(&host, "hostile").await?.held_actors, 6);
@@ -64,16 +66,12 @@ async fn a_tenant_whose_code_hangs_does_not_keep_others_from_changing_over() -> 
     settings.limits.concurrent_swaps = 1;
     // In every actor it hangs as long as a call may take, so that this alone takes twenty seconds and more.
     settings.limits.guest_call_ms = 1_000;
-    let host = TestHost::start("hostile", settings).await?;
-    for at in 0..20 {
-        add(&host, &at.to_string(), 1).await?;
-    }
+    let host = about_to_hang(settings, 20).await?;
     let (acme, kind) = (Tenant::new("acme")?, of("hostile")?.1);
     host.host.create_tenant(&acme, &Default::default()).await?;
     host.host.deploy(&acme, &kind, &guest("hostile")?).await?;
     let theirs = host.host.actor(Address::new("acme", "hostile", "a")?);
     theirs.ask(Command::new("add", 1_u64.to_le_bytes().to_vec())).await?;
-    add_revision(&host, "hostile", &bad("loop-in-start")?).await?;
     activate(&host, "hostile", 2, Whom::Now).await?;
     eventually("the first to hang", async || Ok(host.host.rollout(&of("hostile")?.0, &kind)?.tried > 0)).await?;
     host.host.deploy(&acme, &kind, &noted(guest("hostile")?, 1)).await?;

@@ -1,9 +1,6 @@
 //! What a durable ask costs as the store grows: the same asks of the same few actors, beside ever more that are stored.
 
-use std::sync::Arc;
-
 use anyhow::{Context, Result};
-use greenroom_host::provider::SharedProvider;
 use greenroom_host::provider::log::{LogProvider, LogSettings};
 
 use super::durable::asked;
@@ -27,8 +24,8 @@ pub(super) fn run(bench: &Bench, stored: Option<u64>) -> Result<Vec<Sample>> {
         None => large_store(bench)?.path(),
     };
     bench.block_on(async {
-        let provider: SharedProvider = LogProvider::open(LogSettings::new(dir)).context("opening the store")?;
-        let scene = Scene::over(Threads::Own, bench, Arc::clone(&provider), |_| {}).await?;
+        let provider = LogProvider::open(LogSettings::new(dir)).context("opening the store")?;
+        let scene = Scene::over(Threads::Own, bench, provider, |_| {}).await?;
         asked(bench, scene, ASKED, IN_FLIGHT).await
     })
 }

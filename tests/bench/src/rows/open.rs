@@ -26,7 +26,7 @@ const GROUP_ACTORS: u64 = 1_000;
 /// Bytes of an event.
 const EVENT_BYTES: usize = 100;
 /// Appends that wait for the disk at the same time.
-const QUEUED_MAX: usize = 4_096;
+pub(super) const QUEUED_MAX: usize = 4_096;
 /// Actors that are read after opening.
 const READ_ACTORS: u64 = 1_000;
 /// What a part prints when it has done its work and waits for its end.
@@ -114,10 +114,15 @@ pub(super) fn finish(mut child: Child) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// The figures that a part printed, one after the other.
+pub(super) fn figures(text: &str) -> impl FnMut() -> Result<f64> {
+    let mut figures = text.split_whitespace().map(str::parse::<f64>);
+    move || figures.next().context("the part printed too little")?.context("not a figure")
+}
+
 fn opened(dir: &Path, actors: u64) -> Result<Sample> {
     let text = finish(start(dir, "--probe-open", actors)?)?;
-    let mut figures = text.split_whitespace().map(str::parse::<f64>);
-    let mut next = || figures.next().context("the part printed too little")?.context("not a figure");
+    let mut next = figures(&text);
     let mut sample = Sample::of(next()?);
     sample.note("resident", next()?, "B");
     Ok(sample)
@@ -236,7 +241,7 @@ async fn append(log: &LogProvider, actor: u64, expected: u64, waiting: &mut Vec<
     Ok(())
 }
 
-async fn settle(waiting: &mut Vec<Appending>) -> Result<()> {
+pub(super) async fn settle(waiting: &mut Vec<Appending>) -> Result<()> {
     for append in waiting.drain(..) {
         append.await?;
     }

@@ -10,6 +10,7 @@ use greenroom_host::runtime::{Command, HostSettings, Reply};
 use greenroom_host::vocab::{Address, Kind, Sequence, Tenant, Timestamp};
 use std::sync::Arc;
 
+use super::open::settle;
 use crate::bench::{Bench, Round, read_guest};
 use crate::cpu::Cpu;
 use crate::sample::Sample;
@@ -77,9 +78,7 @@ async fn build(scene: &Scene, address: &Address, events: u64, events_per_frame: 
         head = append.frame.header().last().0;
         queued.push(scene.provider.append(append));
         if queued.len() >= QUEUED_MAX || head >= events {
-            for append in queued.drain(..) {
-                append.await?;
-            }
+            settle(&mut queued).await?;
         }
     }
     Ok(())

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+use super::open::figures;
 use crate::bench::Bench;
 use crate::counts::{ACTIVATIONS, PASSIVATIONS};
 use crate::memory::Memory;
@@ -28,8 +29,7 @@ fn probe_in_a_child(bench: &Bench) -> Result<Sample> {
     let output = child.output().context("starting the probe")?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     ensure!(output.status.success(), "the probe failed: {}", String::from_utf8_lossy(&output.stderr));
-    let mut figures = text.split_whitespace().map(str::parse::<f64>);
-    let mut next = || figures.next().context("the probe printed too little")?.context("not a figure");
+    let mut next = figures(&text);
     let mut sample = Sample::of(next()?);
     sample.note("proportional", next()?, "B");
     sample.note("live", next()?, "");

@@ -14,7 +14,7 @@ use greenroom_host::sandbox::CompilerProgram;
 use greenroom_host::vocab::Address;
 use tokio::task::JoinSet;
 
-use super::open::{finish, say, start};
+use super::open::{QUEUED_MAX, figures, finish, say, settle, start};
 use super::replay::{Events, copied};
 use crate::bench::Bench;
 use crate::counts::ACTIVATIONS;
@@ -27,16 +27,13 @@ use crate::scene::{SHUTDOWN_MAX, Scene, Store, Threads, get, value_of};
 const LIVE_ACTORS: u32 = 10_000;
 /// Actors that are called at the same time.
 const IN_FLIGHT: usize = 64;
-/// Appends that are queued at the same time while the store is being filled.
-const QUEUED_MAX: usize = 4_096;
 
 /// Fills a store with counters of one event each; another process starts on it and calls them all.
 pub(super) fn run(bench: &Bench) -> Result<Vec<Sample>> {
     let (dir, actors) = (bench.dir()?, bench.pace.stored_actors);
     bench.block_on(fill(bench, dir.path(), actors))?;
     let text = finish(start(dir.path(), "--probe-touch", actors)?)?;
-    let mut figures = text.split_whitespace().map(str::parse::<f64>);
-    let mut next = || figures.next().context("the part printed too little")?.context("not a figure");
+    let mut next = figures(&text);
     let mut sample = Sample::of(next()?);
     sample.note("peak", next()?, "B");
     sample.note("start", next()?, "µs");
@@ -53,19 +50,15 @@ async fn fill(bench: &Bench, dir: &Path, actors: u64) -> Result<()> {
     for actor in 0..actors {
         queued.push(scene.provider.append(copied(&template, &Arc::new(address(actor)?), 0, 1)?));
         if queued.len() >= QUEUED_MAX {
-            for append in queued.drain(..) {
-                append.await?;
-            }
+            settle(&mut queued).await?;
         }
     }
-    for append in queued {
-        append.await?;
-    }
+    settle(&mut queued).await?;
     scene.close().await
 }
 
-/// The server, with its settings of the allocator: prints what is resident at the end, the most there was, how long it took to start, what was resident then,
-/// and how many actors it called per second.
+/// The server, with its settings of the allocator: prints what is resident at the end, the most there was, how long it
+/// took to start, what was resident then, and how many actors it called per second.
 ///
 /// # Errors
 /// When an actor does not show its event.

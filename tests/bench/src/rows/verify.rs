@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use greenroom_host::provider::log::verify::{Claim, DirView, VerifySettings, verify};
 use greenroom_host::provider::{VerifyLine, VerifyMode};
 
-use super::open::{FRAMES_PER_ACTOR, finish, large_store, say, start};
+use super::open::{FRAMES_PER_ACTOR, figures, finish, large_store, say, start};
 use crate::bench::{Bench, Round};
 use crate::memory::peak_bytes;
 use crate::sample::Sample;
@@ -19,8 +19,7 @@ pub(super) fn run(bench: &Bench) -> Result<Vec<Sample>> {
     let mut samples = Vec::new();
     for round in bench.pace.rounds() {
         let text = finish(start(dir.path(), "--probe-verify", bench.pace.stored_actors)?)?;
-        let mut figures = text.split_whitespace().map(str::parse::<f64>);
-        let mut next = || figures.next().context("the part printed too little")?.context("not a figure");
+        let mut next = figures(&text);
         let (bytes, seconds) = (next()?, next()?);
         let mut sample = Sample::of(bytes / seconds);
         sample.note("took", seconds, "s");
