@@ -37,6 +37,11 @@ impl Memory {
         self.field("VmRSS")
     }
 
+    /// What is resident of the process's own, without pages of its program's file, KiB.
+    pub(super) fn own(&self) -> Result<u64> {
+        self.field("RssAnon")
+    }
+
     /// The most that was resident so far, KiB.
     pub(super) fn peak(&self) -> Result<u64> {
         self.field("VmHWM")

@@ -163,12 +163,13 @@ fn hostile_tenants_change_no_answer_and_keep_no_memory() -> Result<()> {
     let warm_up = (calls / 4).max(WARM_UP_CALLS);
     scene.parties.draw(warm_up, 0, &tally)?;
     let baseline = memory.at_rest()?;
-    println!("after {warm_up} calls: {baseline} KiB at rest");
+    println!("after {warm_up} calls: {baseline} KiB at rest, {} KiB of them its own", memory.own()?);
     let mut end = baseline;
     for round in 1..=ROUNDS {
         scene.parties.draw(calls.div_ceil(ROUNDS), round, &tally)?;
         end = memory.at_rest()?;
-        println!("after round {round}: {end} KiB at rest, {} KiB at the most so far", memory.peak()?);
+        let (own, peak) = (memory.own()?, memory.peak()?);
+        println!("after round {round}: {end} KiB at rest, {own} KiB of them its own, {peak} KiB at the most so far");
     }
     let [hostile, honest, shed] =
         [&tally.hostile, &tally.honest, &tally.shed].map(|count| count.load(Ordering::SeqCst));

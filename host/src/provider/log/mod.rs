@@ -143,6 +143,9 @@ impl LogProvider {
             if is_closed && joined {
                 // Its failure is logged; opening reads a little more of the log then.
                 let _covered = checkpoint(&shared);
+                if let Ok(open) = shared.open_index() {
+                    open.store.leave();
+                }
             }
             shared.access.release();
             joined

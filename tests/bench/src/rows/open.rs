@@ -45,32 +45,25 @@ pub(super) enum Left {
     WithoutIndex,
 }
 
-/// Opens the large store again and again; the figure is the time of opening alone.
+/// Opens the large store again and again; the figure is the time of opening alone. A store of a tenth of its size, left in the same
+/// way, says what of the memory depends on the size.
 pub(super) fn run(bench: &Bench, left: Left) -> Result<Vec<Sample>> {
     let pace = bench.pace;
     let small = bench.dir()?;
     let tenth = (pace.stored_actors / 10).max(1);
     finish(start(small.path(), "--probe-build", tenth)?)?;
-    let at_a_tenth = opened(small.path(), tenth)?;
+    let small_store = opened(bench, small.path(), tenth, left)?;
     drop(small);
 
     let dir = large_store(bench)?;
     let mut samples = Vec::new();
     for round in pace.rounds() {
-        let mut extending = start(dir.path(), "--probe-extend", pace.stored_tail)?;
-        await_ready(&mut extending)?;
-        if left == Left::Killed {
-            extending.kill().context("killing the writer")?;
-            extending.wait().context("the killed writer")?;
-        } else {
-            finish(extending)?;
-        }
-        if left == Left::WithoutIndex {
-            remove_index(dir.path())?;
-        }
-        let mut sample = opened(dir.path(), pace.stored_actors)?;
-        let before = at_a_tenth.notes.iter().map(|(_, value, _)| *value).next().unwrap_or_default();
-        sample.note("resident at a tenth of the size", before, "B");
+        let store = opened(bench, dir.path(), pace.stored_actors, left)?;
+        let mut sample = Sample::of(store.took_us);
+        sample.note("resident", store.opened_bytes, "B");
+        sample.note("of the small store's", store.opened_bytes / small_store.opened_bytes, "×");
+        sample.note("after 1,000 reads", store.read_bytes, "B");
+        sample.note("of the small store's then", store.read_bytes / small_store.read_bytes, "×");
         if round == Round::Counted {
             samples.push(sample);
         }
@@ -120,12 +113,31 @@ pub(super) fn figures(text: &str) -> impl FnMut() -> Result<f64> {
     move || figures.next().context("the part printed too little")?.context("not a figure")
 }
 
-fn opened(dir: &Path, actors: u64) -> Result<Sample> {
+/// What one opening took.
+struct Opened {
+    took_us: f64,
+    /// Resident as soon as the store was open.
+    opened_bytes: f64,
+    /// Resident after [`READ_ACTORS`] actors were read.
+    read_bytes: f64,
+}
+
+/// Appends to a store, leaves it in that way, and opens it.
+fn opened(bench: &Bench, dir: &Path, actors: u64, left: Left) -> Result<Opened> {
+    let mut extending = start(dir, "--probe-extend", bench.pace.stored_tail)?;
+    await_ready(&mut extending)?;
+    if left == Left::Killed {
+        extending.kill().context("killing the writer")?;
+        extending.wait().context("the killed writer")?;
+    } else {
+        finish(extending)?;
+    }
+    if left == Left::WithoutIndex {
+        remove_index(dir)?;
+    }
     let text = finish(start(dir, "--probe-open", actors)?)?;
     let mut next = figures(&text);
-    let mut sample = Sample::of(next()?);
-    sample.note("resident", next()?, "B");
-    Ok(sample)
+    Ok(Opened { took_us: next()?, opened_bytes: next()?, read_bytes: next()? })
 }
 
 /// One part of the row, in its own process.
@@ -190,12 +202,13 @@ fn open(runtime: &Runtime, settings: LogSettings, actors: u64) -> Result<()> {
         let began = Instant::now();
         let log = LogProvider::open(settings)?;
         let took = began.elapsed();
+        let opened_bytes = Memory::now()?.resident_bytes;
         let step = (actors / READ_ACTORS).max(1);
         for actor in (0..actors).step_by(usize::try_from(step)?) {
             check(&log, actor).await?;
         }
-        let resident_bytes = Memory::now()?.resident_bytes;
-        say(&format!("{} {resident_bytes}", took.as_secs_f64() * 1e6))?;
+        let read_bytes = Memory::now()?.resident_bytes;
+        say(&format!("{} {opened_bytes} {read_bytes}", took.as_secs_f64() * 1e6))?;
         Ok(log.close().await?)
     })
 }

@@ -7,8 +7,9 @@ use std::io;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use fjall::config::{BlockSizePolicy, FilterPolicy};
+use fjall::config::{BlockSizePolicy, FilterPolicy, PartitioningPolicy};
 use fjall::{Database, Guard, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable, Snapshot};
 
 use super::index_store::{Direction, Entry, IndexBatch, IndexMemory, IndexStore, IndexView, Table, useless};
@@ -21,6 +22,11 @@ const BLOCK_BYTES: u32 = /* 4 KiB */ 4 * 1_024;
 const WORKER_THREADS: usize = 1;
 /// Files that the database keeps open.
 const OPEN_FILES_MAX: usize = 64;
+/// Bytes of changes that are worth a file of their own when the database is left alone.
+const LEFT_BYTES: u64 = /* 256 KiB */ 256 * 1_024;
+/// How long is waited for that file; without it the next opening reads the changes out of the database's journal.
+const LEFT_WAIT: Duration = Duration::from_secs(5);
+const LEFT_PAUSE: Duration = Duration::from_millis(1);
 
 /// An open database.
 pub(super) struct FjallIndex {
@@ -46,6 +52,9 @@ impl FjallIndex {
                     .data_block_size_policy(BlockSizePolicy::all(BLOCK_BYTES))
                     // Entries are looked up by ranges, for which filters are of no use.
                     .filter_policy(FilterPolicy::disabled())
+                    // Where a file's blocks lie is a megabyte in a file of 64: it is read block by block, too, and not kept
+                    // whole, except of the few small files that were just written.
+                    .index_block_partitioning_policy(PartitioningPolicy::new([false, true]))
                     .with_kv_separation(None)
             };
             let keyspace = database.keyspace(KEYSPACE, options)?;
@@ -116,6 +125,17 @@ impl IndexStore for FjallIndex {
             whole.commit()
         })
     }
+
+    fn leave(&self) {
+        let kept = || self.database.write_buffer_size();
+        if kept() < LEFT_BYTES || calm(|| self.keyspace.rotate_memtable()).is_err() {
+            return;
+        }
+        let until = Instant::now() + LEFT_WAIT;
+        while kept() >= LEFT_BYTES && Instant::now() < until {
+            std::thread::sleep(LEFT_PAUSE);
+        }
+    }
 }
 
 impl IndexView for FjallView {
@@ -134,5 +154,32 @@ impl IndexView for FjallView {
                 Direction::Descending => found.rev().take(limit).map(entry).collect(),
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_is_left_has_its_changes_in_files_and_opens_without_reading_them_again() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let memory = IndexMemory { cache_bytes: 1 << 20, write_bytes: 16 << 20 };
+        let index = FjallIndex::open(dir.path(), memory).expect("new");
+        let mut batch = IndexBatch::default();
+        let value = vec![7; 1_000];
+        for number in 0_u32..1_000 {
+            batch.insert(Table::Runs, number.to_be_bytes().to_vec(), value.clone());
+        }
+        index.commit(batch).expect("committed");
+        assert!(index.database.write_buffer_size() > LEFT_BYTES, "a left database has something to do");
+        index.leave();
+        assert!(index.database.write_buffer_size() < LEFT_BYTES);
+        drop(index);
+        let again = FjallIndex::open(dir.path(), memory).expect("sound");
+        assert!(again.database.write_buffer_size() < LEFT_BYTES, "nothing is in memory that lies in files");
+        let all = again.view().range(Table::Runs, &[0]..&[1], Direction::Ascending, 2_000).expect("readable");
+        assert_eq!(all.len(), 1_000);
+        assert!(all.iter().all(|(_, found)| *found == value));
     }
 }

@@ -76,6 +76,10 @@ pub trait IndexStore: Debug + Send + Sync {
     /// # Errors
     /// What the system said; then it is not known which of the two it is.
     fn commit(&self, batch: IndexBatch) -> io::Result<()>;
+
+    /// Nothing is written any more until it is opened again: puts in order what opening would have to put in order. Where that
+    /// fails, opening takes longer.
+    fn leave(&self) {}
 }
 
 /// An index store at one moment.
