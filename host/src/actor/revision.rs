@@ -1,7 +1,8 @@
 //! One deployed version of a kind, as actors use it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::appended::Appended;
 use crate::frame::Frame;

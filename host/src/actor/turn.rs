@@ -61,7 +61,7 @@ impl Live {
     /// the instance is dead.
     pub(super) fn turn(&mut self, backlog: &mut Backlog) -> Result<Wishes, FailedTurn> {
         let now = self.stage.clock.now();
-        let closed = self.code.account().journal.is_open(now).err();
+        let closed = self.code.account().journal.is_open(|| now).err();
         self.is_closed = closed.is_some();
         if closed.is_none() {
             self.queue_due_timers(backlog, now);
@@ -299,6 +299,9 @@ impl Live {
     fn answers(&self, envelopes: Vec<Mail>, verdicts: &[Verdict], replies: &Replies) -> Vec<Answer> {
         let mut answers = Vec::with_capacity(envelopes.len());
         for (at, (envelope, verdict)) in envelopes.into_iter().zip(verdicts).enumerate() {
+            if envelope.reply_to.is_none() && *verdict == Verdict::Accepted {
+                continue;
+            }
             let what = replies.answer(at, *verdict);
             if let Err(error) = &what {
                 self.code.metrics().refused(error.code());

@@ -6,6 +6,7 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::deployment::Deployment;
+use super::directory::Handle;
 use super::feed::{EventFeed, Reading};
 use super::host::Inner;
 use super::look::{Renderer, state_at};
@@ -40,10 +41,14 @@ impl ActorRef {
     /// before they buffer it.
     #[must_use]
     pub fn limits(&self) -> Arc<Limits> {
+        self.limits_of(self.inner.directory.find(self.id).as_deref())
+    }
+
+    fn limits_of(&self, live: Option<&Handle>) -> Arc<Limits> {
         // Whoever leaves may leave because its bounds have changed.
-        let live = self.inner.directory.find(self.id).filter(|live| !live.is_leaving());
+        let staying = live.filter(|live| !live.is_leaving());
         let of_kind = || self.inner.deployments.find_limits(&self.address.tenant, &self.address.kind);
-        live.map_or_else(of_kind, |live| Arc::clone(&live.limits))
+        staying.map_or_else(of_kind, |live| Arc::clone(&live.limits))
     }
 
     /// Sends a command and waits for its answer.
@@ -104,7 +109,8 @@ impl ActorRef {
         if !self.inner.directory.is_open() {
             return Err(AskError::ShuttingDown);
         }
-        self.check(&command)?;
+        let found = self.inner.directory.find(self.id);
+        self.check(&command, &self.limits_of(found.as_deref()))?;
         let stores = || self.deployment().is_ok_and(|deployment| !deployment.is_read_only(&command.name));
         let bytes = bytes_of(&command);
         let taken = self.inner.tenants.let_in(&self.address.tenant, stores, (bytes, command.on_full)).await?;
@@ -112,11 +118,10 @@ impl ActorRef {
         let Command { name, payload, idempotency_key: key, client, headers, on_full } = command;
         let context = CommandContext { caller: Caller::Client(client), headers };
         let envelope = Box::new(Envelope { name, payload, key, context, reply_to, since: Instant::now(), taken });
-        self.inner.directory.send(&self.address, self.id, envelope, on_full).await
+        self.inner.directory.send(&self.address, self.id, found, (envelope, on_full)).await
     }
 
-    fn check(&self, command: &Command) -> Result<(), RequestError> {
-        let limits = self.limits();
+    fn check(&self, command: &Command, limits: &Limits) -> Result<(), RequestError> {
         let limit = usize::try_from(limits.command_bytes).unwrap_or(usize::MAX);
         if command.payload.len() > limit {
             limit_hit(&self.address.tenant, Limit::CommandBytes);

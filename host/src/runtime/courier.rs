@@ -118,7 +118,7 @@ async fn attempt(directory: &Arc<Directory>, from: &Arc<Address>, id: TellId, te
         taken: None,
     });
     let to_id = to.id();
-    come_to(match directory.send(&to, to_id, envelope, OnFull::Wait).await {
+    come_to(match directory.send(&to, to_id, None, (envelope, OnFull::Wait)).await {
         Ok(()) => answer.await.unwrap_or(Err(AskError::Lost)),
         Err(error) => Err(error),
     })

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
+use foldhash::fast::RandomState;
 use futures_util::future::join_all;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
@@ -93,7 +94,7 @@ pub(super) struct Directory {
     census: Arc<Census>,
     runtime: tokio::runtime::Handle,
     cpu: Cpu,
-    live: papaya::HashMap<ActorId, Arc<Handle>>,
+    live: papaya::HashMap<ActorId, Arc<Handle>, RandomState>,
     /// How many of the live ones were told to leave. For a moment it may be fewer, never more: one who is not counted has
     /// another leave in vain, one who is counted too often would have somebody wait for nobody.
     leaving: AtomicIsize,
@@ -130,7 +131,7 @@ impl Directory {
         census: Arc<Census>,
         (runtime, cpu): (tokio::runtime::Handle, Cpu),
     ) -> Self {
-        let live = papaya::HashMap::new();
+        let live = papaya::HashMap::with_hasher(RandomState::default());
         let (stamp, open) = (AtomicU64::new(1), AtomicBool::new(true));
         let (leaving, forced) = (AtomicIsize::new(0), AtomicBool::new(false));
         Self { me, stage, deployments, census, runtime, cpu, live, leaving, stamp, open, forced }
@@ -151,7 +152,7 @@ impl Directory {
         self.open.load(Ordering::Acquire)
     }
 
-    /// Puts a command into an actor's mailbox, bringing the actor on stage if need be.
+    /// Puts a command into an actor's mailbox, bringing the actor on stage if need be: that of `found`, if that is not over.
     ///
     /// # Errors
     /// When the kind is unknown, the mailbox is full (and the caller does not wait), or the host is closing.
@@ -159,13 +160,16 @@ impl Directory {
         &self,
         address: &Arc<Address>,
         id: ActorId,
-        envelope: Mail,
-        on_full: OnFull,
+        found: Option<Arc<Handle>>,
+        (envelope, on_full): (Mail, OnFull),
     ) -> Result<(), AskError> {
-        let mut envelope = envelope;
+        let (mut found, mut envelope) = (found, envelope);
         loop {
             let mut first = Some(envelope);
-            let handle = self.bring_on_counted(address, id, &mut first).await?;
+            let handle = match found.take() {
+                Some(handle) => handle,
+                None => self.bring_on_counted(address, id, &mut first).await?,
+            };
             let Some(unsent) = first else { return Ok(()) };
             envelope = unsent;
             handle.last_used.store(self.stamp.load(Ordering::Relaxed), Ordering::Relaxed);

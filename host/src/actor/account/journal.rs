@@ -78,11 +78,12 @@ impl JournalAccount {
     }
 
     /// Whether anything more may be stored: asked before guests are called, so that what cannot be stored costs nothing.
-    pub(crate) fn is_open(&self, now: Timestamp) -> Result<(), OverQuota> {
-        if let Some(limit) = get(&self.growth_max)
-            && !self.growth().get_or_insert_with(|| DebtBucket::full(limit, now)).is_open(limit, now)
-        {
-            return Err(OverQuota { quota: Quota::JournalBytesPerHour, limit });
+    pub(crate) fn is_open(&self, now: impl FnOnce() -> Timestamp) -> Result<(), OverQuota> {
+        if let Some(limit) = get(&self.growth_max) {
+            let now = now();
+            if !self.growth().get_or_insert_with(|| DebtBucket::full(limit, now)).is_open(limit, now) {
+                return Err(OverQuota { quota: Quota::JournalBytesPerHour, limit });
+            }
         }
         match get(&self.bytes_max) {
             Some(limit) if !self.is_counting() && self.bytes.load(Ordering::Relaxed) >= limit => {
@@ -313,11 +314,11 @@ mod tests {
         let account = JournalAccount::default();
         account.set_max(Some(100), None, None);
         account.follow_from(40);
-        assert_eq!((take(&account, 60), account.is_open(NOW).is_err()), (Ok(()), true));
+        assert_eq!((take(&account, 60), account.is_open(|| NOW).is_err()), (Ok(()), true));
         let over = OverQuota { quota: Quota::JournalBytes, limit: 100 };
         assert_eq!(take(&account, 1), Err(over));
         account.give(1);
-        assert_eq!((account.is_open(NOW), take(&account, 2), take(&account, 1)), (Ok(()), Err(over), Ok(())));
+        assert_eq!((account.is_open(|| NOW), take(&account, 2), take(&account, 1)), (Ok(()), Err(over), Ok(())));
         account.must_take(ACTOR, Sequence(9), 50, NOW);
         assert_eq!(account.bytes(), Some(150), "what the host must store is counted");
     }
@@ -342,10 +343,10 @@ mod tests {
         account.set_max(None, Some(100), None);
         take(&account, 100).unwrap();
         let over = OverQuota { quota: Quota::JournalBytesPerHour, limit: 100 };
-        assert_eq!((account.is_open(NOW), account.grown(NOW)), (Err(over), Some(100)));
-        assert_eq!(account.is_open(Timestamp(40_000)), Ok(()), "after 36 seconds there is room for one byte");
+        assert_eq!((account.is_open(|| NOW), account.grown(NOW)), (Err(over), Some(100)));
+        assert_eq!(account.is_open(|| Timestamp(40_000)), Ok(()), "after 36 seconds there is room for one byte");
         account.set_max(None, None, None);
-        assert_eq!((account.is_open(NOW), account.grown(NOW)), (Ok(()), None));
+        assert_eq!((account.is_open(|| NOW), account.grown(NOW)), (Ok(()), None));
     }
 
     #[test]

@@ -13,6 +13,8 @@ use crate::provider::{Durability, StoreError};
 
 /// A buffer that grew beyond this for one large record is given back.
 const BUFFER_KEPT_BYTES: usize = /* 8 MiB */ 8 * 1_024 * 1_024;
+/// … and one beyond this as soon as there is nothing to write.
+const IDLE_BUFFER_BYTES: usize = /* 256 KiB */ 256 * 1_024;
 
 /// What to do next.
 enum Work {
@@ -88,6 +90,7 @@ impl Committer {
                 };
                 wake_at = Some(wake_at.map_or(due, |at| at.min(due)));
             }
+            self.bound_buffer(IDLE_BUFFER_BYTES);
             core.idle = true;
             core = match wake_at {
                 Some(at) => {
@@ -139,11 +142,15 @@ impl Committer {
         }
     }
 
-    /// Encodes the batch into the buffer; returns how many records it has.
-    fn encode(&mut self) -> u32 {
-        if self.buffer.capacity() > BUFFER_KEPT_BYTES {
+    fn bound_buffer(&mut self, kept: usize) {
+        if self.buffer.capacity() > kept {
             self.buffer = Vec::new();
         }
+    }
+
+    /// Encodes the batch into the buffer; returns how many records it has.
+    fn encode(&mut self) -> u32 {
+        self.bound_buffer(BUFFER_KEPT_BYTES);
         self.buffer.clear();
         self.places.clear();
         self.buffer.resize(batch::HEADER_BYTES, 0);

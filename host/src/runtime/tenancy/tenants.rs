@@ -171,7 +171,7 @@ impl Tenants {
         if state.standing() == Standing::Suspended {
             return Err(RequestError::TenantSuspended(tenant.to_string()));
         }
-        if let Err(OverQuota { quota, limit }) = state.account.journal.is_open(self.clock.now())
+        if let Err(OverQuota { quota, limit }) = state.account.journal.is_open(|| self.clock.now())
             && stores()
         {
             return Err(over(tenant, quota, limit));
