@@ -23,7 +23,7 @@ const CALLS: u64 = 2_000;
 const ROUNDS: u64 = 4;
 /// Hostile calls before memory is measured for the first time, at least, and half as many as are made afterwards: caches fill,
 /// threads start, and the log has so much to give up that it begins to copy, which some thousands of calls are needed for.
-const WARM_UP_CALLS: u64 = 1_000;
+const WARM_UP_CALLS: u64 = 5_000;
 /// Clients that send hostile calls at the same time.
 const HOSTILE_CLIENTS: u64 = 4;
 /// Clients of the honest tenant; each has actors of its own, and a model of them.

@@ -90,7 +90,12 @@ impl Committer {
                 };
                 wake_at = Some(wake_at.map_or(due, |at| at.min(due)));
             }
-            self.bound_buffer(IDLE_BUFFER_BYTES);
+            if self.buffer.capacity() > IDLE_BUFFER_BYTES {
+                drop(core);
+                self.buffer = Vec::new();
+                core = shared.lock();
+                continue;
+            }
             core.idle = true;
             core = match wake_at {
                 Some(at) => {
@@ -142,15 +147,11 @@ impl Committer {
         }
     }
 
-    fn bound_buffer(&mut self, kept: usize) {
-        if self.buffer.capacity() > kept {
-            self.buffer = Vec::new();
-        }
-    }
-
     /// Encodes the batch into the buffer; returns how many records it has.
     fn encode(&mut self) -> u32 {
-        self.bound_buffer(BUFFER_KEPT_BYTES);
+        if self.buffer.capacity() > BUFFER_KEPT_BYTES {
+            self.buffer = Vec::new();
+        }
         self.buffer.clear();
         self.places.clear();
         self.buffer.resize(batch::HEADER_BYTES, 0);

@@ -142,8 +142,10 @@ impl LogProvider {
             let joined = threads.into_iter().all(|thread| thread.join().is_ok());
             if is_closed && joined {
                 // Its failure is logged; opening reads a little more of the log then.
-                let _covered = checkpoint(&shared);
-                if let Ok(open) = shared.open_index() {
+                if checkpoint(&shared).is_ok()
+                    && has_room(&shared)
+                    && let Ok(open) = shared.open_index()
+                {
                     open.store.leave();
                 }
             }
@@ -153,6 +155,12 @@ impl LogProvider {
         let joined = joined.await;
         if matches!(joined, Ok(true)) { closed } else { Err(StoreError::Closed) }
     }
+}
+
+/// Whether the disk has room for what the index store keeps in memory, as far as it tells.
+fn has_room(shared: &Shared) -> bool {
+    let free = shared.files.disk().free_bytes().ok().flatten();
+    free.is_none_or(|free| free >= shared.settings.index_write_bytes)
 }
 
 /// Should the committer die of a defect, nobody waits for it for ever: the log refuses writes from then on.

@@ -52,12 +52,10 @@ pub(super) fn run(bench: &Bench, left: Left) -> Result<Vec<Sample>> {
     let small = bench.dir()?;
     let tenth = (pace.stored_actors / 10).max(1);
     finish(start(small.path(), "--probe-build", tenth)?)?;
-    let small_store = opened(bench, small.path(), tenth, left)?;
-    drop(small);
-
     let dir = large_store(bench)?;
     let mut samples = Vec::new();
     for round in pace.rounds() {
+        let small_store = opened(bench, small.path(), tenth, left)?;
         let store = opened(bench, dir.path(), pace.stored_actors, left)?;
         let mut sample = Sample::of(store.took_us);
         sample.note("resident", store.opened_bytes, "B");

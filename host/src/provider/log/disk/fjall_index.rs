@@ -24,6 +24,8 @@ const WORKER_THREADS: usize = 1;
 const OPEN_FILES_MAX: usize = 64;
 /// Bytes of changes that are worth a file of their own when the database is left alone.
 const LEFT_BYTES: u64 = /* 256 KiB */ 256 * 1_024;
+/// Files of changes beyond which the database merges them with larger ones, which whoever closes it would have to wait for.
+const LEFT_FILES_MAX: usize = 3;
 /// How long is waited for that file; without it the next opening reads the changes out of the database's journal.
 const LEFT_WAIT: Duration = Duration::from_secs(5);
 const LEFT_PAUSE: Duration = Duration::from_millis(1);
@@ -52,9 +54,8 @@ impl FjallIndex {
                     .data_block_size_policy(BlockSizePolicy::all(BLOCK_BYTES))
                     // Entries are looked up by ranges, for which filters are of no use.
                     .filter_policy(FilterPolicy::disabled())
-                    // Where a file's blocks lie is a megabyte in a file of 64: it is read block by block, too, and not kept
-                    // whole, except of the few small files that were just written.
-                    .index_block_partitioning_policy(PartitioningPolicy::new([false, true]))
+                    // Where a file's blocks lie is a megabyte in a file of 64: it is read block by block, too, and not kept whole.
+                    .index_block_partitioning_policy(PartitioningPolicy::all(true))
                     .with_kv_separation(None)
             };
             let keyspace = database.keyspace(KEYSPACE, options)?;
@@ -128,7 +129,8 @@ impl IndexStore for FjallIndex {
 
     fn leave(&self) {
         let kept = || self.database.write_buffer_size();
-        if kept() < LEFT_BYTES || calm(|| self.keyspace.rotate_memtable()).is_err() {
+        let is_worth_it = kept() >= LEFT_BYTES && self.keyspace.l0_table_count() < LEFT_FILES_MAX;
+        if !is_worth_it || calm(|| self.keyspace.rotate_memtable()).is_err() {
             return;
         }
         let until = Instant::now() + LEFT_WAIT;
@@ -159,27 +161,69 @@ impl IndexView for FjallView {
 
 #[cfg(test)]
 mod tests {
+    use fjall::AbstractTree as _;
+
     use super::*;
+
+    const MEMORY: IndexMemory = IndexMemory { cache_bytes: 1 << 20, write_bytes: 16 << 20 };
+    const VALUE: [u8; 1_000] = [7; 1_000];
+
+    /// A thousand entries, every fourth number from `from` on.
+    fn entries(from: u32) -> IndexBatch {
+        let mut batch = IndexBatch::default();
+        for number in (from..4_000).step_by(4) {
+            batch.insert(Table::Runs, number.to_be_bytes().to_vec(), VALUE.to_vec());
+        }
+        batch
+    }
+
+    fn numbers(index: &FjallIndex, range: Range<u32>, direction: Direction) -> Vec<u32> {
+        let (start, end) = (range.start.to_be_bytes(), range.end.to_be_bytes());
+        let found = index.view().range(Table::Runs, &start..&end, direction, 10_000).expect("readable");
+        assert!(found.iter().all(|(_, value)| *value == VALUE));
+        found.into_iter().map(|(key, _)| u32::from_be_bytes(key.try_into().expect("four bytes"))).collect()
+    }
+
+    fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+        let until = Instant::now() + Duration::from_secs(60);
+        while !is_so() {
+            assert!(Instant::now() < until, "{what}");
+            std::thread::sleep(LEFT_PAUSE);
+        }
+    }
 
     #[test]
     fn a_database_that_is_left_has_its_changes_in_files_and_opens_without_reading_them_again() {
         let dir = tempfile::tempdir().expect("a directory");
-        let memory = IndexMemory { cache_bytes: 1 << 20, write_bytes: 16 << 20 };
-        let index = FjallIndex::open(dir.path(), memory).expect("new");
-        let mut batch = IndexBatch::default();
-        let value = vec![7; 1_000];
-        for number in 0_u32..1_000 {
-            batch.insert(Table::Runs, number.to_be_bytes().to_vec(), value.clone());
-        }
-        index.commit(batch).expect("committed");
+        let index = FjallIndex::open(dir.path(), MEMORY).expect("new");
+        index.commit(entries(0)).expect("committed");
         assert!(index.database.write_buffer_size() > LEFT_BYTES, "a left database has something to do");
         index.leave();
         assert!(index.database.write_buffer_size() < LEFT_BYTES);
         drop(index);
-        let again = FjallIndex::open(dir.path(), memory).expect("sound");
+        let again = FjallIndex::open(dir.path(), MEMORY).expect("sound");
         assert!(again.database.write_buffer_size() < LEFT_BYTES, "nothing is in memory that lies in files");
-        let all = again.view().range(Table::Runs, &[0]..&[1], Direction::Ascending, 2_000).expect("readable");
-        assert_eq!(all.len(), 1_000);
-        assert!(all.iter().all(|(_, found)| *found == value));
+        assert_eq!(numbers(&again, 0..4_000, Direction::Ascending).len(), 1_000);
+    }
+
+    /// Where their blocks lie is read block by block; four megabytes have some ten such blocks.
+    #[test]
+    fn merged_files_are_read_in_both_directions_and_keep_little_in_memory() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let index = FjallIndex::open(dir.path(), MEMORY).expect("new");
+        for from in 0..4 {
+            index.commit(entries(from)).expect("committed");
+            assert!(index.keyspace.rotate_memtable().expect("sealed"));
+            wait_until("it is written", || index.database.write_buffer_size() < LEFT_BYTES);
+        }
+        wait_until("they are merged", || index.keyspace.l0_table_count() < 4);
+        drop(index);
+        let again = FjallIndex::open(dir.path(), MEMORY).expect("sound");
+        let all: Vec<u32> = (0..4_000).collect();
+        assert_eq!(numbers(&again, 0..4_000, Direction::Ascending), all);
+        let backwards: Vec<u32> = (1_234..3_210).rev().collect();
+        assert_eq!(numbers(&again, 1_234..3_210, Direction::Descending), backwards);
+        let pinned = again.keyspace.tree.pinned_block_index_size();
+        assert!((1..8 * 1_024).contains(&pinned), "{pinned} bytes stay in memory");
     }
 }
