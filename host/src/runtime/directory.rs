@@ -94,6 +94,7 @@ pub(super) struct Directory {
     census: Arc<Census>,
     runtime: tokio::runtime::Handle,
     cpu: Cpu,
+    /// By ids, which are hashes: a fast hasher with a seed of this map's own is enough.
     live: papaya::HashMap<ActorId, Arc<Handle>, RandomState>,
     /// How many of the live ones were told to leave. For a moment it may be fewer, never more: one who is not counted has
     /// another leave in vain, one who is counted too often would have somebody wait for nobody.
