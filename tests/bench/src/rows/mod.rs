@@ -152,9 +152,9 @@ fn all() -> Vec<Row> {
         row("memory-journal-pipelined", "/s", "memory provider alone: 10,000 appends queued, then awaited; read back in order", |b| journal::run(b, Store::Memory, Order::Pipelined)),
         row("log-journal-one-by-one", "/s", "log alone, synced: 10,000 appends, each awaited; read back in order", |b| journal::run(b, Store::Log, Order::OneByOne)),
         row("log-journal-pipelined", "/s", "log alone, synced: 10,000 appends queued, then awaited; read back in order", |b| journal::run(b, Store::Log, Order::Pipelined)),
-        row("log-open-closed", "µs", "the log is opened after a clean end: 1,000,000 actors, 10,000,000 frames of a 100-byte event, page cache warm", |b| open::run(b, Left::Closed)).aims(&[AtMost(1e6), NoteAtMost("of the small store's", 1.2), NoteAtMost("of the small store's then", 1.2)]),
+        row("log-open-closed", "µs", "the log is opened after a clean end: 1,000,000 actors, 10,000,000 frames of a 100-byte event, page cache warm", |b| open::run(b, Left::Closed)).aims(&[AtMost(1e6), NoteAtMost("of the small store's", 1.2)]),
         // What a kill leaves to be read again fills memory by anything between nothing and a write buffer of 16 MiB.
-        row("log-open-killed", "µs", "the same after a kill -9 with 250,000 frames appended since it was opened", |b| open::run(b, Left::Killed)).aims(&[AtMost(3e6), NoteAtMost("of the small store's", 1.5), NoteAtMost("of the small store's then", 1.5)]),
+        row("log-open-killed", "µs", "the same after a kill -9 with 250,000 frames appended since it was opened", |b| open::run(b, Left::Killed)).aims(&[AtMost(3e6), NoteAtMost("of the small store's", 1.5)]),
         row("log-open-no-index", "µs", "the same after a clean end without its index, which is rebuilt from the log", |b| open::run(b, Left::WithoutIndex)),
         row("log-verify", "B/s", "that store is verified with its index, as `greenroom verify DIR` does; bytes of its segments per second, page cache warm", verify::run),
         row("growth-100-actors", "/s", "ask `increment`, log, synced, 100 actors, 64 in flight, beside 100 others that are stored, with ten events each", |b| growth::run(b, Some(100))),
