@@ -51,7 +51,7 @@ use self::index::keeper;
 pub use self::metric::describe_metrics;
 use self::queue::Op;
 pub use self::settings::LogSettings;
-use self::writer::{Writer, io_error};
+use self::writer::{Writer, check_room, io_error};
 use super::{Provider, StoreError, VerifyFeed, VerifyRefusal};
 
 /// The store in a directory of this machine.
@@ -143,7 +143,7 @@ impl LogProvider {
             if is_closed && joined {
                 // Its failure is logged; opening reads a little more of the log then.
                 if checkpoint(&shared).is_ok()
-                    && has_room(&shared)
+                    && check_room(&*shared.files.disk(), shared.settings.index_write_bytes).is_ok()
                     && let Ok(open) = shared.open_index()
                 {
                     open.store.leave();
@@ -155,12 +155,6 @@ impl LogProvider {
         let joined = joined.await;
         if matches!(joined, Ok(true)) { closed } else { Err(StoreError::Closed) }
     }
-}
-
-/// Whether the disk has room for what the index store keeps in memory, as far as it tells.
-fn has_room(shared: &Shared) -> bool {
-    let free = shared.files.disk().free_bytes().ok().flatten();
-    free.is_none_or(|free| free >= shared.settings.index_write_bytes)
 }
 
 /// Should the committer die of a defect, nobody waits for it for ever: the log refuses writes from then on.

@@ -343,7 +343,7 @@ pub(super) fn prepare(disk: &dyn Disk, number: u64, bytes: u64) -> io::Result<Se
 }
 
 /// Fails at once where so many bytes certainly do not fit: to find that out by writing takes as long as writing them.
-fn check_room(disk: &dyn Disk, bytes: u64) -> io::Result<()> {
+pub(super) fn check_room(disk: &dyn Disk, bytes: u64) -> io::Result<()> {
     match disk.free_bytes() {
         Ok(Some(free)) if free < bytes => Err(io::ErrorKind::StorageFull.into()),
         // Who cannot tell finds out.
