@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::component::Instance;
 
-use super::cpu::{Permit, Share};
+use super::cpu::{Permit, Share, restore_thread_slice};
 use super::link::Linked;
 use super::shared::Shared;
 use super::state::State;
@@ -37,6 +37,7 @@ pub(super) fn admitted<R>(store: &mut Store<State>, run: impl FnOnce(&mut Store<
         store.data_mut().permit = waited;
     }
     let result = run(store);
+    let _was_long = restore_thread_slice();
     if own {
         store.data_mut().permit = None;
     }

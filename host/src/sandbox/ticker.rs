@@ -2,13 +2,15 @@
 
 use wasmtime::Engine;
 
-use super::cpu::Cpu;
+use super::cpu::{Cpu, shorten_thread_slice};
 
 /// Starts the thread that ends slices. It ends by itself once nothing uses the engine any more.
 pub(super) fn start(engine: &Engine, cpu: &Cpu) -> Result<(), String> {
     let engine = engine.weak();
     let shares = cpu.downgrade();
     let beat = move || {
+        // Whoever waits for the end of a slice does not wait for a core, too.
+        shorten_thread_slice();
         let mut quiet_ticks = 0;
         while let (Some(engine), Some(cpu)) = (engine.upgrade(), shares.upgrade()) {
             let pause = cpu.tick(&mut quiet_ticks);

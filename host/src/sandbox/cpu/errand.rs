@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Gave, Permit, Share};
+use super::{Gave, Permit, Share, thread_slice};
 
 /// After so long the work asks whether somebody waits, nanoseconds.
 const STEP_NS: u64 = 500_000;
@@ -39,5 +39,11 @@ impl Errand {
             Gave::Kept | Gave::Way => Ok(()),
             Gave::Up => Err(Stranded),
         }
+    }
+}
+
+impl Drop for Errand {
+    fn drop(&mut self) {
+        thread_slice::restore();
     }
 }

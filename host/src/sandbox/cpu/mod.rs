@@ -5,6 +5,7 @@
 //! - `errand`: what the host itself does for a tenant, under its permits.
 //! - `paced`: a task that runs under its tenant's permits, whatever it does.
 //! - `slots`: the permits themselves. While nobody waits, taking one is a compare-and-swap on a slot that no other thread uses.
+//! - `thread_slice`: how long the system lets a thread run before others, so that long calls are in nobody's way.
 //! - `core`: who waits, behind a lock that is taken only when somebody does.
 //!
 //! # Why no permit is lost
@@ -20,6 +21,7 @@ mod paced;
 mod permit;
 mod share;
 mod slots;
+mod thread_slice;
 mod waiting;
 
 use std::cell::Cell;
@@ -37,6 +39,7 @@ pub(super) use permit::{Gave, aside};
 use share::Account;
 pub use share::Share;
 use slots::Slots;
+pub(super) use thread_slice::{restore as restore_thread_slice, shorten as shorten_thread_slice};
 pub use waiting::Waiting;
 
 use crate::decide::in_the_same_hands;

@@ -10,6 +10,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use super::core::Stopping;
 use super::paced;
 use super::share::Account;
+use super::thread_slice;
 use super::waiting::{Waiter, deliver};
 use crate::decide::LONG_NS;
 
@@ -115,6 +116,7 @@ impl Permit {
     /// may go on. Holds the thread meanwhile.
     pub(in crate::sandbox) fn give_way(&mut self, wait_max: Duration) -> Gave {
         if self.ran_ns >= LONG_NS {
+            thread_slice::lengthen();
             self.becomes_long();
         }
         let cpu = self.account.cpu();
@@ -219,5 +221,16 @@ impl std::fmt::Debug for Permit {
 /// Does something that holds the thread; a multi-threaded tokio worker's other tasks go on elsewhere.
 pub(in crate::sandbox) fn aside<R>(work: impl FnOnce() -> R) -> R {
     let multi_threaded = Handle::try_current().is_ok_and(|h| h.runtime_flavor() == RuntimeFlavor::MultiThread);
-    if multi_threaded { tokio::task::block_in_place(work) } else { work() }
+    if !multi_threaded {
+        return work();
+    }
+    // A thread that takes the worker over may be started here, and inherits this one's slice.
+    let was_long = thread_slice::restore();
+    tokio::task::block_in_place(|| {
+        // What waits for its turn must not be put ahead of others when that comes.
+        if was_long {
+            thread_slice::lengthen();
+        }
+        work()
+    })
 }
