@@ -63,7 +63,7 @@ const LATELY_PLACES: usize = 64;
 const PUBLISH_EVERY_NS: u64 = 500_000_000;
 
 /// How often a busy thread lets others run while several tenants are there, nanoseconds.
-const BREATHE_EVERY_NS: u64 = 200_000;
+const BREATHE_EVERY_NS: u64 = 100_000;
 
 thread_local! {
     /// When this thread last let others run.
