@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::component::Instance;
 
-use super::cpu::{Permit, Share, restore_thread_slice};
+use super::cpu::{Permit, RestoresThreadSlice, Share};
 use super::link::Linked;
 use super::shared::Shared;
 use super::state::State;
@@ -30,6 +30,7 @@ pub(super) fn bound_hostcalls(store: &mut Store<State>, bytes: u64) {
 
 /// Runs guest code under a permit: the one that the store has, or one that is waited for with the thread.
 pub(super) fn admitted<R>(store: &mut Store<State>, run: impl FnOnce(&mut Store<State>) -> R) -> R {
+    let _slice = RestoresThreadSlice;
     let waited: Option<Permit> =
         if store.data().permit.is_none() { Some(store.data().share.enter_blocking()) } else { None };
     let own = waited.is_some();
@@ -37,7 +38,6 @@ pub(super) fn admitted<R>(store: &mut Store<State>, run: impl FnOnce(&mut Store<
         store.data_mut().permit = waited;
     }
     let result = run(store);
-    let _was_long = restore_thread_slice();
     if own {
         store.data_mut().permit = None;
     }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Gave, Permit, Share, thread_slice};
+use super::thread_slice::Restores;
+use super::{Gave, Permit, Share};
 
 /// After so long the work asks whether somebody waits, nanoseconds.
 const STEP_NS: u64 = 500_000;
@@ -14,6 +15,7 @@ const WAIT_MAX: Duration = Duration::from_secs(600);
 #[derive(Debug)]
 pub(in crate::sandbox) struct Errand {
     permit: Permit,
+    _slice: Restores,
 }
 
 /// It was stopped for others, and could not go on in time.
@@ -23,7 +25,7 @@ pub(in crate::sandbox) struct Stranded;
 impl Errand {
     /// Waits for a permit of the tenant, with the thread.
     pub(in crate::sandbox) fn begin(share: &Share) -> Self {
-        Self { permit: share.enter_blocking() }
+        Self { permit: share.enter_blocking(), _slice: Restores }
     }
 
     /// Between two steps of the work: charges what was used, and lets others run if they wait.
@@ -39,11 +41,5 @@ impl Errand {
             Gave::Kept | Gave::Way => Ok(()),
             Gave::Up => Err(Stranded),
         }
-    }
-}
-
-impl Drop for Errand {
-    fn drop(&mut self) {
-        thread_slice::restore();
     }
 }

@@ -39,7 +39,7 @@ pub(super) use permit::{Gave, aside};
 use share::Account;
 pub use share::Share;
 use slots::Slots;
-pub(super) use thread_slice::{restore as restore_thread_slice, shorten as shorten_thread_slice};
+pub(super) use thread_slice::{Restores as RestoresThreadSlice, shorten as shorten_thread_slice};
 pub use waiting::Waiting;
 
 use crate::decide::in_the_same_hands;

@@ -5,15 +5,15 @@ use std::thread::{Builder, JoinHandle};
 
 use super::*;
 
-fn cpu(calls: u32) -> Cpu {
+pub(super) fn cpu(calls: u32) -> Cpu {
     Cpu::new(&Limits { guest_calls: calls, ..Limits::default() }, || {})
 }
 
-fn share(cpu: &Cpu, tenant: &str) -> Share {
+pub(super) fn share(cpu: &Cpu, tenant: &str) -> Share {
     cpu.share(&Tenant::new(tenant).unwrap())
 }
 
-fn spin(time: Duration) {
+pub(super) fn spin(time: Duration) {
     let began = Instant::now();
     while began.elapsed() < time {
         std::hint::spin_loop();

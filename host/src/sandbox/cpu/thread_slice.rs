@@ -1,8 +1,8 @@
 //! How long the system means to let a thread run before others that are ready on its core: the thread's *slice*.
 //!
-//! A thread that wakes takes the core at once from one with a longer slice. From one with the same it may have to wait for
-//! the system's next tick (4 ms at 250 Hz), even while another core is idle. So a guest that computes gets a long one, and the
-//! thread that ends guests' slices a short one: then whoever wakes beside such a guest is served first, of the host or not.
+//! A thread that wakes may take the core from one with a longer slice at once, if it did not get more than its part of the core
+//! lately. From one with the same it may have to wait for the system's next tick (4 ms at 250 Hz), even while another core is
+//! idle. So a thread on which a guest computes asks for a long one, and the one that ends guests' slices for a short one.
 //!
 //! Linux does this from 6.12 on (`sched_setattr(2)`), without privileges. Where it does not, or may not, nothing changes.
 #![cfg_attr(target_os = "linux", expect(unsafe_code, reason = "no library has this call of the system"))]
@@ -16,29 +16,39 @@ const LONG: Duration = Duration::from_nanos(crate::decide::SLICE_NS);
 const SHORT: Duration = Duration::from_micros(100);
 
 thread_local! {
-    /// Whether this thread has a long slice.
-    static IS_LONG: Cell<bool> = const { Cell::new(false) };
+    /// This thread's slice before it asked for a long one.
+    static BEFORE: Cell<Option<Duration>> = const { Cell::new(None) };
 }
 
 /// This thread computes for long: whoever wakes beside it goes first.
 pub(super) fn lengthen() {
-    if !IS_LONG.replace(true) {
-        system::request(Some(LONG));
+    if BEFORE.get().is_none() {
+        BEFORE.set(system::exchange(|own| (own < LONG).then_some(LONG)));
     }
 }
 
 /// What was long has ended; whether anything was.
-pub(in crate::sandbox) fn restore() -> bool {
-    let was_long = IS_LONG.replace(false);
-    if was_long {
-        system::request(None);
+pub(super) fn restore() -> bool {
+    let before = BEFORE.take();
+    if let Some(before) = before {
+        system::exchange(|_| Some(before));
     }
-    was_long
+    before.is_some()
 }
 
 /// This thread does little, and others wait for it.
 pub(in crate::sandbox) fn shorten() {
-    system::request(Some(SHORT));
+    system::exchange(|own| (own > SHORT).then_some(SHORT));
+}
+
+/// Restores the slice of the thread that has it, however that leaves what may become long.
+#[derive(Debug)]
+pub(in crate::sandbox) struct Restores;
+
+impl Drop for Restores {
+    fn drop(&mut self) {
+        restore();
+    }
 }
 
 #[cfg(target_os = "linux")]
@@ -64,20 +74,28 @@ mod system {
 
     /// The size of [`Attributes`].
     const SIZE: u32 = 48;
+    const _: () = assert!(size_of::<Attributes>() == SIZE as usize);
 
-    /// Sets this thread's slice, and nothing else of it; `None`: the system's own. A thread of another policy than the usual
-    /// ones was given that by somebody who knows better.
-    pub(super) fn request(slice: Option<Duration>) {
-        let Some(mut attributes) = own() else { return };
-        if ![SCHED_OTHER, SCHED_BATCH].into_iter().any(|usual| u32::try_from(usual) == Ok(attributes.policy)) {
-            return;
+    /// Gives this thread the slice that `choose` makes of its own (`None`: leaves it), and changes nothing else of it. Returns
+    /// the one it had, if it has another now. A thread of another policy than the usual ones was given that by somebody who
+    /// knows better.
+    pub(super) fn exchange(choose: impl FnOnce(Duration) -> Option<Duration>) -> Option<Duration> {
+        let mut attributes = own()?;
+        let is_usual =
+            [SCHED_OTHER, SCHED_BATCH].into_iter().any(|usual| u32::try_from(usual) == Ok(attributes.policy));
+        // A system without slices says zero.
+        if !is_usual || attributes.runtime == 0 {
+            return None;
         }
-        attributes.runtime = slice.map_or(0, |slice| u64::try_from(slice.as_nanos()).unwrap_or(u64::MAX));
+        let before = Duration::from_nanos(attributes.runtime);
+        attributes.runtime = u64::try_from(choose(before)?.as_nanos()).unwrap_or(u64::MAX);
         // SAFETY: the system reads `size` bytes from the address, which is that of a struct of this size.
         let set = unsafe { syscall(SYS_sched_setattr, 0, &raw const attributes, 0) };
         if set != 0 {
             tracing::debug!(error = %std::io::Error::last_os_error(), "the system does not take a thread's slice");
+            return None;
         }
+        Some(before)
     }
 
     /// How this thread is scheduled.
@@ -93,73 +111,93 @@ mod system {
 /// Nothing to do here.
 #[cfg(not(target_os = "linux"))]
 mod system {
-    pub(super) const fn request(_slice: Option<std::time::Duration>) {}
+    use std::time::Duration;
+
+    pub(super) fn exchange(_choose: impl FnOnce(Duration) -> Option<Duration>) -> Option<Duration> {
+        None
+    }
 }
 
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests {
+    use super::super::{Errand, tests};
     use super::*;
 
-    fn slice() -> Duration {
-        Duration::from_nanos(system::own().unwrap().runtime)
+    /// This thread's slice; `None`: the system has none, or does not let it be set.
+    fn slice() -> Option<Duration> {
+        let own = Duration::from_nanos(system::own()?.runtime);
+        system::exchange(Some).map(|_| own)
     }
 
-    /// A kernel before 6.12 has no slices to ask for, and says zero.
-    fn has_slices() -> bool {
-        !slice().is_zero()
-    }
-
-    /// On a thread of its own: what is set stays with the thread.
-    fn apart(test: impl FnOnce() + Send + 'static) {
-        std::thread::Builder::new().spawn(test).unwrap().join().unwrap();
+    /// On a thread of its own, as what is set stays with the thread, and only where the system's own slice is between the two.
+    fn apart(test: impl FnOnce(Duration) + Send + 'static) {
+        let run = || {
+            if let Some(usual) = slice().filter(|usual| (SHORT..LONG).contains(usual)) {
+                test(usual);
+            }
+        };
+        std::thread::Builder::new().spawn(run).unwrap().join().unwrap();
     }
 
     #[test]
     fn a_long_slice_is_given_back_once_and_nothing_else_is_touched() {
-        apart(|| {
+        apart(|usual| {
             let before = system::own().unwrap();
             lengthen();
             lengthen();
             let during = system::own().unwrap();
-            assert!(!has_slices() || slice() == LONG);
+            assert_eq!(slice(), Some(LONG));
             assert_eq!((during.policy, during.nice), (before.policy, before.nice));
             assert!(restore() && !restore());
-            assert_eq!(slice(), Duration::from_nanos(before.runtime));
+            assert_eq!(slice(), Some(usual));
         });
     }
 
     #[test]
-    fn a_short_one_is_shorter_and_a_long_one_longer_than_the_systems() {
-        apart(|| {
-            if has_slices() {
-                let usual = slice();
-                assert!(SHORT < usual && usual < LONG, "{usual:?}");
-                shorten();
-                assert_eq!(slice(), SHORT);
-            }
+    fn who_asked_for_a_longer_one_keeps_it() {
+        apart(|_| {
+            system::exchange(|_| Some(LONG * 2));
+            lengthen();
+            assert_eq!(slice(), Some(LONG * 2));
+            assert!(!restore());
+            shorten();
+            assert_eq!(slice(), Some(SHORT));
+        });
+    }
+
+    #[test]
+    fn what_runs_for_long_under_a_permit_has_a_long_slice_until_it_ends() {
+        apart(|usual| {
+            let cpu = tests::cpu(1);
+            let mut errand = Errand::begin(&tests::share(&cpu, "a"));
+            errand.step().unwrap();
+            assert_eq!(slice(), Some(usual));
+            tests::spin(Duration::from_nanos(crate::decide::LONG_NS));
+            errand.step().unwrap();
+            assert_eq!(slice(), Some(LONG));
+            drop(errand);
+            assert_eq!(slice(), Some(usual));
         });
     }
 
     #[test]
     fn a_thread_that_takes_over_from_a_long_call_has_the_systems_slice() {
-        apart(|| {
-            let usual = slice();
+        apart(|usual| {
             let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
             // The task holds the only worker, so that the other one runs on a thread that is started meanwhile.
             let (sender, receiver) = std::sync::mpsc::sync_channel(1);
             let task = async move {
                 lengthen();
                 let other = tokio::spawn(async move { sender.send(slice()).unwrap() });
-                let theirs = super::super::permit::aside(|| receiver.recv().unwrap());
+                let theirs = super::super::permit::aside(|| receiver.recv_timeout(Duration::from_secs(10)).unwrap());
                 let own = slice();
                 restore();
                 other.await.unwrap();
                 (theirs, own)
             };
             let (theirs, own) = threads.block_on(threads.spawn(task)).unwrap();
-            assert_eq!(theirs, usual);
-            assert!(usual.is_zero() || own == LONG);
+            assert_eq!((theirs, own), (Some(usual), Some(LONG)));
         });
     }
 }
