@@ -171,7 +171,6 @@ mod tests {
         apart(|usual| {
             let cpu = tests::cpu(1);
             let mut errand = Errand::begin(&tests::share(&cpu, "a"));
-            errand.step().unwrap();
             assert_eq!(slice(), Some(usual));
             tests::spin(Duration::from_nanos(crate::decide::LONG_NS));
             errand.step().unwrap();
